@@ -1,0 +1,158 @@
+//! What the operator decides. `env.rs` is the only reader of the environment; everything is parsed
+//! and checked before anything starts, and all faults are reported together.
+//!
+//! To add a setting: a row in `table.rs`, a field here, its line in `read.rs`. The README's table is
+//! generated from the rows (`clm config --markdown`) and `tests/tidy.rs` compares them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::turn::{ProsodyPolicy, Tier};
+
+/// Everything that can be set, parsed and checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: Listen,
+    pub keys: Keys,
+    pub sessions: Sessions,
+    pub upstream: Upstream,
+    pub coaches: Coaches,
+    pub memory: Memory,
+    pub store: Store,
+    pub prosody: ProsodyPolicy,
+    pub deadlines: Deadlines,
+    pub limits: Limits,
+    pub log: Log,
+    /// `SHUTDOWN_GRACE_S`: how long running turns may take to finish once told to stop.
+    pub shutdown_grace: Duration,
+    /// Things that work but that the operator should know, such as a retired model slug.
+    pub warnings: Vec<String>,
+}
+
+/// `HOST`, `PORT`, `WORKERS`.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    pub host: IpAddr,
+    pub port: u16,
+    pub workers: usize,
+}
+
+impl Listen {
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+/// `CLM_API_KEYS`, `ADMIN_API_KEYS`, `ALLOW_ANONYMOUS`.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Open the turn routes and `/models`.
+    pub callers: Vec<SecretString>,
+    /// Open everything else that is not open to all.
+    pub admins: Vec<SecretString>,
+    pub allow_anonymous: bool,
+}
+
+/// `SESSION_SIGNING_KEYS`, `REQUIRE_SIGNED_SESSIONS`.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// The first signs, all verify. Empty: session ids are not signed.
+    pub signing_keys: Vec<SecretString>,
+    pub require_signed: RequireSigned,
+}
+
+/// What an unsigned, expired or tampered session id gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequireSigned {
+    /// It names the user itself: for demo and trusted networks.
+    Off,
+    /// A spoken turn without memory, tier free.
+    Spoken,
+    /// 401.
+    Strict,
+}
+
+/// `OPEN_ROUTER_API_KEY`, `OPENROUTER_BASE_URL`, `OPENROUTER_FALLBACK_ENABLED`, `APP_URL`, `APP_TITLE`.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Absent only where nothing is served (`clm config`, `clm check`).
+    pub api_key: Option<SecretString>,
+    /// Without a trailing slash.
+    pub base_url: String,
+    pub fallback: bool,
+    pub app_url: Option<String>,
+    pub app_title: String,
+}
+
+/// `COACHES_FILE`, `COACH_MODEL_*`, `DEFAULT_TIER`.
+#[derive(Clone, Debug)]
+pub struct Coaches {
+    pub file: Option<PathBuf>,
+    /// Coach id (`master`, `career`, …) and the model that is tried first for it in every tier.
+    pub models: Vec<(String, String)>,
+    pub default_tier: Tier,
+}
+
+/// `ZEP_API_KEY`, `ZEP_BASE_URL`.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Absent: memory is off.
+    pub api_key: Option<SecretString>,
+    /// Without a trailing slash.
+    pub base_url: String,
+}
+
+/// `DATA_DIR`, `DATA_KEY`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub data_dir: PathBuf,
+    /// Absent: read from, or made once under, the data directory.
+    pub data_key: Option<SecretString>,
+}
+
+/// The clock of one turn; each counts from the end of the request body unless it says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// `MEMORY_DEADLINE_MS`: memory is waited for until then.
+    pub memory: Duration,
+    /// `FIRST_TOKEN_DEADLINE_MS`: from the first attempt's start to its first speakable token.
+    pub first_token: Duration,
+    /// `FALLBACK_FIRST_TOKEN_DEADLINE_MS`: the same for every later attempt.
+    pub fallback_first_token: Duration,
+    /// `IDLE_DEADLINE_MS`: the longest silence of upstream in mid-answer.
+    pub idle: Duration,
+    /// `TURN_DEADLINE_MS`: the whole turn.
+    pub turn: Duration,
+    /// `SPOKEN_FALLBACK_MS`: if nothing was said by then, the fallback line is.
+    pub spoken_fallback: Duration,
+}
+
+/// `MAX_TURNS`, `MAX_BODY_BYTES`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Turns open at once before new ones are shed.
+    pub max_turns: usize,
+    /// The largest turn body.
+    pub max_body_bytes: usize,
+}
+
+/// `LOG_FORMAT`, `RUST_LOG`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub format: LogFormat,
+    /// `tracing_subscriber` directives.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `Pretty` on a terminal, `Json` otherwise.
+    Auto,
+    Pretty,
+    Json,
+}

@@ -1,0 +1,10 @@
+//! `clm`: a voice-coaching language model server.
+//!
+//! Modules are declared in the order a turn meets them. **The doors rule: a module uses only
+//! modules listed above it**; `tests/tidy.rs` holds it. `docs/ARCHITECTURE.md` has the map.
+
+pub mod clock;
+pub mod turn;
+pub mod config;
+pub mod lifecycle;
+pub mod outbound;

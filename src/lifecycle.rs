@@ -1,0 +1,140 @@
+//! How the process lives and dies: the only place that spawns.
+//!
+//! Two tokens. *Soft*: take nothing new, finish what runs. *Hard*: end what still runs, politely.
+//! Whatever was spawned here is waited for by [`Lifecycle::drained`], within the caller's deadline.
+
+use std::future::Future;
+use std::io;
+use std::thread;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// A cloneable handle on the process's life.
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tracker: TaskTracker,
+    background: Handle,
+}
+
+impl Lifecycle {
+    /// Binds to the runtime that background work shall run on: the current one.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            soft: CancellationToken::new(),
+            hard: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+            background: Handle::current(),
+        }
+    }
+
+    /// Cancelled when nothing new may begin.
+    #[must_use]
+    pub fn soft(&self) -> &CancellationToken {
+        &self.soft
+    }
+
+    /// Cancelled when what still runs must end.
+    #[must_use]
+    pub fn hard(&self) -> &CancellationToken {
+        &self.hard
+    }
+
+    /// Whether new work may begin.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.soft.is_cancelled()
+    }
+
+    /// Runs `task` on the background runtime, from whichever thread this is called.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.tracker.spawn_on(task, &self.background)
+    }
+
+    /// Runs `task` on this worker's own thread: for what holds this thread's connections.
+    pub fn spawn_here<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.tracker.spawn_local(task);
+    }
+
+    /// Runs blocking `work` on the background runtime's blocking threads.
+    pub fn spawn_blocking<F, R>(&self, work: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.tracker.spawn_blocking_on(work, &self.background)
+    }
+
+    /// Runs `work` on a named thread of its own that [`Lifecycle::drained`] waits for.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn_thread<F>(&self, name: &str, work: F) -> io::Result<()>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let alive: TaskTrackerToken = self.tracker.token();
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                work();
+                drop(alive);
+            })?;
+        Ok(())
+    }
+
+    /// Resolves when all that was spawned has ended. New tasks may still come until then.
+    ///
+    /// # Cancellation
+    /// Safe: dropping the wait stops waiting, nothing else.
+    pub async fn drained(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn drained_waits_for_tasks_and_threads() {
+        let life = Lifecycle::new();
+        let (tx, rx) = std::sync::mpsc::sync_channel::<()>(1);
+        let soft = life.soft().clone();
+        life.spawn(async move { soft.cancelled().await });
+        life.spawn_thread("waits", move || {
+            let _ = rx.recv();
+        })
+        .unwrap();
+        let wait = life.drained();
+        tokio::pin!(wait);
+        assert!(futures::poll!(&mut wait).is_pending());
+        life.soft().cancel();
+        tx.send(()).unwrap();
+        wait.await;
+        assert!(!life.is_open());
+    }
+}

@@ -1,0 +1,6 @@
+//! The binary: parses the command line and hands over.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {}

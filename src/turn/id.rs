@@ -1,0 +1,181 @@
+//! Identifiers: of turns, of traces, of sessions.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// The longest session id that is taken, in bytes.
+pub const MAX_SESSION_ID_BYTES: usize = 255;
+
+/// One turn: a time-ordered `UUIDv7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TurnId(Uuid);
+
+impl TurnId {
+    /// A fresh id; ids made later sort later.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl Default for TurnId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for TurnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+/// The W3C trace a request belongs to: continued from `traceparent`, or begun here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: u128,
+    span_id: u64,
+}
+
+impl TraceContext {
+    /// Begins a trace.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            trace_id: Uuid::now_v7().as_u128(),
+            span_id: Uuid::now_v7().as_u64_pair().1,
+        }
+    }
+
+    /// Continues the trace of a `traceparent` header; a header that is not one begins a new trace.
+    ///
+    /// Source: W3C Trace Context, `version-traceid-parentid-flags`, all lower-case hex.
+    #[must_use]
+    pub fn continued(traceparent: Option<&str>) -> Self {
+        let fresh = Self::new();
+        let Some(trace_id) = traceparent.and_then(trace_id_of) else {
+            return fresh;
+        };
+        Self { trace_id, ..fresh }
+    }
+
+    /// The 32 hex digits that name the trace.
+    #[must_use]
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+
+    /// The header to send on.
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        format!("00-{:032x}-{:016x}-01", self.trace_id, self.span_id)
+    }
+}
+
+impl Default for TraceContext {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn trace_id_of(traceparent: &str) -> Option<u128> {
+    let mut parts = traceparent.trim().split('-');
+    let (version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
+    let hex = |s: &str, len: usize| {
+        s.len() == len
+            && s.bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    if !hex(version, 2) || version == "ff" || !hex(trace, 32) || !hex(span, 16) {
+        return None;
+    }
+    let id = u128::from_str_radix(trace, 16).ok()?;
+    let span = u64::from_str_radix(span, 16).ok()?;
+    (id != 0 && span != 0).then_some(id)
+}
+
+/// The caller's name for a conversation: 1 to 255 bytes of UTF-8 without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(String);
+
+/// Why a session id was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSessionId {
+    #[error("the session id is empty")]
+    Empty,
+    #[error("the session id is {0} bytes long; at most {MAX_SESSION_ID_BYTES} are taken")]
+    TooLong(usize),
+    #[error("the session id holds control characters")]
+    Control,
+}
+
+impl SessionId {
+    /// Takes an id as a caller sent it.
+    ///
+    /// # Errors
+    /// Names the rule that the id breaks.
+    pub fn parse(text: &str) -> Result<Self, InvalidSessionId> {
+        if text.is_empty() {
+            return Err(InvalidSessionId::Empty);
+        }
+        if text.len() > MAX_SESSION_ID_BYTES {
+            return Err(InvalidSessionId::TooLong(text.len()));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidSessionId::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A fresh unguessable id for a conversation that came without one.
+    #[must_use]
+    pub fn mint() -> Self {
+        Self(format!("s-{}", Uuid::now_v7().as_simple()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_continued_and_rubbish_begins_a_new_trace() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let kept = TraceContext::continued(Some(&format!("00-{id}-00f067aa0ba902b7-01")));
+        assert_eq!(kept.trace_id(), id);
+        assert!(kept.traceparent().starts_with(&format!("00-{id}-")));
+        for bad in [
+            "",
+            "00-xyz",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_ne!(TraceContext::continued(Some(bad)).trace_id(), id);
+        }
+    }
+
+    #[test]
+    fn session_ids_are_bounded_and_printable() {
+        assert!(SessionId::parse("name|42").is_ok());
+        assert_eq!(SessionId::parse(""), Err(InvalidSessionId::Empty));
+        assert_eq!(
+            SessionId::parse(&"x".repeat(256)),
+            Err(InvalidSessionId::TooLong(256))
+        );
+        assert_eq!(
+            SessionId::parse("a\r\nX: y"),
+            Err(InvalidSessionId::Control)
+        );
+    }
+}

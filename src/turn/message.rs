@@ -1,0 +1,99 @@
+//! What was said so far, and what is asked now: free of any caller's quirks.
+
+use serde_json::value::RawValue;
+
+use super::prosody::Expression;
+
+/// Who said a line of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    User,
+    Assistant,
+    /// The result of a tool call; its text is the result.
+    Tool,
+}
+
+/// One line of the history, cleaned.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub role: Role,
+    pub text: String,
+    /// The message as the caller sent it, kept only where tool calls make its exact form matter.
+    pub raw: Option<Box<RawValue>>,
+}
+
+impl Message {
+    #[must_use]
+    pub fn user(text: impl Into<String>) -> Self {
+        Self {
+            role: Role::User,
+            text: text.into(),
+            raw: None,
+        }
+    }
+
+    #[must_use]
+    pub fn assistant(text: impl Into<String>) -> Self {
+        Self {
+            role: Role::Assistant,
+            text: text.into(),
+            raw: None,
+        }
+    }
+}
+
+/// What the caller wants from this turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The user said this.
+    Words(String),
+    /// The call begins; the coach is to greet.
+    Greeting,
+    /// The platform reports that the user has been silent.
+    Silence,
+    /// A tool result came back; the model goes on from it.
+    ToolResult,
+    /// Nothing was said at all.
+    Nothing,
+}
+
+impl Ask {
+    /// The user's own words, or nothing.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Words(words) => words,
+            _ => "",
+        }
+    }
+}
+
+/// The tools a request offers, passed through untouched.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    pub tools: Box<RawValue>,
+    pub tool_choice: Option<Box<RawValue>>,
+}
+
+/// One request's conversation: history without the words of this turn, and the ask.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub history: Vec<Message>,
+    pub ask: Ask,
+    /// Text the application injected, to be quoted to the model as data, never obeyed.
+    pub context: Vec<String>,
+    /// How the user sounded in this turn, strongest first, at most three.
+    pub expressions: Vec<Expression>,
+    pub tools: Option<Tools>,
+}
+
+impl Conversation {
+    /// The user's lines of the whole conversation, oldest first, this turn's last.
+    pub fn user_lines(&self) -> impl Iterator<Item = &str> {
+        self.history
+            .iter()
+            .filter(|m| m.role == Role::User)
+            .map(|m| m.text.as_str())
+            .chain(std::iter::once(self.ask.words()).filter(|w| !w.is_empty()))
+    }
+}

@@ -1,0 +1,22 @@
+//! The vocabulary: plain values that every other room speaks in.
+//!
+//! Nothing here does IO, reads a clock or can fail on a well-typed input; `pipeline` is the grammar
+//! that puts these words in order.
+
+mod delta;
+mod end;
+mod id;
+mod message;
+mod money;
+mod prosody;
+mod record;
+mod timing;
+
+pub use delta::{Delta, ToolCall, Usage};
+pub use end::{CallerProfile, CostSource, FinishReason, Identity, MemoryOutcome, Outcome, Tier};
+pub use id::{InvalidSessionId, MAX_SESSION_ID_BYTES, SessionId, TraceContext, TurnId};
+pub use message::{Ask, Conversation, Message, Role, Tools};
+pub use money::MicroUsd;
+pub use prosody::{Expression, ProsodyPolicy, strongest};
+pub use record::{AttemptRecord, TurnRecord};
+pub use timing::{Mark, Timings};
