@@ -4,6 +4,13 @@
 //! To add a setting: a row in `table.rs`, a field here, its line in `read.rs`. The README's table is
 //! generated from the rows (`clm config --markdown`) and `tests/tidy.rs` compares them.
 
+mod table;
+mod env;
+mod fault;
+mod reader;
+mod read;
+mod retired;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +18,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::turn::{ProsodyPolicy, Tier};
+
+pub use env::{Origin, Sources, SourcesError};
+pub use fault::{Fault, Faults};
+pub use read::{load, require_to_serve};
+pub use retired::{RETIRED, successor};
+pub use table::{SETTINGS, Setting, find, markdown};
 
 /// Everything that can be set, parsed and checked.
 #[derive(Clone, Debug)]

@@ -43,8 +43,8 @@ impl TraceContext {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            trace_id: Uuid::now_v7().as_u128(),
-            span_id: Uuid::now_v7().as_u64_pair().1,
+            trace_id: rand::random(),
+            span_id: rand::random(),
         }
     }
 
@@ -131,7 +131,7 @@ impl SessionId {
     /// A fresh unguessable id for a conversation that came without one.
     #[must_use]
     pub fn mint() -> Self {
-        Self(format!("s-{}", Uuid::now_v7().as_simple()))
+        Self(format!("s-{:032x}", rand::random::<u128>()))
     }
 
     #[must_use]

@@ -88,12 +88,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// The user's lines of the whole conversation, oldest first, this turn's last.
+    /// The user's lines of the whole conversation, oldest first, this turn's last: an empty one where
+    /// nothing was said in it.
     pub fn user_lines(&self) -> impl Iterator<Item = &str> {
         self.history
             .iter()
             .filter(|m| m.role == Role::User)
             .map(|m| m.text.as_str())
-            .chain(std::iter::once(self.ask.words()).filter(|w| !w.is_empty()))
+            .chain(std::iter::once(self.ask.words()))
     }
 }

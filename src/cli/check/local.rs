@@ -1,0 +1,145 @@
+//! What can be told without asking anybody.
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{PATIENCE, Row};
+use crate::config::{RequireSigned, Settings};
+
+/// With fewer open files than this a busy hour runs out: a turn takes two.
+const FEW_DESCRIPTORS: u64 = 4096;
+/// A shorter key can be guessed.
+const SHORT_KEY_BYTES: usize = 16;
+/// The longest that Fly waits before it kills.
+const FLY_LONGEST_KILL_S: u64 = 300;
+/// What the process needs after the last turn to flush its records.
+const FLUSH_S: u64 = 5;
+
+/// Whether records can be kept.
+pub(super) async fn data_dir(dir: &Path) -> Row {
+    const NAME: &str = "data directory";
+    let outcome = match tokio::time::timeout(PATIENCE, try_write(dir)).await {
+        Ok(Ok(said)) => return Row::ok(NAME, format!("{} {said}", dir.display())),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "does not answer".to_owned(),
+    };
+    Row::fail(
+        NAME,
+        format!("{} is not writable: {outcome}", dir.display()),
+    )
+    .hint("set DATA_DIR to a directory that this user may write")
+}
+
+/// A directory that is not there yet is judged by the nearest one that is, and not made.
+async fn try_write(dir: &Path) -> std::io::Result<&'static str> {
+    let mut at = std::path::absolute(dir)?;
+    let mut said = "is writable";
+    while !tokio::fs::try_exists(&at).await? && at.pop() {
+        said = "can be made";
+    }
+    let probe = at.join(format!(".clm-check-{}", std::process::id()));
+    let mut file = tokio::fs::File::create_new(&probe).await?;
+    let written = match file.write_all(&[0; 4096]).await {
+        Ok(()) => file.sync_all().await,
+        failed => failed,
+    };
+    tokio::fs::remove_file(&probe).await?;
+    written.map(|()| said)
+}
+
+/// Whether enough files may be open at once.
+pub(super) async fn descriptors() -> Row {
+    let limits = tokio::fs::read_to_string("/proc/self/limits").await;
+    judge_descriptors(&limits.unwrap_or_default())
+}
+
+pub(super) fn judge_descriptors(limits: &str) -> Row {
+    const NAME: &str = "open files";
+    let line = limits
+        .lines()
+        .find_map(|l| l.strip_prefix("Max open files"));
+    match line.and_then(|l| l.split_whitespace().next()) {
+        None => Row::ok(NAME, "the limit is not told on this system"),
+        Some("unlimited") => Row::ok(NAME, "unlimited"),
+        Some(soft) => match soft.parse::<u64>() {
+            Ok(n) if n < FEW_DESCRIPTORS => Row::warn(NAME, format!("at most {n}"))
+                .hint("raise it, `ulimit -n 65536` or LimitNOFILE=65536: a turn takes two"),
+            _ => Row::ok(NAME, format!("at most {soft}")),
+        },
+    }
+}
+
+/// Who may call, and who may look.
+pub(super) fn doors(settings: &Settings) -> Vec<Row> {
+    let keys = &settings.keys;
+    let loopback = settings.listen.host.is_loopback();
+    let callers = match keys.callers.len() {
+        0 if loopback => Row::ok("caller keys", "none: open to this machine only")
+            .hint("set CLM_API_KEYS before a voice platform shall call"),
+        0 => Row::warn(
+            "caller keys",
+            "none: open to everybody who reaches the port",
+        )
+        .hint("set CLM_API_KEYS to the key given to the voice platform"),
+        n => strong("caller keys", n, &keys.callers),
+    };
+    let admins = match keys.admins.len() {
+        0 if loopback => Row::ok("admin keys", "none"),
+        0 => Row::warn(
+            "admin keys",
+            "none: nothing but keys tells an operator from a stranger",
+        )
+        .hint("set ADMIN_API_KEYS to open the dashboard, /metrics and the records to yourself"),
+        n => strong("admin keys", n, &keys.admins),
+    };
+    vec![callers, admins]
+}
+
+fn strong(name: &'static str, count: usize, keys: &[SecretString]) -> Row {
+    let short = |key: &&SecretString| key.expose_secret().len() < SHORT_KEY_BYTES;
+    match keys.iter().filter(short).count() {
+        0 => Row::ok(name, format!("{count} set")),
+        n => Row::warn(
+            name,
+            format!("{n} of {count} shorter than {SHORT_KEY_BYTES} bytes"),
+        )
+        .hint("make one with `openssl rand -hex 32`"),
+    }
+}
+
+/// How far a session id is trusted.
+pub(super) fn sessions(settings: &Settings) -> Row {
+    const NAME: &str = "signed sessions";
+    match settings.sessions.require_signed {
+        RequireSigned::Off => {
+            Row::warn(NAME, "off: whoever guesses a session id reads that memory").hint(
+                "set SESSION_SIGNING_KEYS, `openssl rand -hex 32`, and mint ids on your server",
+            )
+        }
+        RequireSigned::Spoken => Row::ok(NAME, "others are answered without memory"),
+        RequireSigned::Strict => Row::ok(NAME, "others are refused"),
+    }
+}
+
+/// Whether Fly gives the process the time it needs to end well.
+pub(super) fn fly(settings: &Settings) -> Row {
+    const NAME: &str = "fly";
+    let needed = settings.shutdown_grace.as_secs() + FLUSH_S;
+    if settings.listen.host.is_loopback() {
+        return Row::warn(
+            NAME,
+            "HOST is loopback: Fly's proxy cannot reach the service",
+        )
+        .hint("set HOST=0.0.0.0");
+    }
+    if needed > FLY_LONGEST_KILL_S {
+        return Row::warn(NAME, format!("SHUTDOWN_GRACE_S needs {needed} s to end")).hint(format!(
+            "Fly kills after {FLY_LONGEST_KILL_S} s at the latest: lower it"
+        ));
+    }
+    Row::ok(NAME, format!("needs {needed} s to end well")).hint(format!(
+        "fly.toml must say kill_signal = \"SIGTERM\" and kill_timeout = {needed} or more"
+    ))
+}

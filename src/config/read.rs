@@ -1,0 +1,306 @@
+//! Turns what was found into [`Settings`]: parses all, reports all.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::env::{Origin, Sources};
+use super::fault::{Fault, Faults, class};
+use super::reader::{KeyRule, Reader};
+use super::{
+    Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
+    Settings, Store, Upstream, retired, table,
+};
+use crate::turn::{ProsodyPolicy, Tier};
+
+/// The shortest key that signs or encrypts.
+const MIN_SECRET_BYTES: usize = 16;
+/// A speaker takes a longer silence for a lost line.
+const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
+
+/// The variable of each coach's model, and the coach.
+const COACH_MODELS: &[(&str, &str)] = &[
+    ("COACH_MODEL_MASTER", "master"),
+    ("COACH_MODEL_CAREER", "career"),
+    ("COACH_MODEL_SKILLS", "skills"),
+    ("COACH_MODEL_LEADERSHIP", "leadership"),
+    ("COACH_MODEL_NETWORK", "network"),
+];
+
+/// Parses every setting.
+///
+/// # Errors
+/// With every fault there is, not only the first.
+pub fn load(sources: &Sources) -> Result<Settings, Faults> {
+    let mut reader = Reader::new(sources);
+    let r = &mut reader;
+    let mut settings = Settings {
+        listen: listen(r),
+        upstream: upstream(r),
+        coaches: coaches(r),
+        memory: Memory {
+            api_key: r.key("ZEP_API_KEY", KeyRule::Header),
+            base_url: r.url("ZEP_BASE_URL").unwrap_or_default(),
+        },
+        keys: Keys {
+            callers: r.keys("CLM_API_KEYS", KeyRule::Header),
+            admins: r.keys("ADMIN_API_KEYS", KeyRule::Header),
+            allow_anonymous: r.truth("ALLOW_ANONYMOUS"),
+        },
+        sessions: sessions(r),
+        store: Store {
+            data_dir: r.read("DATA_DIR", path).unwrap_or_default(),
+            data_key: r.key("DATA_KEY", SECRET),
+        },
+        prosody: prosody(r),
+        limits: Limits {
+            max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),
+            max_body_bytes: r
+                .number("MAX_BODY_BYTES", 1024..=64 << 20)
+                .unwrap_or_default(),
+        },
+        deadlines: deadlines(r),
+        log: log(r),
+        shutdown_grace: Duration::from_secs(
+            r.number("SHUTDOWN_GRACE_S", 0..=600).unwrap_or_default(),
+        ),
+        warnings: Vec::new(),
+    };
+    advise(r, &settings);
+    settings.warnings = std::mem::take(&mut r.warnings);
+    reader.finish(settings)
+}
+
+/// What only a service that takes turns needs, on top of [`load`].
+///
+/// # Errors
+/// When the OpenRouter key is missing, or when anybody on the network could spend it.
+pub fn require_to_serve(settings: &Settings) -> Result<(), Faults> {
+    let mut faults = Vec::new();
+    let mut missing = |name: &str, problem: &str| {
+        if let Some(setting) = table::find(name) {
+            faults.push(Fault::of(setting, Origin::Unset, problem.into()));
+        }
+    };
+    if settings.upstream.api_key.is_none() {
+        missing(
+            "OPEN_ROUTER_API_KEY",
+            "needed to serve; `clm demo` tries everything without it",
+        );
+    }
+    let open = settings.keys.callers.is_empty() && !settings.keys.allow_anonymous;
+    if open && !settings.listen.host.is_loopback() {
+        missing(
+            "CLM_API_KEYS",
+            "needed because HOST is not loopback: anybody who reaches this port could spend the \
+             OpenRouter key; set it, or HOST=127.0.0.1, or ALLOW_ANONYMOUS=true to mean it",
+        );
+    }
+    Faults::none_of(faults)
+}
+
+const SECRET: KeyRule = KeyRule::Secret {
+    min_bytes: MIN_SECRET_BYTES,
+};
+
+fn listen(r: &mut Reader<'_>) -> Listen {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Listen {
+        host: r.host("HOST"),
+        port: r.number("PORT", 0..=65_535).unwrap_or_default(),
+        workers: r
+            .number("WORKERS", 1..=256)
+            .unwrap_or_else(|| cores().min(256)),
+    }
+}
+
+fn upstream(r: &mut Reader<'_>) -> Upstream {
+    Upstream {
+        api_key: r.key("OPEN_ROUTER_API_KEY", KeyRule::Header),
+        base_url: r.url("OPENROUTER_BASE_URL").unwrap_or_default(),
+        fallback: r.truth("OPENROUTER_FALLBACK_ENABLED"),
+        app_url: r.url("APP_URL"),
+        app_title: r.header("APP_TITLE").unwrap_or_default(),
+    }
+}
+
+fn coaches(r: &mut Reader<'_>) -> Coaches {
+    const TIERS: &[(&str, Tier)] = &[
+        ("free", Tier::Free),
+        ("premium", Tier::Premium),
+        ("enterprise", Tier::Enterprise),
+    ];
+    let mut models = Vec::new();
+    for (name, coach) in COACH_MODELS {
+        let Some(slug) = r.header(name) else { continue };
+        if slug.contains(' ') {
+            r.fault(name, "has a space in it");
+            continue;
+        }
+        let slug = match retired::successor(&slug) {
+            None => slug,
+            Some(new) => {
+                r.warnings
+                    .push(format!("{name}: {slug} is retired; {new} is used instead"));
+                new.to_owned()
+            }
+        };
+        models.push(((*coach).to_owned(), slug));
+    }
+    Coaches {
+        file: r.read("COACHES_FILE", path),
+        models,
+        default_tier: r.one_of("DEFAULT_TIER", TIERS).unwrap_or(Tier::Free),
+    }
+}
+
+fn sessions(r: &mut Reader<'_>) -> Sessions {
+    const POLICIES: &[(&str, RequireSigned)] = &[
+        ("off", RequireSigned::Off),
+        ("spoken", RequireSigned::Spoken),
+        ("strict", RequireSigned::Strict),
+    ];
+    let signing_keys = r.keys("SESSION_SIGNING_KEYS", SECRET);
+    // Faulty keys are set too: they are reported once, as themselves.
+    let any_set = r.origin("SESSION_SIGNING_KEYS") != Origin::Unset;
+    let asked = r.one_of("REQUIRE_SIGNED_SESSIONS", POLICIES);
+    if !any_set && matches!(asked, Some(RequireSigned::Spoken | RequireSigned::Strict)) {
+        r.fault(
+            "REQUIRE_SIGNED_SESSIONS",
+            "needs SESSION_SIGNING_KEYS, which is not set",
+        );
+    }
+    Sessions {
+        signing_keys,
+        require_signed: asked.unwrap_or(if any_set {
+            RequireSigned::Spoken
+        } else {
+            RequireSigned::Off
+        }),
+    }
+}
+
+fn prosody(r: &mut Reader<'_>) -> ProsodyPolicy {
+    const POLICIES: &[(&str, ProsodyPolicy)] = &[
+        ("off", ProsodyPolicy::Off),
+        ("prompt", ProsodyPolicy::Prompt),
+        ("full", ProsodyPolicy::Full),
+    ];
+    r.one_of("PROSODY", POLICIES).unwrap_or(ProsodyPolicy::Off)
+}
+
+fn deadlines(r: &mut Reader<'_>) -> Deadlines {
+    let deadlines = Deadlines {
+        memory: r.millis("MEMORY_DEADLINE_MS"),
+        first_token: r.millis("FIRST_TOKEN_DEADLINE_MS"),
+        fallback_first_token: r.millis("FALLBACK_FIRST_TOKEN_DEADLINE_MS"),
+        idle: r.millis("IDLE_DEADLINE_MS"),
+        turn: r.millis("TURN_DEADLINE_MS"),
+        spoken_fallback: r.millis("SPOKEN_FALLBACK_MS"),
+    };
+    // Zero stands for a deadline that was not readable and is reported already.
+    if deadlines.turn.is_zero() {
+        return deadlines;
+    }
+    for (name, first_token) in [
+        ("FIRST_TOKEN_DEADLINE_MS", deadlines.first_token),
+        (
+            "FALLBACK_FIRST_TOKEN_DEADLINE_MS",
+            deadlines.fallback_first_token,
+        ),
+    ] {
+        if first_token > deadlines.turn {
+            // Blame what the operator wrote, not a default.
+            let (blamed, problem) = if r.origin(name) == Origin::Default {
+                (
+                    "TURN_DEADLINE_MS",
+                    format!(
+                        "shorter than {name}, which is {} by default",
+                        first_token.as_millis()
+                    ),
+                )
+            } else {
+                (
+                    name,
+                    format!(
+                        "longer than TURN_DEADLINE_MS, which is {}",
+                        deadlines.turn.as_millis()
+                    ),
+                )
+            };
+            r.fault(blamed, problem);
+        }
+    }
+    deadlines
+}
+
+fn log(r: &mut Reader<'_>) -> Log {
+    const FORMATS: &[(&str, LogFormat)] = &[
+        ("auto", LogFormat::Auto),
+        ("pretty", LogFormat::Pretty),
+        ("json", LogFormat::Json),
+    ];
+    let filter = r.read("RUST_LOG", |text| {
+        let printable = !text.chars().any(char::is_control);
+        if printable && tracing_subscriber::EnvFilter::try_new(text).is_ok() {
+            return Ok(text.to_owned());
+        }
+        Err(format!("not a log directive, got {}", class(text)).into())
+    });
+    Log {
+        format: r.one_of("LOG_FORMAT", FORMATS).unwrap_or(LogFormat::Auto),
+        filter: filter.unwrap_or_default(),
+    }
+}
+
+fn path(text: &str) -> Result<std::path::PathBuf, super::fault::Problem> {
+    if text.chars().any(char::is_control) {
+        return Err("has a control character in it".into());
+    }
+    Ok(text.into())
+}
+
+/// What works, but hardly as intended.
+fn advise(r: &mut Reader<'_>, settings: &Settings) {
+    let deadlines = &settings.deadlines;
+    let silence = deadlines.spoken_fallback;
+    if silence > LONGEST_SILENCE {
+        r.warnings.push(format!(
+            "SPOKEN_FALLBACK_MS is {}: after {} ms of silence people take the line for lost",
+            silence.as_millis(),
+            LONGEST_SILENCE.as_millis()
+        ));
+    }
+    if !silence.is_zero() && deadlines.first_token >= silence {
+        r.warnings.push(format!(
+            "FIRST_TOKEN_DEADLINE_MS ({}) is not below SPOKEN_FALLBACK_MS ({}): no second model gets \
+             its chance before the fallback line is spoken",
+            deadlines.first_token.as_millis(),
+            silence.as_millis()
+        ));
+    }
+    if settings.sessions.require_signed == RequireSigned::Off && !settings.listen.host.is_loopback()
+    {
+        r.warnings.push(
+            "session ids are trusted unsigned although HOST is not loopback: whoever guesses one \
+             reads that person's memory; set SESSION_SIGNING_KEYS"
+                .to_owned(),
+        );
+    }
+    if share_one(&settings.keys.callers, &settings.keys.admins) {
+        r.warnings.push(
+            "ADMIN_API_KEYS and CLM_API_KEYS share a key: every caller is an administrator"
+                .to_owned(),
+        );
+    }
+}
+
+fn share_one(a: &[SecretString], b: &[SecretString]) -> bool {
+    let known: BTreeSet<&str> = a.iter().map(|key| key.expose_secret()).collect();
+    b.iter().any(|key| known.contains(key.expose_secret()))
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

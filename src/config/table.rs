@@ -1,0 +1,206 @@
+//! Every setting there is: the one list that parsing, `clm config` and the README's table use.
+//!
+//! A row's `default` is what is parsed when nothing is set, so what is documented is what happens.
+
+use std::fmt::Write as _;
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable and the key in the file.
+    pub name: &'static str,
+    /// Other names it is accepted under; `name` wins when both are set.
+    pub aliases: &'static [&'static str],
+    /// Parsed when nothing is set. Empty: none, and `meaning` says what that does.
+    pub default: &'static str,
+    /// What it does, with its unit.
+    pub meaning: &'static str,
+    /// Which values are accepted, in words.
+    pub values: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+    /// Whether several comma-separated values are accepted (an array in the file).
+    pub list: bool,
+}
+
+impl Setting {
+    const fn new(name: &'static str, default: &'static str, values: &'static str) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            default,
+            meaning: "",
+            values,
+            secret: false,
+            list: false,
+        }
+    }
+
+    const fn secret(name: &'static str, values: &'static str) -> Self {
+        let mut row = Self::new(name, "", values);
+        row.secret = true;
+        row
+    }
+
+    const fn secrets(name: &'static str, values: &'static str) -> Self {
+        let mut row = Self::secret(name, values);
+        row.list = true;
+        row
+    }
+
+    const fn or(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn is(mut self, meaning: &'static str) -> Self {
+        self.meaning = meaning;
+        self
+    }
+}
+
+const MS: &str = "1 to 600000 milliseconds, a bare number";
+const URL: &str = "http:// or https:// with a host, without credentials, query or fragment";
+const BOOL: &str = "true, false, 1, 0, yes, no, on, off";
+const KEY: &str = "one key of printable ASCII without spaces";
+const KEYS: &str = "one or more keys of printable ASCII without spaces, separated by commas";
+const SLUG: &str = "a model slug such as anthropic/claude-sonnet-5";
+const HEADER: &str = "printable ASCII, up to 256 characters";
+
+/// In the order of the README.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new("HOST", "127.0.0.1", "localhost, an IPv4 or an IPv6 address")
+        .is("address to listen on; `0.0.0.0` or `::` for every interface"),
+    Setting::new("PORT", "8080", "0 to 65535").is("port to listen on; 0: any free one"),
+    Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),
+    Setting::secret("OPEN_ROUTER_API_KEY", KEY)
+        .or(&["OPENROUTER_API_KEY"])
+        .is("OpenRouter key; `clm serve` refuses to start without it, `clm demo` needs none"),
+    Setting::new("OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1", URL)
+        .is("where models are asked; any OpenAI-compatible server works (a local Ollama, vLLM, …)"),
+    Setting::new("OPENROUTER_FALLBACK_ENABLED", "true", BOOL)
+        .is("whether other models are tried when one fails"),
+    Setting::new("COACH_MODEL_MASTER", "", SLUG).is("model tried first by the master coach in every tier; unset: the roster's"),
+    Setting::new("COACH_MODEL_CAREER", "", SLUG).is("the same for the career coach"),
+    Setting::new("COACH_MODEL_SKILLS", "", SLUG).is("the same for the skills coach"),
+    Setting::new("COACH_MODEL_LEADERSHIP", "", SLUG).is("the same for the leadership coach"),
+    Setting::new("COACH_MODEL_NETWORK", "", SLUG).is("the same for the network coach"),
+    Setting::new("DEFAULT_TIER", "premium", "free, premium, enterprise")
+        .is("tier of a session that carries none; a speaker without identity is always `free`"),
+    Setting::new("APP_URL", "", URL)
+        .or(&["NEXT_PUBLIC_APP_URL"])
+        .is("sent to OpenRouter as `HTTP-Referer`; unset: not sent"),
+    Setting::new("APP_TITLE", "Quest Core Professional Development Platform", HEADER)
+        .is("sent to OpenRouter as `X-OpenRouter-Title` and `X-Title`"),
+    Setting::new("COACHES_FILE", "", "a path").is("another roster of coaches; unset: the five built in"),
+    Setting::secret("ZEP_API_KEY", KEY).is("Zep project key; unset: memory is off"),
+    Setting::new("ZEP_BASE_URL", "https://api.getzep.com/api/v2", URL).is("where memory is asked"),
+    Setting::new("DATA_DIR", "./data", "a path").is("the embedded store and the spool"),
+    Setting::secrets("CLM_API_KEYS", KEYS)
+        .is("open the turn routes and `/models`; all are valid at once, for rotation"),
+    Setting::secrets("ADMIN_API_KEYS", KEYS)
+        .is("open everything else under `/v1`, the pages and `/metrics`"),
+    Setting::new("ALLOW_ANONYMOUS", "false", BOOL)
+        .is("lets the service listen beyond loopback without `CLM_API_KEYS`"),
+    Setting::secrets("SESSION_SIGNING_KEYS", "one or more keys of at least 16 bytes without spaces, separated by commas")
+        .is("sign session ids: the first signs, all verify; unset: session ids are not signed"),
+    Setting::new("REQUIRE_SIGNED_SESSIONS", "", "off, spoken, strict")
+        .is("what an unsigned, expired or tampered session id gets: `off` trust, `spoken` a turn without memory, `strict` a 401; unset: `spoken` when signing keys are set, else `off`"),
+    Setting::secret("DATA_KEY", "one key of at least 16 bytes without spaces")
+        .is("encrypts the words that must touch the disk; unset: made once under `DATA_DIR`, mode 0600"),
+    Setting::new("MAX_TURNS", "4000", "1 to 1000000")
+        .is("turns open at once before new ones are shed"),
+    Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),
+    Setting::new("PROSODY", "prompt", "off, prompt, full")
+        .is("expression scores: `off` dropped, `prompt` used for the turn and stored nowhere, `full` stored; a session may only lower it"),
+    Setting::new("MEMORY_DEADLINE_MS", "250", MS).is("how long a turn waits for memory"),
+    Setting::new("FIRST_TOKEN_DEADLINE_MS", "2500", MS)
+        .is("first model: from its start to its first speakable token; at most `TURN_DEADLINE_MS`"),
+    Setting::new("FALLBACK_FIRST_TOKEN_DEADLINE_MS", "4000", MS)
+        .is("the same for every later model; at most `TURN_DEADLINE_MS`"),
+    Setting::new("IDLE_DEADLINE_MS", "3000", MS).is("longest silence of a model in mid-answer"),
+    Setting::new("TURN_DEADLINE_MS", "60000", MS).is("the whole turn"),
+    Setting::new("SPOKEN_FALLBACK_MS", "5000", MS)
+        .is("when nothing was said by then, a fallback line is"),
+    Setting::new("SHUTDOWN_GRACE_S", "25", "0 to 600 seconds, a bare number")
+        .is("how long running turns may take to finish once told to stop, seconds"),
+    Setting::new("LOG_FORMAT", "auto", "auto, pretty, json")
+        .is("`auto`: pretty on a terminal, JSON otherwise"),
+    Setting::new("RUST_LOG", "info", "log directives such as info or quest_clm=debug,warn")
+        .is("which log lines are written"),
+];
+
+/// The row that goes by `name`, under its own name or an alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS
+        .iter()
+        .find(|row| row.name == name || row.aliases.contains(&name))
+}
+
+/// The table of the README: `| variable | default | meaning |`, newline at the end.
+#[must_use]
+pub fn markdown() -> String {
+    let mut table = String::from("| variable | default | meaning |\n|---|---|---|\n");
+    for row in SETTINGS {
+        let mut variable = format!("`{}`", row.name);
+        for alias in row.aliases {
+            let _ = write!(variable, " (or `{alias}`)");
+        }
+        let default = match row.default {
+            "" => "–".to_owned(),
+            value => format!("`{value}`"),
+        };
+        let _ = writeln!(
+            table,
+            "| {variable} | {default} | {} |",
+            row.meaning.replace('|', "\\|")
+        );
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole_and_named_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for row in SETTINGS {
+            assert!(
+                !row.meaning.is_empty() && !row.values.is_empty(),
+                "{}",
+                row.name
+            );
+            for name in row.aliases.iter().chain([&row.name]) {
+                assert!(seen.insert(*name), "{name} twice");
+            }
+            assert!(!row.secret || row.default.is_empty(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn markdown_has_every_name_and_three_columns() {
+        let table = markdown();
+        for row in SETTINGS {
+            for name in row.aliases.iter().chain([&row.name]) {
+                assert!(table.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+        assert_eq!(table.lines().count(), SETTINGS.len() + 2);
+        for line in table.lines() {
+            assert_eq!(line.matches('|').count(), 4, "{line}");
+        }
+    }
+
+    #[test]
+    fn rows_are_found_by_name_and_by_alias() {
+        assert_eq!(
+            find("OPENROUTER_API_KEY").unwrap().name,
+            "OPEN_ROUTER_API_KEY"
+        );
+        assert_eq!(find("PORT").unwrap().default, "8080");
+        assert!(find("port").is_none());
+    }
+}

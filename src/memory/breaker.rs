@@ -1,0 +1,159 @@
+//! A circuit breaker: a pure machine that is told the time.
+//!
+//! Closed, it lets everything through. Open, nothing, until its time is over; then one call goes
+//! ahead, and how that one ends decides. What arrives late from calls made before it opened changes
+//! nothing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So many failures in a row open it (`reliability.md` D3).
+const FAILURES: u32 = 5;
+/// How long it stays open after failures, and how long a probe may take to report.
+const OPEN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant },
+    Probing { until: Instant },
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: State,
+}
+
+impl Breaker {
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Closed { failures: 0 },
+        }
+    }
+
+    /// Whether a call may be made now.
+    ///
+    /// # Errors
+    /// How long to wait before asking again.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+        match self.state {
+            State::Closed { .. } => Ok(()),
+            State::Open { until } | State::Probing { until } if now < until => Err(until - now),
+            // A probe that never reported counts as lost.
+            State::Open { .. } | State::Probing { .. } => {
+                self.state = State::Probing { until: now + OPEN };
+                Ok(())
+            }
+        }
+    }
+
+    /// A call went well. True when that closed it.
+    pub(super) fn succeeded(&mut self) -> bool {
+        match self.state {
+            State::Open { .. } => false,
+            State::Closed { .. } | State::Probing { .. } => {
+                let probed = matches!(self.state, State::Probing { .. });
+                self.state = State::Closed { failures: 0 };
+                probed
+            }
+        }
+    }
+
+    /// A call failed. True when that opened it, not when it merely stays open.
+    pub(super) fn failed(&mut self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { failures } if failures + 1 < FAILURES => {
+                self.state = State::Closed {
+                    failures: failures + 1,
+                };
+                false
+            }
+            State::Open { .. } => false,
+            State::Closed { .. } | State::Probing { .. } => self.pause(now, OPEN),
+        }
+    }
+
+    /// Opens it for at least this long, whatever the count. True when it was closed before.
+    pub(super) fn pause(&mut self, now: Instant, length: Duration) -> bool {
+        let until = match self.state {
+            State::Open { until } => until.max(now + length),
+            State::Closed { .. } | State::Probing { .. } => now + length,
+        };
+        let was_closed = matches!(self.state, State::Closed { .. });
+        self.state = State::Open { until };
+        was_closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(at: Instant) -> Breaker {
+        let mut breaker = Breaker::new();
+        let opened: Vec<bool> = (0..5).map(|_| breaker.failed(at)).collect();
+        assert_eq!(opened, [false, false, false, false, true]);
+        breaker
+    }
+
+    #[test]
+    fn five_failures_in_a_row_open_it_and_four_do_not() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new();
+        for _ in 0..3 {
+            (0..4).for_each(|_| assert!(!breaker.failed(now)));
+            assert!(!breaker.succeeded());
+        }
+        assert_eq!(breaker.admit(now), Ok(()));
+        assert_eq!(broken(now).admit(now), Err(OPEN));
+    }
+
+    #[test]
+    fn one_probe_in_thirty_seconds() {
+        let start = Instant::now();
+        let mut breaker = broken(start);
+        let mut admitted = 0;
+        for second in 0..=120 {
+            let now = start + Duration::from_secs(second);
+            if breaker.admit(now).is_ok() {
+                admitted += 1;
+                assert!(breaker.admit(now).is_err(), "one at a time");
+                assert!(!breaker.failed(now), "staying open is no news");
+            }
+        }
+        assert_eq!(admitted, 4);
+    }
+
+    #[test]
+    fn a_good_probe_closes_it() {
+        let start = Instant::now();
+        let mut breaker = broken(start);
+        assert!(!breaker.succeeded(), "a late success of an earlier call");
+        let later = start + OPEN;
+        assert_eq!(breaker.admit(later), Ok(()));
+        assert!(breaker.succeeded());
+        assert_eq!(breaker.admit(later), Ok(()));
+        assert!(!breaker.failed(later), "counting starts anew");
+    }
+
+    #[test]
+    fn a_pause_is_never_shortened() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new();
+        assert!(breaker.pause(start, Duration::from_secs(300)));
+        assert!(!breaker.pause(start, Duration::from_secs(1)));
+        assert!(!breaker.failed(start));
+        assert_eq!(breaker.admit(start), Err(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn a_probe_that_never_reports_is_replaced() {
+        let start = Instant::now();
+        let mut breaker = broken(start);
+        assert_eq!(breaker.admit(start + OPEN), Ok(()));
+        assert!(breaker.admit(start + OPEN).is_err());
+        assert_eq!(breaker.admit(start + OPEN * 2), Ok(()));
+    }
+}

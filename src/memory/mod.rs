@@ -1,0 +1,267 @@
+//! What is known of a person: recalled for the turn, remembered after it.
+//!
+//! Memory is an improvement, not a condition. A turn asks with [`Memory::recall`], waits at most
+//! until its deadline, and goes on with what there is; a store that is down, slow or talking rubbish
+//! costs it context, never words. Writing is a queue that no turn waits for.
+//!
+//! Ids are derived here from who was authenticated and are never taken from a request, so nobody
+//! can reach into another person's memory by naming it. Words, ids and keys reach no log.
+//!
+//! To add a store: a file with the five methods of `Store`, a variant there, and its choice in
+//! [`Memory::start`]. Freshness, single flight, breakers, order and retries stay as they are.
+
+mod error;
+mod person;
+mod text;
+mod breaker;
+mod gate;
+mod wire;
+mod zep;
+mod store;
+mod recall;
+mod cache;
+mod queue;
+mod writer;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field};
+
+pub use self::error::MemoryError;
+pub use self::person::Person;
+pub use self::recall::{Recall, Recalled};
+
+use self::cache::{Ask, Cache, Landing};
+use self::gate::{Gate, Way};
+use self::queue::Queue;
+use self::recall::Failed;
+use self::store::{Found, Store};
+use self::writer::Writer;
+use self::zep::Zep;
+use crate::clock::Clock;
+use crate::config;
+use crate::lifecycle::Lifecycle;
+
+/// What was said in one committed turn, as far as it was said.
+#[derive(Clone)]
+pub struct Exchange {
+    pub user: Option<String>,
+    pub assistant: Option<String>,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// How the store is doing, by the last calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryHealth {
+    Off,
+    Up,
+    /// The last trouble's [`MemoryError::kind`].
+    Down(&'static str),
+}
+
+/// A handle on memory; clones share everything.
+#[derive(Clone)]
+pub struct Memory {
+    room: Option<Arc<Room>>,
+}
+
+struct Room {
+    store: Arc<Store>,
+    gate: Arc<Gate>,
+    cache: Arc<Cache>,
+    queue: Arc<Queue>,
+    closing: CancellationToken,
+    written: CancellationToken,
+    lifecycle: Lifecycle,
+}
+
+impl Memory {
+    /// Memory that knows nothing and takes nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { room: None }
+    }
+
+    /// Starts the writer; without a key, memory is off.
+    ///
+    /// # Errors
+    /// When the key cannot be sent in a header or the client cannot be set up.
+    pub fn start(
+        settings: &config::Memory,
+        lifecycle: &Lifecycle,
+        clock: Clock,
+    ) -> Result<Self, MemoryError> {
+        let Some(key) = &settings.api_key else {
+            return Ok(Self::off());
+        };
+        let room = Room {
+            store: Arc::new(Store::Zep(Zep::new(&settings.base_url, key, clock)?)),
+            gate: Arc::new(Gate::new()),
+            cache: Cache::new(),
+            queue: Arc::default(),
+            closing: CancellationToken::new(),
+            written: CancellationToken::new(),
+            lifecycle: lifecycle.clone(),
+        };
+        let writer = Writer {
+            queue: Arc::clone(&room.queue),
+            store: Arc::clone(&room.store),
+            gate: Arc::clone(&room.gate),
+            hard: lifecycle.hard().clone(),
+            closing: room.closing.clone(),
+        };
+        // Also when the writer ends badly, whoever drains is let go.
+        let written = room.written.clone().drop_guard();
+        lifecycle.spawn(async move {
+            writer.run().await;
+            drop(written);
+        });
+        Ok(Self {
+            room: Some(Arc::new(room)),
+        })
+    }
+
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// Starts or joins the one question about this person, and returns what is to be waited for.
+    /// Never blocks.
+    #[must_use]
+    pub fn recall(&self, who: &Person) -> Recall {
+        match &self.room {
+            Some(room) => room.look(who, Ask::IfOld),
+            None => Recall::off(),
+        }
+    }
+
+    /// Asks about this person for the next turn's sake, however fresh the last answer is.
+    pub fn prefetch(&self, who: &Person) {
+        if let Some(room) = &self.room {
+            room.look(who, Ask::Anyway);
+        }
+    }
+
+    /// Queues what was said; false when the queue is full or closed, which the caller counts.
+    #[must_use]
+    pub fn remember(&self, who: &Person, exchange: Exchange) -> bool {
+        let said = |words: &Option<String>| words.as_deref().is_some_and(|w| !w.trim().is_empty());
+        match &self.room {
+            Some(room) if said(&exchange.user) || said(&exchange.assistant) => {
+                room.queue.push(who, exchange)
+            }
+            _ => true,
+        }
+    }
+
+    /// How the store is doing, by the last calls.
+    #[must_use]
+    pub fn health(&self) -> MemoryHealth {
+        self.room
+            .as_ref()
+            .map_or(MemoryHealth::Off, |room| room.gate.health())
+    }
+
+    /// Drops what is cached of this person, and what of theirs still waits to be written.
+    pub fn forget(&self, who: &Person) {
+        if let Some(room) = &self.room {
+            room.cache.forget(&who.user);
+            room.queue.forget(who);
+            room.store.forget(who);
+        }
+    }
+
+    /// Exchanges waiting or being written.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.room.as_ref().map_or(0, |room| room.queue.len())
+    }
+
+    /// Exchanges taken in and given up since the start.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.room.as_ref().map_or(0, |room| room.queue.lost())
+    }
+
+    /// Takes nothing more in and resolves when all is written, or given up because the process must
+    /// end. For after the last turn.
+    ///
+    /// # Cancellation
+    /// Safe: the writing goes on.
+    pub async fn drain(&self) {
+        if let Some(room) = &self.room {
+            room.close();
+            room.written.cancelled().await;
+        }
+    }
+}
+
+impl Room {
+    fn look(&self, who: &Person, ask: Ask) -> Recall {
+        let (recall, landing) = self.cache.look(&who.user, ask, Instant::now());
+        if let Some(landing) = landing {
+            self.ask(who.clone(), landing);
+        }
+        recall
+    }
+
+    /// Asks the store, in a task of its own so that no turn's end stops it.
+    fn ask(&self, who: Person, landing: Landing) {
+        if self.gate.admit(Way::Read, Instant::now()).is_err() {
+            landing.land(Err(Failed));
+            return;
+        }
+        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        let span = tracing::info_span!(
+            "retrieval zep",
+            "gen_ai.operation.name" = "retrieval",
+            "gen_ai.data_source.id" = "zep",
+            "error.type" = field::Empty,
+        );
+        let question = async move {
+            let found = store.recall(&who).await;
+            let report = found.as_ref().map(|_| ());
+            gate.report(Way::Read, report, Instant::now());
+            match found {
+                Ok(Found::Context(context)) => landing.land(Ok(Some(context))),
+                Ok(Found::Nothing) => landing.land(Ok(None)),
+                Ok(Found::Stranger) => {
+                    landing.land(Ok(None));
+                    introduce(&store, &gate, &who).await;
+                }
+                Err(error) => {
+                    Span::current().record("error.type", error.kind());
+                    landing.land(Err(Failed));
+                }
+            }
+        };
+        self.lifecycle.spawn(question.instrument(span));
+    }
+
+    fn close(&self) {
+        self.closing.cancel();
+        self.queue.close();
+    }
+}
+
+impl Drop for Room {
+    /// The last handle is gone: nothing more can come.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Creates a new person ahead of their first write. What fails here the writer does again.
+async fn introduce(store: &Store, gate: &Gate, who: &Person) {
+    if gate.admit(Way::Write, Instant::now()).is_ok() {
+        let outcome = store.introduce(who).await;
+        gate.report(Way::Write, outcome.as_ref().map(|_| ()), Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests;

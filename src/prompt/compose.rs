@@ -1,0 +1,152 @@
+//! Coach, conversation and memory, in the order a model is told them.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::value::RawValue;
+
+use super::quote::{Source, quote};
+use super::sound;
+use super::trim::{self, Unit};
+use crate::coach::Coach;
+use crate::turn::{Ask, Conversation};
+
+/// The rules all coaches share. They come first, so that the prefix is shared as well.
+const RULES: &str = include_str!("rules.md");
+
+const CALL_BEGINS: &str = "(The call begins.)";
+const LEFT_OUT: &str = "(A part of the conversation is left out here.)";
+const GREET: &str = "(The caller has just joined. Greet them warmly in one or two short \
+     sentences and ask one opening question.)";
+const SILENT: &str = "(The user has been silent for a while. Check in gently with one short \
+     sentence.)";
+const NOTHING: &str = "(The user said nothing that could be understood. Ask in one short sentence \
+     what is on their mind.)";
+/// For a tool result that cannot be passed on: the model still has to end on a user's message.
+const GO_ON: &str = "(Go on with the conversation from where it stands.)";
+
+/// One message to the model, in `OpenAI`'s shape once serialised.
+#[derive(Clone, Debug)]
+pub enum PromptMessage {
+    System(String),
+    User(String),
+    Assistant(String),
+    /// A message of a tool exchange, verbatim.
+    Raw(Box<RawValue>),
+}
+
+impl Serialize for PromptMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (role, content) = match self {
+            Self::System(text) => ("system", text),
+            Self::User(text) => ("user", text),
+            Self::Assistant(text) => ("assistant", text),
+            Self::Raw(raw) => return raw.serialize(serializer),
+        };
+        let mut message = serializer.serialize_struct("PromptMessage", 2)?;
+        message.serialize_field("role", role)?;
+        message.serialize_field("content", content)?;
+        message.end()
+    }
+}
+
+/// The whole prompt of a turn. It ends with a user's message, or with the tool result that is to be
+/// answered: several models refuse anything else (`contracts/openrouter.md` 2.4).
+#[must_use]
+pub fn compose(
+    coach: &Coach,
+    conversation: &Conversation,
+    memory: Option<&str>,
+) -> Vec<PromptMessage> {
+    let mut messages = vec![PromptMessage::System(system(coach))];
+    let mut history = history(conversation);
+    let notes = notes(conversation, memory);
+    let last = match &conversation.ask {
+        Ask::Words(words) => Some(trim::line(words).into_owned())
+            .filter(|w| !w.is_empty())
+            .or_else(|| Some(NOTHING.to_owned())),
+        Ask::Greeting => Some(GREET.to_owned()),
+        Ask::Silence => Some(SILENT.to_owned()),
+        Ask::Nothing => Some(NOTHING.to_owned()),
+        Ask::ToolResult => match history.last() {
+            Some(PromptMessage::Raw(_) | PromptMessage::User(_)) => None,
+            _ => Some(GO_ON.to_owned()),
+        },
+    };
+    let asked = match &last {
+        Some(_) => Vec::new(),
+        // Notes go before the words that led to the tool call, where they stood when it was made.
+        None => history.split_off(last_words(&history)),
+    };
+    messages.extend(history);
+    messages.extend(notes.into_iter().map(PromptMessage::User));
+    messages.extend(asked);
+    messages.extend(last.map(PromptMessage::User));
+    messages
+}
+
+/// Constant for a coach, to the byte: no id, no clock, nothing of the user.
+fn system(coach: &Coach) -> String {
+    format!(
+        "{}\n\n{}\n\nWhen a call begins: {}",
+        RULES.trim(),
+        coach.persona.trim(),
+        coach.greeting.trim()
+    )
+}
+
+/// The trimmed history, neighbours of one role merged, beginning with the user.
+fn history(conversation: &Conversation) -> Vec<PromptMessage> {
+    let units = trim::kept(conversation);
+    let mut messages: Vec<PromptMessage> = Vec::with_capacity(units.len() + 1);
+    for unit in units {
+        match (unit, messages.last_mut()) {
+            (Unit::User(text), Some(PromptMessage::User(said)))
+            | (Unit::Assistant(text), Some(PromptMessage::Assistant(said))) => append(said, &text),
+            (Unit::Gap, Some(PromptMessage::User(said))) => append(said, LEFT_OUT),
+            (Unit::Gap, _) => messages.push(PromptMessage::User(LEFT_OUT.to_owned())),
+            (Unit::User(text), _) => messages.push(PromptMessage::User(text.into_owned())),
+            (Unit::Assistant(text), before) => {
+                let opens = before.is_none();
+                if opens {
+                    messages.push(PromptMessage::User(CALL_BEGINS.to_owned()));
+                }
+                messages.push(PromptMessage::Assistant(text.into_owned()));
+            }
+            (Unit::Exchange(raw), before) => {
+                let opens = before.is_none();
+                if opens {
+                    messages.push(PromptMessage::User(CALL_BEGINS.to_owned()));
+                }
+                let raw = raw.into_iter().map(|r| PromptMessage::Raw(r.to_owned()));
+                messages.extend(raw);
+            }
+        }
+    }
+    messages
+}
+
+fn append(said: &mut String, text: &str) {
+    said.push(' ');
+    said.push_str(text);
+}
+
+/// Application context, memory and the stage note, each in a message of its own.
+fn notes(conversation: &Conversation, memory: Option<&str>) -> Vec<String> {
+    [
+        quote(Source::ApplicationContext, &conversation.context.join("\n")),
+        memory.and_then(|text| quote(Source::Memory, text)),
+        sound::note(&conversation.expressions),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn last_words(history: &[PromptMessage]) -> usize {
+    history
+        .iter()
+        .rposition(|m| matches!(m, PromptMessage::User(_)))
+        .unwrap_or(history.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! What the model is told: coach, conversation and memory become messages. Pure; cannot fail.
+//!
+//! Order matters twice. What never changes for a coach comes first, so that providers can cache it;
+//! what was written by others (memory, application context) is quoted as data in messages of its
+//! own, never in the system message.
+
+mod compose;
+mod trim;
+mod quote;
+mod sound;
+
+pub use compose::{PromptMessage, compose};
