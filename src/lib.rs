@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod turn;
+pub mod sse;
 pub mod config;
 pub mod lifecycle;
 pub mod outbound;
