@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::table::Setting;
+use super::table::{Setting, find};
 
 /// No settings file is larger.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -155,6 +155,21 @@ impl Sources {
         self.file = Some(name.to_owned());
         self.from_file = table.into_iter().map(|(k, v)| (k, scalar(v))).collect();
         Ok(self)
+    }
+
+    /// These sources with some settings replaced, under whichever name they were given.
+    #[must_use]
+    pub fn with_overrides(
+        mut self,
+        pairs: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        for (name, value) in pairs {
+            for alias in find(name).map_or(&[][..], |setting| setting.aliases) {
+                self.environment.remove(*alias);
+            }
+            self.environment.insert(name.to_owned(), Raw::Text(value));
+        }
+        self
     }
 
     /// Whether `name` has a value that is not empty, in the environment or in the file. Any name may
