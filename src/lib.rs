@@ -8,5 +8,6 @@ pub mod clock;
 pub mod turn;
 pub mod sse;
 pub mod config;
+pub mod telemetry;
 pub mod lifecycle;
 pub mod outbound;

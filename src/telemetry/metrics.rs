@@ -1,0 +1,97 @@
+//! The process's metrics: described, zeroed, and rendered for Prometheus. The raw macros stay here.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use super::names::{self, Kind};
+
+/// Bounds fit for voice, in seconds (`ux.md` O5).
+const BUCKETS: &[f64] = &[
+    0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0,
+];
+/// Our own share is far smaller than any of those.
+const OVERHEAD_BUCKETS: &[f64] = &[
+    0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+];
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Installs the process's recorder once and describes every metric; later calls find it installed.
+pub fn install() {
+    RECORDER.get_or_init(|| {
+        let recorder = build().ok()?;
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        describe();
+        Some(handle)
+    });
+}
+
+fn build() -> Result<metrics_exporter_prometheus::PrometheusRecorder, BuildError> {
+    use metrics_exporter_prometheus::Matcher;
+    let overhead = Matcher::Full(names::OVERHEAD_SECONDS.to_owned());
+    Ok(PrometheusBuilder::new()
+        .set_buckets(BUCKETS)?
+        .set_buckets_for_metric(overhead, OVERHEAD_BUCKETS)?
+        .build_recorder())
+}
+
+fn describe() {
+    for (name, kind, help) in names::ALL {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Histogram => metrics::describe_histogram!(*name, *help),
+        }
+    }
+    // A metric that has never moved reads zero, not nothing.
+    metrics::gauge!(names::INFLIGHT).set(0.0);
+    metrics::gauge!(names::LOG_DROPPED_TOTAL).set(0.0);
+    metrics::counter!(names::INTERRUPTS_TOTAL).absolute(0);
+    for outcome in crate::turn::Outcome::ALL {
+        metrics::counter!(names::TURNS_TOTAL, "outcome" => outcome.as_str(), "coach" => "master")
+            .absolute(0);
+    }
+    metrics::counter!(names::RECORDS_DROPPED_TOTAL, "reason" => "queue_full").absolute(0);
+    metrics::counter!(names::MEMORY_WRITES_DROPPED_TOTAL, "reason" => "queue_full").absolute(0);
+    metrics::counter!(names::FAILOVERS_TOTAL, "phase" => "before_speech").absolute(0);
+}
+
+/// The Prometheus text format, version 0.0.4.
+#[must_use]
+pub fn render() -> String {
+    RECORDER
+        .get()
+        .and_then(Option::as_ref)
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
+}
+
+/// Keeps histograms bounded: to be called every few seconds.
+pub fn upkeep() {
+    if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
+
+pub(super) fn count(name: &'static str, labels: &[(&'static str, String)]) {
+    metrics::counter!(name, labels).increment(1);
+}
+
+pub(super) fn observe(name: &'static str, labels: &[(&'static str, String)], time: Duration) {
+    metrics::histogram!(name, labels).record(time.as_secs_f64());
+}
+
+/// Turns open now; set by admission.
+pub fn set_inflight(turns: usize) {
+    let turns = u32::try_from(turns).unwrap_or(u32::MAX);
+    metrics::gauge!(names::INFLIGHT).set(f64::from(turns));
+}
+
+/// Log lines lost so far; read from the writer when metrics are rendered.
+pub fn set_log_dropped(lines: usize) {
+    let lines = u32::try_from(lines).unwrap_or(u32::MAX);
+    metrics::gauge!(names::LOG_DROPPED_TOTAL).set(f64::from(lines));
+}

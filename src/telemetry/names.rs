@@ -1,0 +1,95 @@
+//! Every metric name, once. Units are in the names: seconds, never milliseconds.
+
+pub const TURNS_TOTAL: &str = "clm_turns_total";
+pub const FIRST_TOKEN_SECONDS: &str = "clm_first_token_seconds";
+pub const FIRST_SPEAKABLE_SECONDS: &str = "clm_first_speakable_seconds";
+pub const OVERHEAD_SECONDS: &str = "clm_overhead_seconds";
+pub const MEMORY_SECONDS: &str = "clm_memory_seconds";
+pub const UPSTREAM_TTFT_SECONDS: &str = "clm_upstream_ttft_seconds";
+pub const ATTEMPTS_TOTAL: &str = "clm_attempts_total";
+pub const FAILOVERS_TOTAL: &str = "clm_failovers_total";
+pub const INTERRUPTS_TOTAL: &str = "clm_interrupts_total";
+pub const INFLIGHT: &str = "clm_inflight";
+pub const RECORDS_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
+pub const MEMORY_WRITES_DROPPED_TOTAL: &str = "clm_memory_writes_dropped_total";
+pub const LOG_DROPPED_TOTAL: &str = "clm_log_dropped_total";
+pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
+
+/// Name, kind, help. What `/metrics` describes and `docs/TELEMETRY.md` lists.
+pub const ALL: &[(&str, Kind, &str)] = &[
+    (
+        TURNS_TOTAL,
+        Kind::Counter,
+        "Turns settled, by outcome and coach.",
+    ),
+    (
+        FIRST_TOKEN_SECONDS,
+        Kind::Histogram,
+        "From the end of the request body to upstream's first data event of any kind.",
+    ),
+    (
+        FIRST_SPEAKABLE_SECONDS,
+        Kind::Histogram,
+        "From the end of the request body to the first words that can be spoken, by coach. \
+         Leaves out endpointing, transport and speech synthesis.",
+    ),
+    (
+        OVERHEAD_SECONDS,
+        Kind::Histogram,
+        "Our own share of the first speakable time: less the waiting on memory and upstream.",
+    ),
+    (
+        MEMORY_SECONDS,
+        Kind::Histogram,
+        "How long a turn waited for memory, by outcome.",
+    ),
+    (
+        UPSTREAM_TTFT_SECONDS,
+        Kind::Histogram,
+        "From an attempt's start to upstream's first data event, by model.",
+    ),
+    (
+        ATTEMPTS_TOTAL,
+        Kind::Counter,
+        "Upstream calls, by model and result.",
+    ),
+    (
+        FAILOVERS_TOTAL,
+        Kind::Counter,
+        "Moves to a further attempt within one turn, by phase.",
+    ),
+    (
+        INTERRUPTS_TOTAL,
+        Kind::Counter,
+        "Turns that the caller hung up on: barge-ins.",
+    ),
+    (INFLIGHT, Kind::Gauge, "Turns being answered now."),
+    (
+        RECORDS_DROPPED_TOTAL,
+        Kind::Counter,
+        "Turn records that could not be kept, by reason.",
+    ),
+    (
+        MEMORY_WRITES_DROPPED_TOTAL,
+        Kind::Counter,
+        "Memory writes given up, by reason.",
+    ),
+    (
+        LOG_DROPPED_TOTAL,
+        Kind::Gauge,
+        "Log lines dropped because the output was blocked.",
+    ),
+    (
+        HTTP_ERRORS_TOTAL,
+        Kind::Counter,
+        "Requests refused with an error body, by type.",
+    ),
+];
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
