@@ -11,3 +11,4 @@ pub mod config;
 pub mod telemetry;
 pub mod lifecycle;
 pub mod outbound;
+pub mod session;

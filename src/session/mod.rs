@@ -1,0 +1,15 @@
+//! Who speaks, and which of their turns really happened.
+//!
+//! A session id travels through a browser, so it proves nothing unless it is signed (`token`).
+//! `identity` turns what a request carries into a [`Speaker`]; `turns` holds each turn back from
+//! memory until the conversation shows that it was heard.
+
+mod identity;
+mod pseudonym;
+mod token;
+mod turns;
+
+pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
+pub use pseudonym::{DataKeyError, Pseudonyms};
+pub use token::{Claims, TokenError};
+pub use turns::{COMMIT_AFTER, Committed, Spoken, Turns};
