@@ -12,3 +12,4 @@ pub mod telemetry;
 pub mod lifecycle;
 pub mod outbound;
 pub mod session;
+pub mod memory;

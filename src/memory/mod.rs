@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, Span};
 
 pub use self::error::MemoryError;
 pub use self::person::Person;
@@ -43,6 +43,7 @@ use self::zep::Zep;
 use crate::clock::Clock;
 use crate::config;
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::spans;
 
 /// What was said in one committed turn, as far as it was said.
 #[derive(Clone)]
@@ -216,12 +217,7 @@ impl Room {
             return;
         }
         let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
-        let span = tracing::info_span!(
-            "retrieval zep",
-            "gen_ai.operation.name" = "retrieval",
-            "gen_ai.data_source.id" = "zep",
-            "error.type" = field::Empty,
-        );
+        let span = spans::retrieval("zep");
         let question = async move {
             let found = store.recall(&who).await;
             let report = found.as_ref().map(|_| ());
@@ -234,7 +230,7 @@ impl Room {
                     introduce(&store, &gate, &who).await;
                 }
                 Err(error) => {
-                    Span::current().record("error.type", error.kind());
+                    spans::failed(&Span::current(), error.kind());
                     landing.land(Err(Failed));
                 }
             }
