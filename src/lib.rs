@@ -13,3 +13,4 @@ pub mod lifecycle;
 pub mod outbound;
 pub mod session;
 pub mod memory;
+pub mod coach;

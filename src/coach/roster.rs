@@ -192,6 +192,21 @@ impl Roster {
         self.coaches.iter()
     }
 
+    /// Every model slug that a turn may ask for, each once.
+    #[must_use]
+    pub fn slugs(&self) -> Vec<String> {
+        let all = self.iter().flat_map(|coach| {
+            let m = &coach.models;
+            [&m.cost_saving, &m.balanced, &m.high, &m.fallback]
+                .into_iter()
+                .chain(&m.forced)
+        });
+        all.cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
     pub(super) fn at(&self, position: usize) -> Option<&Coach> {
         self.coaches.get(position)
     }
