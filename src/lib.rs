@@ -14,3 +14,4 @@ pub mod outbound;
 pub mod session;
 pub mod memory;
 pub mod coach;
+pub mod routing;
