@@ -15,3 +15,4 @@ pub mod session;
 pub mod memory;
 pub mod coach;
 pub mod routing;
+pub mod prompt;
