@@ -16,3 +16,4 @@ pub mod memory;
 pub mod coach;
 pub mod routing;
 pub mod prompt;
+pub mod upstream;

@@ -1,0 +1,381 @@
+//! One upstream answer: response bytes in, meaningful deltas out.
+//!
+//! Comments, role-only, empty and reasoning chunks never leave this file, so a deadline on
+//! [`Answer::next`] is a deadline on something that can be said.
+
+use std::collections::VecDeque;
+
+use reqwest::Response;
+use tokio::time::Instant;
+
+use crate::sse::Decoder;
+use crate::turn::{Delta, FinishReason, ToolCall};
+
+use super::error::AttemptError;
+use super::wire::{self, Choice, Chunk, ToolFragment};
+
+/// Unreadable events in a row that make a stream hopeless (`reliability.md` B6).
+const MAX_MALFORMED: u32 = 3;
+/// Arguments of one tool call beyond this are not assembled.
+const MAX_TOOL_BYTES: usize = 64 << 10;
+/// White space before the first word beyond this is dropped.
+const MAX_LEAD_BYTES: usize = 256;
+
+/// An open upstream stream. Dropping it closes the connection, which is how a turn is cancelled.
+#[derive(Debug)]
+pub struct Answer {
+    response: Response,
+    decoder: Decoder,
+    reader: Reader,
+}
+
+/// What the stream said of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    pub generation_id: Option<String>,
+    pub model: Option<String>,
+    pub provider: Option<String>,
+    /// When the first data event of any kind came.
+    pub first_event: Option<Instant>,
+    /// Events that could not be read and were skipped.
+    pub malformed: u32,
+}
+
+impl Answer {
+    pub(super) fn new(response: Response) -> Self {
+        Self {
+            response,
+            decoder: Decoder::new(),
+            reader: Reader::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.reader.meta
+    }
+
+    /// The next delta, or `None` at the proper end of the body.
+    ///
+    /// # Errors
+    /// Every way in which a stream can go wrong; nothing more will come after one.
+    ///
+    /// # Cancellation
+    /// Safe: nothing that was received is lost when the wait is dropped.
+    pub async fn next(&mut self) -> Result<Option<Delta>, AttemptError> {
+        loop {
+            if let Some(delta) = self.reader.ready.pop_front() {
+                return Ok(Some(delta));
+            }
+            if let Some(data) = self.decoder.next_event()? {
+                self.reader.take(data)?;
+                continue;
+            }
+            match self.response.chunk().await {
+                Ok(Some(bytes)) => self.decoder.feed(&bytes),
+                Ok(None) if self.reader.finished => return Ok(None),
+                Ok(None) => return Err(AttemptError::Cut),
+                // After the terminal a broken connection has cost nobody a word.
+                Err(_) if self.reader.finished => return Ok(None),
+                Err(e) => return Err(AttemptError::Broken(e)),
+            }
+        }
+    }
+}
+
+/// Turns data events into deltas; does no IO.
+#[derive(Debug, Default)]
+struct Reader {
+    ready: VecDeque<Delta>,
+    meta: Meta,
+    /// White space that came before any word.
+    lead: String,
+    spoke: bool,
+    finished: bool,
+    ended: bool,
+    malformed_in_a_row: u32,
+    tool: Option<ToolCall>,
+    tool_index: u32,
+    tool_cut: bool,
+}
+
+impl Reader {
+    fn take(&mut self, data: &[u8]) -> Result<(), AttemptError> {
+        if self.ended || data.is_empty() {
+            return Ok(());
+        }
+        if self.meta.first_event.is_none() {
+            self.meta.first_event = Some(Instant::now());
+        }
+        if data == b"[DONE]" {
+            self.ended = true;
+            return self.finish(FinishReason::Stop);
+        }
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+            self.meta.malformed += 1;
+            self.malformed_in_a_row += 1;
+            return if self.malformed_in_a_row >= MAX_MALFORMED && !self.finished {
+                Err(AttemptError::Malformed)
+            } else {
+                Ok(())
+            };
+        };
+        self.malformed_in_a_row = 0;
+        self.take_chunk(chunk)
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk<'_>) -> Result<(), AttemptError> {
+        self.describe(&chunk);
+        let choice = chunk.choices.and_then(|c| c.into_iter().next());
+        let failed = is_error(chunk.error)
+            || choice
+                .as_ref()
+                .is_some_and(|c| is_error(c.error) || c.finish_reason.as_deref() == Some("error"));
+        if let Some(usage) = chunk.usage {
+            self.ready.push_back(Delta::Usage(usage.into()));
+        }
+        if failed && !self.finished {
+            return Err(AttemptError::InBand);
+        }
+        match choice {
+            Some(choice) if !failed => self.take_choice(choice),
+            _ => Ok(()),
+        }
+    }
+
+    fn describe(&mut self, chunk: &Chunk<'_>) {
+        let meta = &mut self.meta;
+        for (slot, seen) in [
+            (&mut meta.generation_id, &chunk.id),
+            (&mut meta.model, &chunk.model),
+            (&mut meta.provider, &chunk.provider),
+        ] {
+            if slot.is_none() {
+                *slot = seen.as_deref().filter(|s| !s.is_empty()).map(str::to_owned);
+            }
+        }
+    }
+
+    fn take_choice(&mut self, choice: Choice<'_>) -> Result<(), AttemptError> {
+        if self.finished {
+            return Ok(());
+        }
+        if let Some(delta) = choice.delta {
+            if let Some(words) = delta.content.filter(|w| !w.is_empty()) {
+                self.words(words.into_owned());
+            }
+            for fragment in delta.tool_calls.into_iter().flatten() {
+                self.tool_fragment(fragment);
+            }
+        }
+        let Some(reason) = choice.finish_reason.filter(|r| !r.is_empty()) else {
+            return Ok(());
+        };
+        self.tool_cut = wire::is_native_cut(choice.native_finish_reason);
+        match wire::finish_reason(&reason) {
+            Some(reason) => self.finish(reason),
+            None => Err(AttemptError::InBand),
+        }
+    }
+
+    fn words(&mut self, words: String) {
+        if self.spoke {
+            self.ready.push_back(Delta::Words(words));
+        } else if words.trim().is_empty() {
+            if self.lead.len() + words.len() <= MAX_LEAD_BYTES {
+                self.lead.push_str(&words);
+            }
+        } else {
+            self.spoke = true;
+            let mut all = std::mem::take(&mut self.lead);
+            all.push_str(&words);
+            self.ready.push_back(Delta::Words(all));
+        }
+    }
+
+    /// Gathers the first call; the caller can take one only.
+    fn tool_fragment(&mut self, fragment: ToolFragment<'_>) {
+        let index = fragment.index.unwrap_or(self.tool_index);
+        if self.tool.is_none() {
+            self.tool_index = index;
+        } else if index != self.tool_index {
+            return;
+        }
+        let call = self.tool.get_or_insert_with(|| ToolCall {
+            id: String::new(),
+            name: String::new(),
+            arguments: String::new(),
+        });
+        if let Some(id) = fragment.id.filter(|_| call.id.is_empty()) {
+            call.id = id.into_owned();
+        }
+        let Some(function) = fragment.function else {
+            return;
+        };
+        if let Some(name) = function.name {
+            call.name.push_str(&name);
+        }
+        if let Some(arguments) = function.arguments {
+            if call.arguments.len() + arguments.len() <= MAX_TOOL_BYTES {
+                call.arguments.push_str(&arguments);
+            } else {
+                self.tool_cut = true;
+            }
+        }
+    }
+
+    /// Idempotent: upstream repeats its finish on the usage chunk.
+    fn finish(&mut self, reason: FinishReason) -> Result<(), AttemptError> {
+        if self.finished {
+            return Ok(());
+        }
+        let tool = self.tool.take().filter(|t| !self.tool_cut && is_whole(t));
+        let had_tool = tool.is_some();
+        self.ready.extend(tool.map(Delta::Tool));
+        if !self.spoke && !had_tool {
+            return Err(AttemptError::Empty);
+        }
+        self.finished = true;
+        let reason = match reason {
+            FinishReason::ToolCalls if !had_tool => FinishReason::Stop,
+            _ if had_tool => FinishReason::ToolCalls,
+            other => other,
+        };
+        self.ready.push_back(Delta::Finish(reason));
+        Ok(())
+    }
+}
+
+fn is_error(error: Option<&serde_json::value::RawValue>) -> bool {
+    error.is_some_and(|e| e.get() != "null")
+}
+
+/// A call that a caller can act on: it has a name, and its arguments are an object.
+fn is_whole(call: &ToolCall) -> bool {
+    type Object<'a> = std::collections::BTreeMap<String, &'a serde_json::value::RawValue>;
+    !call.name.is_empty()
+        && (call.arguments.is_empty()
+            || serde_json::from_str::<Object<'_>>(&call.arguments).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(events: &[&str]) -> (Vec<Delta>, Option<&'static str>) {
+        let mut reader = Reader::default();
+        for event in events {
+            if let Err(e) = reader.take(event.as_bytes()) {
+                return (reader.ready.into(), Some(e.kind()));
+            }
+        }
+        (reader.ready.into(), None)
+    }
+
+    fn said(deltas: &[Delta]) -> String {
+        let words = |d: &Delta| match d {
+            Delta::Words(w) => w.clone(),
+            _ => String::new(),
+        };
+        deltas.iter().map(words).collect()
+    }
+
+    const HI: &str = r#"{"id":"gen-1","model":"m","choices":[{"delta":{"content":"Hi"}}]}"#;
+    const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+
+    #[test]
+    fn odd_chunks_are_survived() {
+        let (deltas, error) = read(&[
+            r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
+            r#"{"choices":null}"#,
+            r#"{"id":"x"}"#,
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{"delta":{"content":null,"reasoning":"secret"}}]}"#,
+            r#"{"choices":[{"delta":{"content":" \n"}}]}"#,
+            HI,
+            "not json",
+            r#"{"choices":[{"delta":{"content":" there"},"finish_reason":"","logprobs":{}}]}"#,
+            STOP,
+            r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}],"usage":{"cost":0.1}}"#,
+            "[DONE]",
+            "[DONE]",
+            HI,
+        ]);
+        assert_eq!(error, None);
+        assert_eq!(said(&deltas), " \nHi there");
+        let finishes = deltas
+            .iter()
+            .filter(|d| matches!(d, Delta::Finish(_)))
+            .count();
+        assert_eq!(finishes, 1);
+        assert!(matches!(deltas.last(), Some(Delta::Usage(_))));
+    }
+
+    #[test]
+    fn every_in_band_error_shape_is_an_error() {
+        for shape in [
+            r#"{"error":{"code":502,"message":"x"},"choices":[{"delta":{},"finish_reason":"error"}]}"#,
+            r#"{"error":{"code":"502"},"choices":[],"model":""}"#,
+            r#"{"error":{"code":400},"choices":[{"finish_reason":null}],"usage":{"cost":0}}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
+            r#"{"choices":[{"error":{"code":1}}]}"#,
+            r#"{"error":{"message":"x"},"user_id":"u"}"#,
+            r#"{"error":"bare"}"#,
+        ] {
+            assert_eq!(read(&[HI, shape]).1, Some("in_band_error"), "{shape}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_say_is_a_failure() {
+        assert_eq!(read(&["[DONE]"]).1, Some("empty"));
+        assert_eq!(read(&[STOP]).1, Some("empty"));
+        let refusal = r#"{"choices":[{"delta":{"refusal":"no"},"finish_reason":"stop"}]}"#;
+        assert_eq!(read(&[refusal]).1, Some("empty"));
+    }
+
+    #[test]
+    fn done_alone_is_a_terminal() {
+        let (deltas, error) = read(&[HI, "[DONE]"]);
+        assert_eq!(error, None);
+        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::Stop)));
+    }
+
+    #[test]
+    fn three_unreadable_events_in_a_row_are_too_many() {
+        assert_eq!(read(&[HI, "a", "b", HI, "c", "d", HI]).1, None);
+        assert_eq!(read(&[HI, "a", "b", "c"]).1, Some("malformed"));
+    }
+
+    #[test]
+    fn one_whole_tool_call_passes_and_a_cut_one_does_not() {
+        let piece = |i: u32, rest: &str| {
+            format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{i},{rest}}}]}}}}]}}"#)
+        };
+        let first = piece(
+            0,
+            r#""id":"c1","function":{"name":"end_call","arguments":"{\"a\":"}"#,
+        );
+        let rest = piece(0, r#""function":{"arguments":"1}"}"#);
+        let second = piece(
+            1,
+            r#""id":"c2","function":{"name":"other","arguments":"{}"}"#,
+        );
+        let end = r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#;
+        let (deltas, error) = read(&[&first, &rest, &second, end]);
+        assert_eq!(error, None);
+        let Some(Delta::Tool(call)) = deltas.first() else {
+            panic!("{deltas:?}")
+        };
+        assert_eq!(
+            (call.name.as_str(), call.arguments.as_str()),
+            ("end_call", r#"{"a":1}"#)
+        );
+        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::ToolCalls)));
+        assert_eq!(read(&[&first, end]).1, Some("empty"));
+        let cut = r#"{"choices":[{"delta":{},"finish_reason":"tool_calls","native_finish_reason":"length"}]}"#;
+        assert_eq!(read(&[&first, &rest, cut]).1, Some("empty"));
+        let (deltas, _) = read(&[HI, &first, cut]);
+        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::Stop)));
+    }
+}

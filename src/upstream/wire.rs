@@ -1,0 +1,380 @@
+//! `OpenRouter`'s words: the request body, the stream's chunks, the error bodies. Nothing else in the
+//! house knows them. Fields that are not acted on are not named; unknown ones are normal.
+//!
+//! Source: `OpenRouter` API reference (chat completions, streaming, errors) and recorded streams.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::prompt::PromptMessage;
+use crate::turn::{FinishReason, MicroUsd, Tools, Usage};
+
+/// Makers whose own endpoint stops billing when the stream is closed; a barge-in is then not paid
+/// in full. Asked for first, others stay allowed.
+const STOPS_BILLING_ON_CANCEL: &[(&str, &[&str])] = &[
+    ("anthropic/", &["anthropic"]),
+    ("openai/", &["openai", "azure"]),
+    ("x-ai/", &["xai"]),
+    ("deepseek/", &["deepseek"]),
+    ("cohere/", &["cohere"]),
+];
+
+/// Models that refuse a request that names a temperature.
+const WITHOUT_TEMPERATURE: &[&str] = &["anthropic/claude-haiku-5.5"];
+
+/// A parameter that can be left out when a model refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Omittable {
+    Reasoning,
+    Temperature,
+    Provider,
+    SessionId,
+    User,
+}
+
+impl Omittable {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Reasoning, "reasoning"),
+        (Self::Temperature, "temperature"),
+        (Self::Provider, "provider"),
+        (Self::SessionId, "session_id"),
+        (Self::User, "user"),
+    ];
+}
+
+/// What a 400 says that we can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mend {
+    Omit(Omittable),
+    ShortenHistory,
+}
+
+/// What one attempt asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub messages: &'a [PromptMessage],
+    pub tools: Option<&'a Tools>,
+    pub max_tokens: u32,
+    pub temperature: f64,
+    /// A stable pseudonym of the end user.
+    pub user: Option<&'a str>,
+    /// A stable pseudonym of the conversation; keeps its provider's prompt cache warm.
+    pub session: &'a str,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    model: &'a str,
+    messages: &'a [PromptMessage],
+    stream: bool,
+    max_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<Provider<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Reasoning {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+struct Provider<'a> {
+    order: &'a [&'a str],
+    allow_fallbacks: bool,
+}
+
+/// The body of one attempt.
+///
+/// # Errors
+/// Only if a value cannot be JSON, which the types rule out.
+pub(super) fn request(
+    model: &str,
+    call: &Call<'_>,
+    omit: &[Omittable],
+) -> Result<Vec<u8>, serde_json::Error> {
+    let keep = |what| !omit.contains(&what);
+    let order = STOPS_BILLING_ON_CANCEL
+        .iter()
+        .find(|(maker, _)| model.starts_with(maker))
+        .map(|(_, order)| *order);
+    let temperature = Some(call.temperature)
+        .filter(|_| keep(Omittable::Temperature) && !WITHOUT_TEMPERATURE.contains(&model));
+    serde_json::to_vec(&Request {
+        model,
+        messages: call.messages,
+        stream: true,
+        max_tokens: call.max_tokens,
+        temperature,
+        reasoning: keep(Omittable::Reasoning).then_some(Reasoning { enabled: false }),
+        provider: order
+            .filter(|_| keep(Omittable::Provider))
+            .map(|order| Provider {
+                order,
+                allow_fallbacks: true,
+            }),
+        user: call.user.filter(|_| keep(Omittable::User)),
+        session_id: Some(call.session).filter(|_| keep(Omittable::SessionId)),
+        tools: call.tools.map(|t| &*t.tools),
+        tool_choice: call.tools.and_then(|t| t.tool_choice.as_deref()),
+        parallel_tool_calls: call.tools.map(|_| false),
+    })
+}
+
+/// What can be done about a 400, read from its message.
+pub(super) fn mend(body: &[u8]) -> Option<Mend> {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    let too_long = [
+        "context_length_exceeded",
+        "context length",
+        "token_limit_exceeded",
+    ];
+    if too_long.iter().any(|t| text.contains(t)) {
+        return Some(Mend::ShortenHistory);
+    }
+    // `user` is too common a word to be told from prose: only as a quoted parameter name.
+    Omittable::ALL
+        .into_iter()
+        .find(|(what, name)| match what {
+            Omittable::User => ["'user'", "`user`", "\\\"user\\\""]
+                .iter()
+                .any(|quoted| text.contains(quoted)),
+            _ => text.contains(name),
+        })
+        .map(|(what, _)| Mend::Omit(what))
+}
+
+/// One data event of the stream, with the fields that mean something here.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, default)]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) model: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) provider: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) choices: Option<Vec<Choice<'a>>>,
+    #[serde(default)]
+    pub(super) usage: Option<WireUsage>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(borrow, default)]
+    pub(super) delta: Option<ChunkDelta<'a>>,
+    #[serde(borrow, default)]
+    pub(super) finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) native_finish_reason: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ChunkDelta<'a> {
+    #[serde(borrow, default)]
+    pub(super) content: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) tool_calls: Option<Vec<ToolFragment<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ToolFragment<'a> {
+    #[serde(default)]
+    pub(super) index: Option<u32>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) function: Option<FunctionFragment<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FunctionFragment<'a> {
+    #[serde(borrow, default)]
+    pub(super) name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) arguments: Option<Cow<'a, str>>,
+}
+
+/// Counts arrive as integers or floats; details may be null or missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireUsage {
+    prompt_tokens: Option<f64>,
+    completion_tokens: Option<f64>,
+    cost: Option<f64>,
+    is_byok: Option<bool>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+    cost_details: Option<CostDetails>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CostDetails {
+    upstream_inference_cost: Option<f64>,
+}
+
+impl From<WireUsage> for Usage {
+    fn from(wire: WireUsage) -> Self {
+        // With the account's own provider key, `cost` is only the fee; the inference comes on top.
+        let own_key = wire
+            .cost_details
+            .and_then(|d| d.upstream_inference_cost)
+            .filter(|_| wire.is_byok == Some(true));
+        let cost = wire.cost.map(|fee| fee + own_key.unwrap_or(0.0));
+        Self {
+            prompt_tokens: count(wire.prompt_tokens),
+            completion_tokens: count(wire.completion_tokens),
+            cached_tokens: count(wire.prompt_tokens_details.and_then(|d| d.cached_tokens)),
+            reasoning_tokens: count(
+                wire.completion_tokens_details
+                    .and_then(|d| d.reasoning_tokens),
+            ),
+            cost: cost.and_then(MicroUsd::from_dollars),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float-to-integer cast saturates; a negative count is no count"
+)]
+fn count(n: Option<f64>) -> u64 {
+    n.unwrap_or(0.0) as u64
+}
+
+/// A finish reason in our words; an unknown one is a plain stop, `error` is none of them.
+pub(super) fn finish_reason(text: &str) -> Option<FinishReason> {
+    match text {
+        "error" => None,
+        "length" => Some(FinishReason::Length),
+        "content_filter" => Some(FinishReason::ContentFilter),
+        "tool_calls" | "function_call" => Some(FinishReason::ToolCalls),
+        _ => Some(FinishReason::Stop),
+    }
+}
+
+/// Whether the maker's own word for the finish says that the answer was cut for length.
+pub(super) fn is_native_cut(native: Option<&RawValue>) -> bool {
+    native.is_some_and(|n| {
+        let word = n.get().to_ascii_lowercase();
+        word.contains("length") || word.contains("max_")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(messages: &[PromptMessage]) -> Call<'_> {
+        Call {
+            messages,
+            tools: None,
+            max_tokens: 1200,
+            temperature: 0.8,
+            user: Some("u-1"),
+            session: "s-1",
+        }
+    }
+
+    #[test]
+    fn a_request_fit_for_voice() {
+        let messages = [PromptMessage::User("Hi".into())];
+        let body = request("openai/gpt-6-luna", &call(&messages), &[]).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["stream"], true);
+        assert_eq!(body["max_tokens"], 1200);
+        assert_eq!(body["reasoning"]["enabled"], false);
+        assert_eq!(body["provider"]["order"][0], "openai");
+        assert_eq!(body["user"], "u-1");
+        assert_eq!(body["session_id"], "s-1");
+        assert_eq!(body["messages"][0]["role"], "user");
+        assert!(body.get("tools").is_none());
+    }
+
+    #[test]
+    fn what_a_model_refuses_is_left_out() {
+        let messages = [PromptMessage::User("Hi".into())];
+        let omit = [Omittable::Reasoning, Omittable::User];
+        let body = request("anthropic/claude-haiku-5.5", &call(&messages), &omit).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        for gone in ["reasoning", "user", "temperature"] {
+            assert!(body.get(gone).is_none(), "{gone}");
+        }
+    }
+
+    #[test]
+    fn a_400_says_what_to_mend() {
+        use Mend::{Omit, ShortenHistory};
+        for (message, expected) in [
+            (
+                "Reasoning is mandatory for this endpoint and cannot be disabled.",
+                Some(Omit(Omittable::Reasoning)),
+            ),
+            (
+                "Unsupported parameter: temperature",
+                Some(Omit(Omittable::Temperature)),
+            ),
+            ("Unknown parameter: 'user'", Some(Omit(Omittable::User))),
+            ("conversation must end with a user message", None),
+            (
+                "This endpoint's maximum context length is 8192 tokens",
+                Some(ShortenHistory),
+            ),
+            ("model_not_found", None),
+        ] {
+            assert_eq!(mend(message.as_bytes()), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn usage_is_read_in_every_recorded_spelling() {
+        let read = |json: &str| Usage::from(serde_json::from_str::<WireUsage>(json).unwrap());
+        let usage = read(
+            r#"{"prompt_tokens":1200,"completion_tokens":80.0,"cost":0.00016,
+                "prompt_tokens_details":{"cached_tokens":1024},"completion_tokens_details":null}"#,
+        );
+        assert_eq!((usage.prompt_tokens, usage.completion_tokens), (1200, 80));
+        assert_eq!(
+            (usage.cached_tokens, usage.cost),
+            (1024, Some(MicroUsd(160)))
+        );
+        let own = read(
+            r#"{"cost":0.00001,"is_byok":true,"cost_details":{"upstream_inference_cost":0.0002}}"#,
+        );
+        assert_eq!(own.cost, Some(MicroUsd(210)));
+        assert_eq!(read("{}").cost, None);
+    }
+}
