@@ -17,3 +17,4 @@ pub mod coach;
 pub mod routing;
 pub mod prompt;
 pub mod upstream;
+pub mod simulate;
