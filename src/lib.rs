@@ -18,3 +18,4 @@ pub mod routing;
 pub mod prompt;
 pub mod upstream;
 pub mod simulate;
+pub mod record;
