@@ -19,3 +19,4 @@ pub mod prompt;
 pub mod upstream;
 pub mod simulate;
 pub mod record;
+pub mod pipeline;

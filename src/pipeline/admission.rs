@@ -1,0 +1,71 @@
+//! How many turns may be open at once. Beyond it new ones are shed; none that runs is touched.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::telemetry::metrics;
+
+/// Counts open turns against a bound.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    open: Arc<AtomicUsize>,
+    max: usize,
+}
+
+/// One open turn; dropping it makes room.
+#[derive(Debug)]
+pub struct Permit {
+    open: Arc<AtomicUsize>,
+}
+
+impl Admission {
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self {
+            open: Arc::default(),
+            max,
+        }
+    }
+
+    /// A place for one turn, or `None` when all are taken. Never waits.
+    #[must_use]
+    pub fn admit(&self) -> Option<Permit> {
+        let enter = |n: usize| (n < self.max).then_some(n + 1);
+        let before = self
+            .open
+            .try_update(Ordering::AcqRel, Ordering::Acquire, enter)
+            .ok()?;
+        metrics::set_inflight(before + 1);
+        Some(Permit {
+            open: Arc::clone(&self.open),
+        })
+    }
+
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let before = self.open.fetch_sub(1, Ordering::AcqRel);
+        metrics::set_inflight(before.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let admission = Admission::new(2);
+        let first = admission.admit().unwrap();
+        let _second = admission.admit().unwrap();
+        assert!(admission.admit().is_none());
+        drop(first);
+        assert!(admission.admit().is_some());
+        assert_eq!(admission.open(), 1);
+    }
+}
