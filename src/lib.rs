@@ -20,3 +20,4 @@ pub mod upstream;
 pub mod simulate;
 pub mod record;
 pub mod pipeline;
+pub mod http;

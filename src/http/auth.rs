@@ -1,0 +1,146 @@
+//! Keys: compared in constant time, before a byte of the body is read.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::config::Settings;
+
+use super::error::Refusal;
+
+/// Which keys open which doors.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    callers: Vec<Digested>,
+    admins: Vec<Digested>,
+    /// Without a key of its kind, a door is open: on loopback, or where the operator said so.
+    open_without_keys: bool,
+}
+
+/// A key by its digest: of one length for all, so that comparing tells nothing of it.
+type Digested = [u8; 32];
+
+impl Keys {
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let digests = |keys: &[SecretString]| {
+            keys.iter()
+                .map(|k| digest(k.expose_secret().as_bytes()))
+                .collect()
+        };
+        Self {
+            callers: digests(&settings.keys.callers),
+            admins: digests(&settings.keys.admins),
+            open_without_keys: settings.keys.allow_anonymous || is_loopback(settings.listen.host),
+        }
+    }
+
+    /// # Errors
+    /// When no valid caller key is sent and one is needed.
+    pub fn caller(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        if self.callers.is_empty() && self.open_without_keys {
+            return Ok(());
+        }
+        if sends_one_of(request, &self.callers) {
+            Ok(())
+        } else {
+            Err(Refusal::Unauthorized)
+        }
+    }
+
+    /// # Errors
+    /// When no valid admin key is sent and one is needed.
+    pub fn admin(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        if sends_one_of(request, &self.admins) {
+            return Ok(());
+        }
+        match self.admins.as_slice() {
+            [] if self.open_without_keys => Ok(()),
+            [] => Err(Refusal::AdminClosed),
+            _ => Err(Refusal::Unauthorized),
+        }
+    }
+}
+
+fn is_loopback(host: IpAddr) -> bool {
+    host.to_canonical().is_loopback()
+}
+
+fn digest(key: &[u8]) -> Digested {
+    Sha256::digest(key).into()
+}
+
+fn sends_one_of(request: &HttpRequest, keys: &[Digested]) -> bool {
+    let Some(sent) = bearer(request) else {
+        return false;
+    };
+    let sent = digest(sent);
+    // All keys are looked at, so that the time tells not even which one it was.
+    let found = keys
+        .iter()
+        .fold(Choice::from(0), |found, key| found | key.ct_eq(&sent));
+    found.into()
+}
+
+/// The token of an `Authorization: Bearer` header; the scheme is case-insensitive.
+fn bearer(request: &HttpRequest) -> Option<&[u8]> {
+    let value = request.headers().get(AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme
+        .eq_ignore_ascii_case(b"bearer ")
+        .then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::config::{Sources, load};
+
+    fn keys(pairs: &[(&str, &str)]) -> Keys {
+        Keys::new(&load(&Sources::from_pairs(pairs.iter().copied())).unwrap())
+    }
+
+    fn with(header: &str) -> HttpRequest {
+        TestRequest::default()
+            .insert_header((AUTHORIZATION, header))
+            .to_http_request()
+    }
+
+    #[test]
+    fn each_key_opens_its_own_doors() {
+        let keys = keys(&[
+            ("CLM_API_KEYS", "caller-a,caller-b"),
+            ("ADMIN_API_KEYS", "admin"),
+        ]);
+        for (header, caller, admin) in [
+            ("Bearer caller-a", true, false),
+            ("bearer caller-b", true, false),
+            ("Bearer admin", false, true),
+            ("Bearer caller-", false, false),
+            ("Bearer ", false, false),
+            ("Basic caller-a", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(keys.caller(&with(header)).is_ok(), caller, "{header}");
+            assert_eq!(keys.admin(&with(header)).is_ok(), admin, "{header}");
+        }
+    }
+
+    #[test]
+    fn without_keys_only_loopback_is_open() {
+        let none = TestRequest::default().to_http_request();
+        assert!(keys(&[]).caller(&none).is_ok());
+        assert!(keys(&[]).admin(&none).is_ok());
+        let public = keys(&[("HOST", "0.0.0.0"), ("CLM_API_KEYS", "k-123456")]);
+        assert_eq!(public.admin(&none), Err(Refusal::AdminClosed));
+        assert_eq!(public.caller(&none), Err(Refusal::Unauthorized));
+        let anybody = keys(&[("HOST", "0.0.0.0"), ("ALLOW_ANONYMOUS", "true")]);
+        assert!(anybody.caller(&none).is_ok());
+    }
+}

@@ -1,0 +1,471 @@
+//! A caller's request, parsed leniently into a clean [`Conversation`].
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, strongest};
+
+use super::Dialect;
+use super::clean::{self, Clean, Kind};
+use super::fields::{Fields, is_shallow, text};
+
+/// The longest caller's name for a model that is echoed.
+const MAX_MODEL_BYTES: usize = 128;
+
+/// Everything a request says, none of it believed yet.
+#[derive(Debug)]
+pub struct Decoded {
+    pub conversation: Conversation,
+    /// The caller's name for the model, if it named one.
+    pub model: Option<String>,
+    pub stream: Option<bool>,
+    pub wants_usage: bool,
+    /// A session id from the place where this dialect keeps it in the body.
+    pub session: Option<String>,
+    /// `session_id` and `user_id` of the body: heeded only where no signing key is set.
+    pub body_session: Option<String>,
+    pub body_user: Option<String>,
+}
+
+/// Why a body cannot be a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    #[error("the body is nested too deeply")]
+    TooDeep,
+    #[error("`messages` is missing or not an array")]
+    NoMessages,
+}
+
+/// # Errors
+/// Only for what is no chat request at all; everything odd within one is survived.
+pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
+    if !is_shallow(body) {
+        return Err(BadBody::TooDeep);
+    }
+    let body: Fields<'_> = serde_json::from_slice(body).map_err(|_| BadBody::NotAnObject)?;
+    let messages = body.array("messages").ok_or(BadBody::NoMessages)?;
+    let tools = tools(&body);
+    let conversation = Reading::new(dialect, tools).read(&messages);
+    let nonempty = |name: &str| body.text(name).filter(|s| !s.is_empty());
+    let include_usage = body.object("stream_options").boolean("include_usage");
+    Ok(Decoded {
+        conversation,
+        model: nonempty("model").filter(|m| is_echoable(m)),
+        stream: body.boolean("stream"),
+        wants_usage: include_usage.unwrap_or(false),
+        session: session(&body).filter(|_| dialect.session_in_body),
+        body_session: nonempty("session_id"),
+        body_user: nonempty("user_id"),
+    })
+}
+
+fn is_echoable(model: &str) -> bool {
+    model.len() <= MAX_MODEL_BYTES && !model.chars().any(char::is_control)
+}
+
+/// First found wins (`contracts/callers.md` 2).
+fn session(body: &Fields<'_>) -> Option<String> {
+    let call = body.object("call");
+    [
+        body.text("custom_session_id"),
+        body.object("elevenlabs_extra_body").text("session_id"),
+        body.object("metadata").text("session_id"),
+        body.object("extra_metadata").text("session_id"),
+        call.object("metadata").text("session_id"),
+        call.text("id"),
+        body.text("user"),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|id| !id.is_empty())
+}
+
+fn tools(body: &Fields<'_>) -> Option<Tools> {
+    let offered = body.array("tools").filter(|list| !list.is_empty())?;
+    let is_whole = offered.iter().all(|tool| tool.get().starts_with('{'));
+    let tools = body.get("tools").filter(|_| is_whole)?;
+    Some(Tools {
+        tools: tools.to_owned(),
+        tool_choice: body.get("tool_choice").map(ToOwned::to_owned),
+    })
+}
+
+/// A message, taken apart but not yet judged.
+struct Line<'a> {
+    role: Role,
+    fields: Fields<'a>,
+    raw: &'a RawValue,
+    text: String,
+    /// Of a tool call or its result: its exact form matters.
+    is_tool: bool,
+}
+
+struct Reading<'d> {
+    dialect: &'d Dialect,
+    tools: Option<Tools>,
+    context: Vec<String>,
+}
+
+impl<'d> Reading<'d> {
+    fn new(dialect: &'d Dialect, tools: Option<Tools>) -> Self {
+        Self {
+            dialect,
+            tools,
+            context: Vec::new(),
+        }
+    }
+
+    fn read(mut self, messages: &[&RawValue]) -> Conversation {
+        let mut lines: Vec<Line<'_>> = Vec::with_capacity(messages.len());
+        let mut before: Option<Identity<'_>> = None;
+        for raw in messages {
+            let outer = Fields::of(raw);
+            let inner = outer.object("message");
+            let identity = Identity::of(&outer, &inner);
+            if before.as_ref() == Some(&identity) {
+                continue;
+            }
+            before = Some(identity);
+            lines.extend(self.line(raw, outer, &inner));
+        }
+        self.conclude(lines)
+    }
+
+    /// One message. System text is context or nothing; unknown roles are nothing.
+    fn line<'a>(
+        &mut self,
+        raw: &'a RawValue,
+        outer: Fields<'a>,
+        inner: &Fields<'a>,
+    ) -> Option<Line<'a>> {
+        let field = |name: &str| outer.get(name).or_else(|| inner.get(name));
+        let content = field("content").map(content).unwrap_or_default();
+        let role = match field("role").and_then(text)?.as_str() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "tool" | "function" => Role::Tool,
+            "system" | "developer" => {
+                if self.dialect.heeds_system && !content.trim().is_empty() {
+                    self.context.push(content);
+                }
+                return None;
+            }
+            _ => return None,
+        };
+        let is_tool = role == Role::Tool
+            || role == Role::Assistant && field("tool_calls").is_some_and(|c| c.get() != "[]");
+        Some(Line {
+            role,
+            fields: outer,
+            raw,
+            text: content,
+            is_tool,
+        })
+    }
+
+    fn conclude(mut self, mut lines: Vec<Line<'_>>) -> Conversation {
+        let last = lines.pop_if(|line| line.role == Role::User);
+        let has_talk = lines.iter().any(|l| !l.text.trim().is_empty() || l.is_tool);
+        let ends_with_result = lines.last().is_some_and(|l| l.role == Role::Tool);
+        let (ask, expressions) = match &last {
+            Some(line) => {
+                let Clean {
+                    words,
+                    context,
+                    kind,
+                } = clean::clean(&line.text);
+                self.context.extend(context);
+                let ask = match kind {
+                    Kind::Words => Ask::Words(words),
+                    Kind::Greeting => Ask::Greeting,
+                    Kind::Silence => Ask::Silence,
+                    Kind::Nothing => Ask::Nothing,
+                };
+                (ask, expressions(&line.fields))
+            }
+            None if ends_with_result && self.tools.is_some() => (Ask::ToolResult, Vec::new()),
+            // Asked again with nothing new from the user: the platform reports silence.
+            None if has_talk => (Ask::Silence, Vec::new()),
+            None => (Ask::Greeting, Vec::new()),
+        };
+        let keeps_raw = self.tools.is_some();
+        let history = lines
+            .into_iter()
+            .filter_map(|line| past(line, keeps_raw))
+            .collect();
+        Conversation {
+            history,
+            ask,
+            context: self.context,
+            expressions,
+            tools: self.tools,
+        }
+    }
+}
+
+/// A line of the history, or nothing if nothing was said in it.
+fn past(line: Line<'_>, keeps_raw: bool) -> Option<Message> {
+    let raw = (line.is_tool && keeps_raw).then(|| line.raw.to_owned());
+    let text = match line.role {
+        Role::User => clean::clean(&line.text).words,
+        Role::Assistant | Role::Tool => line.text,
+    };
+    let is_said = raw.is_some() || (line.role != Role::Tool && !text.trim().is_empty());
+    is_said.then_some(Message {
+        role: line.role,
+        text,
+        raw,
+    })
+}
+
+/// What makes two neighbours one delivery sent twice: role, content and time, to the byte.
+#[derive(PartialEq)]
+struct Identity<'a>([Option<&'a str>; 4]);
+
+impl<'a> Identity<'a> {
+    fn of(outer: &Fields<'a>, inner: &Fields<'a>) -> Self {
+        let field = |name| {
+            outer
+                .get(name)
+                .or_else(|| inner.get(name))
+                .map(RawValue::get)
+        };
+        Self([
+            field("role"),
+            field("content"),
+            field("time"),
+            field("tool_call_id"),
+        ])
+    }
+}
+
+/// Text of a string, or of an array's text parts; nothing of anything else.
+fn content(raw: &RawValue) -> String {
+    if let Some(text) = text(raw) {
+        return text;
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let mut out = String::new();
+    for part in parts {
+        let said = text(part).or_else(|| Fields::of(part).text("text"));
+        if let Some(said) = said.filter(|s| !s.is_empty()) {
+            if !out.is_empty() && !out.ends_with(char::is_whitespace) {
+                out.push(' ');
+            }
+            out.push_str(&said);
+        }
+    }
+    out
+}
+
+fn expressions(message: &Fields<'_>) -> Vec<crate::turn::Expression> {
+    let scores = message.object("models").object("prosody").object("scores");
+    strongest(
+        scores
+            .iter()
+            .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?))),
+    )
+}
+
+impl Decoded {
+    /// Applies what may be done with how the user sounded, before anything else sees it.
+    pub fn limit_prosody(&mut self, policy: ProsodyPolicy) {
+        if policy == ProsodyPolicy::Off {
+            self.conversation.expressions.clear();
+        }
+    }
+}
+
+impl fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reading")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hume::HUME;
+    use super::super::openai::OPENAI;
+    use super::*;
+
+    fn hume(json: &str) -> Decoded {
+        decode(json.as_bytes(), &HUME).unwrap()
+    }
+
+    fn messages(json: &str) -> Conversation {
+        hume(&format!(r#"{{"messages":{json}}}"#)).conversation
+    }
+
+    #[test]
+    fn a_hume_turn_is_undone() {
+        let c = messages(
+            r#"[{"role":"assistant","content":"Good morning."},
+                {"role":"user","content":"Fine. {slightly doubtful, quite calm}",
+                 "time":{"begin":4210,"end":6890.5},
+                 "models":{"prosody":{"scores":{"Doubt":0.31,"Calmness":0.22,"Noise":0.01}}}}]"#,
+        );
+        assert_eq!(c.ask, Ask::Words("Fine.".into()));
+        assert_eq!(c.history.len(), 1);
+        let names: Vec<_> = c.expressions.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(names, ["Doubt", "Calmness"]);
+    }
+
+    #[test]
+    fn every_odd_body_is_survived() {
+        for (json, ask) in [
+            (r"[]", Ask::Greeting),
+            (r#"[{"role":"user","content":null}]"#, Ask::Nothing),
+            (r#"[{"role":"user"}]"#, Ask::Nothing),
+            (r#"[{"role":"user","content":""}]"#, Ask::Nothing),
+            (r#"[{"role":"user","content":7}]"#, Ask::Nothing),
+            (
+                r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"},"b"]}]"#,
+                Ask::Words("a b".into()),
+            ),
+            (
+                r#"[{"type":"user_message","message":{"role":"user","content":"hi"}}]"#,
+                Ask::Words("hi".into()),
+            ),
+            (
+                r#"[{"role":"user","content":"hi","time":{"begin":1e3},"models":null}]"#,
+                Ask::Words("hi".into()),
+            ),
+            (
+                r#"[{"role":"user","content":"hi","models":{"prosody":null}}]"#,
+                Ask::Words("hi".into()),
+            ),
+            (
+                r#"[{"role":"all","content":"x"},{"role":"context","content":"x"},{"role":7},{}, 3, null, "x"]"#,
+                Ask::Greeting,
+            ),
+            (
+                r#"[{"role":"user","content":"[user silent]"}]"#,
+                Ask::Silence,
+            ),
+            (
+                r#"[{"role":"user","content":"Speak your greeting to the user."}]"#,
+                Ask::Greeting,
+            ),
+            (
+                r#"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]"#,
+                Ask::Silence,
+            ),
+            (
+                r#"[{"role":"system","content":"You are x"}]"#,
+                Ask::Greeting,
+            ),
+            (
+                r#"[{"role":"user","content":"a\ud83d"}]"#,
+                Ask::Words("a\u{fffd}".into()),
+            ),
+        ] {
+            let c = messages(json);
+            let got = match c.ask {
+                Ask::Words(w) => Ask::Words(
+                    w.trim_end_matches('\u{fffd}').to_owned()
+                        + if w.contains('\u{fffd}') {
+                            "\u{fffd}"
+                        } else {
+                            ""
+                        },
+                ),
+                other => other,
+            };
+            assert_eq!(got, ask, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_chat_request_is_refused_with_a_reason() {
+        for (body, why) in [
+            ("", BadBody::NotAnObject),
+            ("[]", BadBody::NotAnObject),
+            ("{", BadBody::NotAnObject),
+            ("{}", BadBody::NoMessages),
+            (r#"{"messages":null}"#, BadBody::NoMessages),
+            (r#"{"messages":{}}"#, BadBody::NoMessages),
+        ] {
+            assert_eq!(decode(body.as_bytes(), &HUME).unwrap_err(), why, "{body}");
+        }
+        let deep = format!(r#"{{"x":{}}}"#, "[".repeat(100_000));
+        assert_eq!(
+            decode(deep.as_bytes(), &HUME).unwrap_err(),
+            BadBody::TooDeep
+        );
+        assert_eq!(
+            decode(b"{\"messages\":[\xff]}", &HUME).unwrap_err(),
+            BadBody::NotAnObject
+        );
+    }
+
+    #[test]
+    fn a_delivery_sent_twice_counts_once_and_a_repeated_word_twice() {
+        let twice = r#"{"role":"user","content":"yes","time":{"begin":1,"end":2}}"#;
+        let later = r#"{"role":"user","content":"yes","time":{"begin":3,"end":4}}"#;
+        assert_eq!(messages(&format!("[{twice},{twice}]")).history.len(), 0);
+        assert_eq!(
+            messages(&format!("[{twice},{twice},{later}]"))
+                .history
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn past_markers_and_tails_leave_the_history() {
+        let c = messages(
+            r#"[{"role":"user","content":"Speak your greeting to the user."},
+                {"role":"assistant","content":"Welcome."},
+                {"role":"user","content":"[user silent]"},
+                {"role":"user","content":"First {very calm}"},
+                {"role":"tool","content":"{}","tool_call_id":"1"},
+                {"role":"user","content":"Speak your greeting to the user. Now {Context: in a car}"}]"#,
+        );
+        let texts: Vec<_> = c.history.iter().map(|m| m.text.as_str()).collect();
+        assert_eq!(texts, ["Welcome.", "First"]);
+        assert_eq!(c.ask, Ask::Words("Now".into()));
+        assert_eq!(c.context, ["in a car"]);
+    }
+
+    #[test]
+    fn sessions_come_from_where_the_dialect_keeps_them() {
+        let body = br#"{"messages":[],"custom_session_id":"","metadata":{"session_id":"m"},
+            "call":{"id":"c"},"user":"u","session_id":"s","user_id":"p"}"#;
+        let openai = decode(body, &OPENAI).unwrap();
+        assert_eq!(openai.session.as_deref(), Some("m"));
+        let hume = decode(body, &HUME).unwrap();
+        assert_eq!(hume.session, None);
+        assert_eq!(
+            (hume.body_session.as_deref(), hume.body_user.as_deref()),
+            (Some("s"), Some("p"))
+        );
+    }
+
+    #[test]
+    fn tools_pass_through_and_tool_messages_keep_their_form() {
+        let body = br#"{"tools":[{"type":"function"}],"tool_choice":"auto","messages":[
+            {"role":"system","content":"Be brief."},
+            {"role":"user","content":"Hang up"},
+            {"role":"assistant","content":null,"tool_calls":[{"id":"1"}]},
+            {"role":"tool","tool_call_id":"1","content":"ok"}]}"#;
+        let c = decode(body, &OPENAI).unwrap().conversation;
+        assert_eq!(c.ask, Ask::ToolResult);
+        assert_eq!(c.history.iter().filter(|m| m.raw.is_some()).count(), 2);
+        assert_eq!(c.context, ["Be brief."]);
+        assert!(c.tools.is_some());
+    }
+
+    #[test]
+    fn prosody_can_be_switched_off_before_anybody_sees_it() {
+        let mut d = hume(
+            r#"{"messages":[{"role":"user","content":"x","models":{"prosody":{"scores":{"Joy":0.9}}}}]}"#,
+        );
+        d.limit_prosody(ProsodyPolicy::Prompt);
+        assert_eq!(d.conversation.expressions.len(), 1);
+        d.limit_prosody(ProsodyPolicy::Off);
+        assert!(d.conversation.expressions.is_empty());
+    }
+}

@@ -1,0 +1,204 @@
+//! JSON as callers really send it: any field may be absent, null, of another type, or repeated.
+//!
+//! An object is a list of borrowed names and raw values; a value is looked into only where it means
+//! something, so nothing that is not needed can fail, and a long history is walked, not built.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Nesting beyond this is refused before anything is parsed.
+const MAX_DEPTH: u32 = 64;
+
+/// An object's fields in their order; a repeated name counts as it came last.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// The fields of an object; anything else has none.
+    pub(super) fn of(raw: &'a RawValue) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    }
+
+    /// A field that is there and not null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text)
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Option<bool> {
+        self.get(name)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    pub(super) fn object(&self, name: &str) -> Self {
+        self.get(name).map(Self::of).unwrap_or_default()
+    }
+
+    /// The members of an array; anything else has none.
+    pub(super) fn array(&self, name: &str) -> Option<Vec<&'a RawValue>> {
+        self.get(name)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, raw)| (name.as_ref(), *raw))
+    }
+}
+
+/// A JSON string as text. Half a surrogate pair becomes U+FFFD rather than an error: one odd
+/// character must not cost a turn.
+pub(super) fn text(raw: &RawValue) -> Option<String> {
+    let json = raw.get();
+    if !json.starts_with('"') {
+        return None;
+    }
+    serde_json::from_str::<String>(json).ok().or_else(|| {
+        serde_json::from_str::<Lossy>(json)
+            .ok()
+            .map(|lossy| lossy.0)
+    })
+}
+
+/// Whether no bracket opens more than [`MAX_DEPTH`] levels. Brackets inside strings do not count.
+pub(super) fn is_shallow(json: &[u8]) -> bool {
+    let mut depth = 0_u32;
+    let mut rest = json;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        match first {
+            b'"' => rest = after_string(tail),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return false;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+fn after_string(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        let skip = if rest.get(at) == Some(&b'\\') { 2 } else { 1 };
+        let is_end = skip == 1;
+        rest = rest.get(at + skip..).unwrap_or_default();
+        if is_end {
+            return rest;
+        }
+    }
+    &[]
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Walk;
+        impl<'de> Visitor<'de> for Walk {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    fields.push((name, map.next_value()?));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Walk)
+    }
+}
+
+/// A field's name, borrowed where it holds no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl<'de> Visitor<'de> for Take {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field name")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Take)
+    }
+}
+
+/// A string read as bytes, which `serde_json` allows to hold lone surrogates.
+struct Lossy(String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl Visitor<'_> for Take {
+            type Value = Lossy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+        deserializer.deserialize_bytes(Take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn absent_null_and_odd_values_are_all_fine() {
+        let fields = Fields::of(raw(
+            r#"{"a":null,"b":7,"c":"x","c":"y","\u0064":"z","e":[1,{}]}"#,
+        ));
+        assert!(fields.get("a").is_none());
+        assert_eq!(fields.text("b"), None);
+        assert_eq!(fields.text("c").as_deref(), Some("y"));
+        assert_eq!(fields.text("d").as_deref(), Some("z"));
+        assert_eq!(fields.array("e").unwrap().len(), 2);
+        assert!(Fields::of(raw("[1]")).get("a").is_none());
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_one_odd_character() {
+        let text = text(raw(r#""a\ud83db""#)).unwrap();
+        assert!(text.starts_with('a') && text.ends_with('b') && text.contains('\u{fffd}'));
+    }
+
+    #[test]
+    fn depth_is_bounded_and_strings_do_not_count() {
+        assert!(is_shallow(br#"{"a":"[[[[","b":"\"[[["}"#));
+        assert!(!is_shallow("[".repeat(100_000).as_bytes()));
+        assert!(is_shallow(b"\"unterminated [[["));
+        assert!(is_shallow("[]".repeat(1000).as_bytes()));
+    }
+}

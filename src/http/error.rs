@@ -1,0 +1,193 @@
+//! Refusals: one shape, a closed list of types, a hint that says what to do. A turn that was
+//! accepted never ends here: its failures are spoken.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::session::{IdentityError, MintError};
+use crate::telemetry::events::RequestRefused;
+use crate::turn::TraceContext;
+
+use super::callers::BadBody;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("a valid key is needed")]
+    Unauthorized,
+    #[error("this route needs an admin key, and none is configured")]
+    AdminClosed,
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Body(#[from] BadBody),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the query string is not valid percent-encoded UTF-8")]
+    Query,
+    #[error("nothing is served here")]
+    NotFound,
+    #[error("no {0} has this id")]
+    Unknown(&'static str),
+    #[error("this method is not served here; allowed: {0}")]
+    Method(&'static str),
+    #[error("the body did not arrive within {0:?}")]
+    Slow(Duration),
+    #[error("the connection broke while the body was read")]
+    Broken,
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("the body is not declared as JSON")]
+    MediaType,
+    #[error("the store cannot be asked right now")]
+    Store,
+}
+
+/// Type, status and hint of a refusal.
+struct Row(&'static str, StatusCode, &'static str);
+
+impl Refusal {
+    /// The one table that turns refusals into statuses.
+    fn row(&self) -> Row {
+        use StatusCode as S;
+        match self {
+            Self::Unauthorized => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "send `Authorization: Bearer <key>`; caller keys are in CLM_API_KEYS, admin keys in ADMIN_API_KEYS",
+            ),
+            Self::AdminClosed => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "set ADMIN_API_KEYS and send one as `Authorization: Bearer <key>`",
+            ),
+            Self::Identity(IdentityError::Session(_)) => Row(
+                "invalid_session_id",
+                S::BAD_REQUEST,
+                "send a session id of 1 to 255 bytes of UTF-8 without control characters",
+            ),
+            Self::Identity(_) => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "mint a signed session id with POST /v1/sessions and pass it as custom_session_id",
+            ),
+            Self::Body(BadBody::NoMessages) => Row(
+                "invalid_request",
+                S::BAD_REQUEST,
+                "send an OpenAI chat request: {\"messages\":[{\"role\":\"user\",\"content\":\"…\"}]}",
+            ),
+            Self::Body(_) => Row(
+                "invalid_request",
+                S::BAD_REQUEST,
+                "send one JSON object in UTF-8, nested at most 64 deep",
+            ),
+            Self::Invalid(_) => Row(
+                "invalid_request",
+                S::BAD_REQUEST,
+                "correct the named field and send it again",
+            ),
+            Self::Query => Row(
+                "invalid_request",
+                S::BAD_REQUEST,
+                "percent-encode the query string as UTF-8",
+            ),
+            Self::NotFound => Row(
+                "not_found",
+                S::NOT_FOUND,
+                "turns are POSTed to /chat/completions or /v1/chat/completions; see the README for the other routes",
+            ),
+            Self::Unknown(_) => Row(
+                "not_found",
+                S::NOT_FOUND,
+                "a turn can be asked for once it has ended; see GET /v1/turns",
+            ),
+            Self::Method(_) => Row(
+                "method_not_allowed",
+                S::METHOD_NOT_ALLOWED,
+                "use one of the methods in the Allow header",
+            ),
+            Self::Slow(_) => Row(
+                "timeout",
+                S::REQUEST_TIMEOUT,
+                "send the whole body at once; a slow uplink needs a smaller history",
+            ),
+            Self::Broken => Row("timeout", S::BAD_REQUEST, "send the request again"),
+            Self::TooLarge(_) => Row(
+                "payload_too_large",
+                S::PAYLOAD_TOO_LARGE,
+                "send a shorter history, or raise MAX_BODY_BYTES",
+            ),
+            Self::MediaType => Row(
+                "unsupported_media_type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "send `Content-Type: application/json`",
+            ),
+            Self::Store => Row(
+                "unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "try again in a moment; see /readyz",
+            ),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Broken | Self::Store)
+    }
+
+    /// The response, told and counted once.
+    #[must_use]
+    pub fn respond(&self, request: &HttpRequest, trace: &TraceContext) -> HttpResponse {
+        let Row(kind, status, hint) = self.row();
+        let route = request
+            .match_pattern()
+            .unwrap_or_else(|| "unmatched".to_owned());
+        let message = self.to_string();
+        let reason = match self {
+            // These carry the caller's own text, which no log may see.
+            Self::Invalid(_) => "invalid field",
+            _ => &message,
+        };
+        RequestRefused {
+            kind,
+            status: status.as_u16(),
+            route: &route,
+            reason,
+        }
+        .emit();
+        let mut response = HttpResponse::build(status);
+        response.insert_header(("x-clm-trace-id", trace.trace_id()));
+        match self {
+            Self::Unauthorized | Self::AdminClosed => {
+                response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            }
+            Self::Method(allowed) => {
+                response.insert_header((ALLOW, HeaderValue::from_static(allowed)));
+            }
+            Self::Store => {
+                response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
+            }
+            // What is left of such a body is not worth reading.
+            Self::Slow(_) | Self::TooLarge(_) | Self::Broken => {
+                response.insert_header((CONNECTION, HeaderValue::from_static("close")));
+            }
+            _ => {}
+        }
+        response.json(json!({ "error": {
+            "type": kind,
+            "message": message,
+            "hint": hint,
+            "retryable": self.is_retryable(),
+            "trace_id": trace.trace_id(),
+        }}))
+    }
+}
+
+impl From<MintError> for Refusal {
+    fn from(error: MintError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}

@@ -1,0 +1,100 @@
+//! The front door: routes, keys, status codes. Callers' wire formats live here and nowhere else.
+
+mod auth;
+mod body;
+pub mod callers;
+mod error;
+mod ops;
+mod page;
+mod root_span;
+mod sessions;
+mod turn;
+mod turns;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpMessage as _, HttpRequest};
+
+use crate::config::Limits;
+use crate::pipeline::Rooms;
+use crate::record::{Reader, StoreHealth};
+use crate::session::Sessions;
+use crate::telemetry::logs::DroppedLines;
+use crate::turn::TraceContext;
+
+pub use auth::Keys;
+pub use page::curl;
+pub use root_span::root_span;
+
+/// Bodies other than a turn's, in bytes.
+const MAX_SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// What the front door needs of the house; one per process.
+#[derive(Clone)]
+pub struct Door {
+    pub rooms: Rooms,
+    pub sessions: Arc<Sessions>,
+    pub keys: Keys,
+    pub limits: Limits,
+    pub store: Reader,
+    pub store_health: StoreHealth,
+    /// Absent where nobody set up logging, as in tests.
+    pub dropped_lines: Option<DroppedLines>,
+}
+
+/// The turn routes of a caller's dialect, each also with the suffix doubled: the commonest mistake
+/// in a base URL.
+const HUME_ROUTES: &[&str] = &[
+    "/chat/completions",
+    "/chat/completions/chat/completions",
+    "/api/hume-clm-sse/chat/completions",
+    "/api/hume-clm-sse/chat/completions/chat/completions",
+];
+const OPENAI_ROUTES: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/chat/completions/chat/completions",
+];
+
+/// Every route, with what else may be asked of it.
+pub fn routes(config: &mut ServiceConfig) {
+    for path in HUME_ROUTES {
+        config.service(
+            web::resource(*path)
+                .route(web::post().to(turn::hume))
+                .default_service(web::to(turn::visited)),
+        );
+    }
+    for path in OPENAI_ROUTES {
+        config.service(
+            web::resource(*path)
+                .route(web::post().to(turn::openai))
+                .default_service(web::to(turn::visited)),
+        );
+    }
+    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
+    config
+        .service(get("/models").route(web::get().to(ops::models)))
+        .service(get("/v1/models").route(web::get().to(ops::models)))
+        .service(get("/healthz").route(web::get().to(ops::healthz)))
+        .service(get("/readyz").route(web::get().to(ops::readyz)))
+        .service(get("/metrics").route(web::get().to(ops::prometheus)))
+        .service(get("/version").route(web::get().to(ops::version)))
+        .service(get("/v1/turns").route(web::get().to(turns::list)))
+        .service(get("/v1/turns/{id}").route(web::get().to(turns::one)))
+        .service(
+            web::resource("/v1/sessions")
+                .route(web::post().to(sessions::mint))
+                .default_service(web::to(ops::post_only)),
+        )
+        .default_service(web::to(ops::not_found));
+}
+
+/// The trace of a request: the root span's, or a fresh one.
+fn trace(request: &HttpRequest) -> TraceContext {
+    request
+        .extensions()
+        .get::<TraceContext>()
+        .copied()
+        .unwrap_or_default()
+}

@@ -1,0 +1,105 @@
+//! What platforms and operators ask: alive, ready, metrics, version, models.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use crate::memory::MemoryHealth;
+use crate::telemetry::metrics;
+
+use super::error::Refusal;
+use super::{Door, trace};
+
+/// The process runs; nothing else is asked.
+pub(super) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// Whether turns can be taken. A lost store or memory degrades, it does not make unready: speech
+/// goes on without them.
+pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    let store = door.store_health.is_well() && door.store.is_well().await;
+    let memory = door.rooms.memory.health();
+    let is_open = door.rooms.lifecycle.is_open();
+    let is_degraded = !store || matches!(memory, MemoryHealth::Down(_));
+    let status = match (is_open, is_degraded) {
+        (false, _) => "stopping",
+        (true, true) => "degraded",
+        (true, false) => "ready",
+    };
+    let body = if door.keys.admin(&request).is_ok() {
+        json!({
+            "status": status,
+            "dependencies": {
+                "store": { "status": if store { "ok" } else { "down" }, "kind": "embedded" },
+                "memory": memory_json(&memory, door.rooms.memory.backlog()),
+                "upstream": { "status": "on demand" },
+            },
+            "inflight": door.rooms.admission.open(),
+        })
+    } else {
+        json!({ "status": status })
+    };
+    let mut response = if is_open {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    response.json(body)
+}
+
+fn memory_json(health: &MemoryHealth, backlog: usize) -> Value {
+    match health {
+        MemoryHealth::Off => json!({ "status": "off" }),
+        MemoryHealth::Up => json!({ "status": "ok", "writes_waiting": backlog }),
+        MemoryHealth::Down(kind) => {
+            json!({ "status": "down", "kind": kind.to_string(), "writes_waiting": backlog })
+        }
+    }
+}
+
+/// Prometheus text format.
+pub(super) async fn prometheus(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    if let Err(refusal) = door.keys.admin(&request) {
+        return refusal.respond(&request, &trace(&request));
+    }
+    if let Some(dropped) = &door.dropped_lines {
+        dropped.publish();
+    }
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics::render())
+}
+
+pub(super) async fn version() -> HttpResponse {
+    HttpResponse::Ok().json(json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
+    }))
+}
+
+/// The coaches as models, `clm` first: the one that chooses among them.
+pub(super) async fn models(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    if let Err(refusal) = door.keys.caller(&request) {
+        return refusal.respond(&request, &trace(&request));
+    }
+    let coaches = door.rooms.roster.iter().map(|coach| coach.id.as_str());
+    let data: Vec<Value> = std::iter::once("clm")
+        .chain(coaches)
+        .map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "clm" }))
+        .collect();
+    HttpResponse::Ok().json(json!({ "object": "list", "data": data }))
+}
+
+pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
+    Refusal::NotFound.respond(&request, &trace(&request))
+}
+
+pub(super) async fn get_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("GET").respond(&request, &trace(&request))
+}
+
+pub(super) async fn post_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("POST").respond(&request, &trace(&request))
+}

@@ -1,0 +1,229 @@
+//! The turn routes: key, body, speaker, and then the corridor.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
+
+use crate::pipeline::{self, Head, Prepared, TurnRequest};
+use crate::session::Unproven;
+use crate::turn::{SessionId, Timings};
+use crate::upstream::OpenRouter;
+
+use super::body::{self, TurnBody};
+use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth};
+use super::error::Refusal;
+use super::{Door, page, trace};
+
+/// The caller's model name when it sent none.
+const DEFAULT_MODEL: &str = "clm";
+
+pub(super) async fn hume(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+    upstream: Data<Rc<OpenRouter>>,
+) -> HttpResponse {
+    let accepted = accept(&request, payload, &door, &callers::hume::HUME).await;
+    respond(&request, accepted, &upstream).await
+}
+
+pub(super) async fn openai(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+    upstream: Data<Rc<OpenRouter>>,
+) -> HttpResponse {
+    let accepted = accept(&request, payload, &door, &callers::openai::OPENAI).await;
+    respond(&request, accepted, &upstream).await
+}
+
+/// A person who opened the address in a browser, or a machine with the wrong method.
+pub(super) async fn visited(request: HttpRequest) -> HttpResponse {
+    let accepts = request.headers().get(ACCEPT).and_then(|v| v.to_str().ok());
+    if request.method() == actix_web::http::Method::GET
+        && accepts.is_some_and(|a| a.contains("text/html"))
+    {
+        return page::turn_route(&request);
+    }
+    Refusal::Method("POST").respond(&request, &trace(&request))
+}
+
+/// An accepted turn, ready to be answered in its caller's form.
+struct Accepted {
+    prepared: Prepared,
+    session: SessionId,
+    model: String,
+    created: i64,
+    streams: bool,
+    wants_usage: bool,
+    keeps_alive: bool,
+}
+
+async fn accept(
+    request: &HttpRequest,
+    payload: Payload,
+    door: &Door,
+    dialect: &'static Dialect,
+) -> Result<Accepted, Refusal> {
+    let arrived = Instant::now();
+    door.keys.caller(request)?;
+    let auth = arrived.elapsed();
+    if request
+        .path()
+        .ends_with("/chat/completions/chat/completions")
+    {
+        tracing::warn!(target: "clm::http", "the caller doubled the route: its base URL already holds /chat/completions");
+    }
+    let body = body::read(request, payload, door.limits.max_body_bytes).await?;
+    let began = Instant::now();
+    let mut decoded = callers::decode(&body, dialect)?;
+    drop(body);
+    let header = request
+        .headers()
+        .get("x-clm-session")
+        .filter(|_| dialect.session_in_body);
+    let header = header
+        .map(|v| v.to_str().map_err(|_| Refusal::Query))
+        .transpose()?;
+    let query = session_of_query(request.query_string())?;
+    let session = header.or(query.as_deref()).or(decoded.session.as_deref());
+    let speaker = door.sessions.identify(Unproven {
+        session,
+        body_session: decoded.body_session.as_deref(),
+        body_user: decoded.body_user.as_deref(),
+    })?;
+    decoded.limit_prosody(speaker.prosody);
+    let pin = decoded
+        .model
+        .as_deref()
+        .filter(|_| dialect.model_names_coach);
+    let pin = pin
+        .filter(|model| door.rooms.roster.get(model).is_some())
+        .map(str::to_owned);
+    let session = speaker.session.clone();
+    let prepared = pipeline::prepare(
+        &door.rooms,
+        TurnRequest {
+            profile: dialect.profile,
+            speaker,
+            conversation: decoded.conversation,
+            pin,
+            trace: trace(request),
+            auth,
+            began,
+        },
+    );
+    Ok(Accepted {
+        prepared,
+        session,
+        model: decoded.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
+        created: door.rooms.clock.now_s(),
+        streams: decoded.stream.unwrap_or(dialect.streams_by_default),
+        wants_usage: decoded.wants_usage,
+        keeps_alive: dialect.keeps_alive,
+    })
+}
+
+async fn respond(
+    request: &HttpRequest,
+    accepted: Result<Accepted, Refusal>,
+    upstream: &Rc<OpenRouter>,
+) -> HttpResponse {
+    let accepted = match accepted {
+        Ok(accepted) => accepted,
+        Err(refusal) => return refusal.respond(request, &trace(request)),
+    };
+    let Accepted {
+        prepared,
+        session,
+        model,
+        created,
+        streams,
+        wants_usage,
+        keeps_alive,
+    } = accepted;
+    let frame = Frame {
+        id: format!("chatcmpl-{}", prepared.head().turn_id),
+        created,
+        model,
+        fingerprint: session.as_str().to_owned(),
+    };
+    let mut response = head(prepared.head(), prepared.timings());
+    if streams {
+        let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
+        let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
+        response
+            .insert_header((CONTENT_TYPE, "text/event-stream"))
+            .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
+            .insert_header(("x-accel-buffering", "no"))
+            .body(TurnBody::new(turn, mouth, keeps_alive))
+    } else {
+        let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
+        // Awaited here: a caller that hangs up drops this handler and the turn with it.
+        Box::pin(prepared.run(Rc::clone(upstream), Rc::clone(&mouth))).await;
+        let body = mouth.borrow().body();
+        response
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .body(body)
+    }
+}
+
+fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
+    let ms = |d: Option<std::time::Duration>| d.unwrap_or_default().as_secs_f64() * 1e3;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(("x-clm-trace-id", head.trace.trace_id()))
+        .insert_header(("x-clm-turn-id", head.turn_id.to_string()))
+        .insert_header(("x-clm-coach", head.coach.as_str()))
+        .insert_header(("x-clm-model", head.model.as_str()))
+        .insert_header(("traceparent", head.trace.traceparent()))
+        .insert_header((
+            "server-timing",
+            format!(
+                "auth;dur={:.3}, session;dur={:.3}",
+                ms(timings.auth),
+                ms(timings.session)
+            ),
+        ));
+    response
+}
+
+/// The first `custom_session_id` of a query string. An empty one counts as absent.
+fn session_of_query(query: &str) -> Result<Option<String>, Refusal> {
+    let value = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("custom_session_id="));
+    let Some(value) = value.filter(|v| !v.is_empty()) else {
+        return Ok(None);
+    };
+    let spaced = value.replace('+', " ");
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| Refusal::Query)?;
+    Ok(Some(decoded.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_is_read_from_the_query() {
+        for (query, expected) in [
+            ("", Ok(None)),
+            ("custom_session_id=", Ok(None)),
+            ("a=1&custom_session_id=x%7Cy&b", Ok(Some("x|y".to_owned()))),
+            ("custom_session_id=a+b", Ok(Some("a b".to_owned()))),
+            ("custom_session_id=%C3%A9", Ok(Some("é".to_owned()))),
+            ("custom_session_id=%FF", Err(Refusal::Query)),
+            ("my_custom_session_id=x", Ok(None)),
+        ] {
+            assert_eq!(session_of_query(query), expected, "{query}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `GET /v1/turns` and `/v1/turns/{id}`: what was recorded.
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::clock::rfc3339;
+use crate::record::TurnFilter;
+use crate::turn::{MicroUsd, Outcome, TurnRecord};
+
+use super::error::Refusal;
+use super::{Door, trace};
+
+const DEFAULT_PAGE: u32 = 50;
+
+/// Every filter may be left out; an empty one counts as left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    session: Option<String>,
+    coach: Option<String>,
+    model: Option<String>,
+    outcome: Option<String>,
+    slow_over_ms: Option<f64>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    request: HttpRequest,
+    door: Data<Door>,
+    wanted: Result<Query<Wanted>, actix_web::Error>,
+) -> HttpResponse {
+    let answered = async {
+        door.keys.admin(&request)?;
+        let wanted = wanted.map_err(|_| {
+            Refusal::Invalid("limit must be an integer and slow_over_ms a number".to_owned())
+        })?;
+        let filter = filter(&door, wanted.into_inner())?;
+        door.store.turns(filter).await.map_err(|_| Refusal::Store)
+    };
+    match answered.await {
+        Ok(page) => {
+            let items: Vec<Value> = page.items.iter().map(|t| turn_json(t, false)).collect();
+            HttpResponse::Ok().json(json!({ "items": items, "next_cursor": page.next_cursor }))
+        }
+        Err(refusal) => refusal.respond(&request, &trace(&request)),
+    }
+}
+
+pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
+    let answered = async {
+        door.keys.admin(&request)?;
+        let found = door
+            .store
+            .turn(id.into_inner())
+            .await
+            .map_err(|_| Refusal::Store)?;
+        found.ok_or(Refusal::Unknown("turn"))
+    };
+    match answered.await {
+        Ok(turn) => HttpResponse::Ok().json(turn_json(&turn, true)),
+        Err(refusal) => refusal.respond(&request, &trace(&request)),
+    }
+}
+
+fn filter(door: &Door, wanted: Wanted) -> Result<TurnFilter, Refusal> {
+    let some = |text: Option<String>| text.filter(|t| !t.is_empty());
+    let outcome = some(wanted.outcome)
+        .map(|text| {
+            let known: Vec<_> = Outcome::ALL.iter().map(|o| o.as_str()).collect();
+            let wrong = || Refusal::Invalid(format!("outcome must be one of {}", known.join(", ")));
+            Outcome::parse(&text).ok_or_else(wrong)
+        })
+        .transpose()?;
+    let limit = wanted.limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=200).contains(&limit) {
+        return Err(Refusal::Invalid(
+            "limit must be between 1 and 200".to_owned(),
+        ));
+    }
+    Ok(TurnFilter {
+        session_id: some(wanted.session).map(|id| door.rooms.session_key(&id)),
+        coach: some(wanted.coach),
+        model: some(wanted.model),
+        outcome,
+        slow_over_ms: wanted.slow_over_ms,
+        before: some(wanted.cursor),
+        limit,
+    })
+}
+
+/// A record in the API's terms: times in RFC 3339, money as a decimal string of dollars.
+pub(super) fn turn_json(turn: &TurnRecord, with_attempts: bool) -> Value {
+    let mut json = json!(turn);
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("created_at".to_owned(), json!(rfc3339(turn.created_at)));
+        in_dollars(fields, turn.cost_microusd);
+        fields.remove("attempts");
+        if with_attempts {
+            let attempts = turn.attempts.iter().map(|a| {
+                let mut attempt = json!(a);
+                if let Some(fields) = attempt.as_object_mut() {
+                    in_dollars(fields, a.cost_microusd);
+                }
+                attempt
+            });
+            fields.insert("attempts".to_owned(), attempts.collect());
+        }
+    }
+    json
+}
+
+fn in_dollars(fields: &mut serde_json::Map<String, Value>, cost: Option<MicroUsd>) {
+    fields.remove("cost_microusd");
+    fields.insert("cost_usd".to_owned(), json!(cost.map(|c| c.to_string())));
+}
