@@ -21,3 +21,5 @@ pub mod simulate;
 pub mod record;
 pub mod pipeline;
 pub mod http;
+pub mod app;
+pub mod cli;

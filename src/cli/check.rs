@@ -21,20 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `clm check`
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// What is to be examined.
 #[derive(Clone, Copy, Debug)]
-pub struct Checkup<'a> {
-    pub sources: &'a Sources,
+pub(super) struct Checkup<'a> {
+    pub(super) sources: &'a Sources,
     /// Every model slug that may be asked, from the roster and the settings.
-    pub slugs: &'a [String],
-    pub clock: Clock,
-    pub format: Format,
+    pub(super) slugs: &'a [String],
+    pub(super) clock: Clock,
+    pub(super) format: Format,
 }
 
 /// How one thing is.
@@ -89,7 +89,7 @@ impl Row {
 ///
 /// # Errors
 /// When `out` takes no more.
-pub async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Result<Exit> {
+pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Result<Exit> {
     let mut rows = Vec::new();
     let mut settings_stand = true;
     match config::load(checkup.sources) {

@@ -6,16 +6,16 @@ use clap_complete::Shell;
 
 /// `clm completions`
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// The shell to write for.
-    pub shell: Shell,
+    pub(super) shell: Shell,
 }
 
 /// Prints the script for `command`, called by its own name.
 ///
 /// # Errors
 /// When `out` takes no more.
-pub fn run(
+pub(super) fn run(
     args: &CompletionsArgs,
     mut command: clap::Command,
     out: &mut impl Write,

@@ -8,20 +8,20 @@ use crate::config::{self, SETTINGS, Setting};
 
 /// `clm config`
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct ConfigArgs {
+pub(super) struct ConfigArgs {
     /// Print the table of the README.
     #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
+    pub(super) markdown: bool,
     /// Print JSON.
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints every setting.
 ///
 /// # Errors
 /// When `out` takes no more.
-pub fn run(args: &ConfigArgs, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn run(args: &ConfigArgs, out: &mut impl Write) -> io::Result<()> {
     if args.markdown {
         return out.write_all(config::markdown().as_bytes());
     }

@@ -1,11 +1,26 @@
-//! The subcommands, one file each. Each writes to the `out` it is given and returns how it went;
-//! only `main` knows stdout and exit codes.
+//! The command line: one file per subcommand. Each writes data to the `out` it is given and words
+//! to `err`, and returns how it went; only `main` turns that into an exit code.
 
-pub mod config;
-pub mod completions;
-pub mod check;
+mod check;
+mod completions;
+mod config;
+mod demo;
+mod say;
+mod serve;
+mod simulate;
+mod waterfall;
 
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::coach::Roster;
+use crate::config::{Faults, Settings, Sources};
+
+use self::check::Checkup;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,4 +62,127 @@ pub enum Format {
     Coloured,
     /// A machine.
     Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  clm demo                                   see and hear one turn, no account needed
+  clm serve                                  take turns (needs OPEN_ROUTER_API_KEY)
+  clm say \"I was passed over for promotion\" one turn to a running server
+  clm check                                  is everything in place?
+
+Settings are environment variables, or the same names in a TOML file (--config); see `clm config`.";
+
+/// A voice-coaching language model server.
+#[derive(Debug, Parser)]
+#[command(name = "clm", version, before_help = EXAMPLES, propagate_version = true)]
+pub struct Cli {
+    /// Read settings from this TOML file too; the environment wins.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start with a simulated OpenRouter and Zep, speak one turn, keep serving.
+    Demo,
+    /// Take turns: the production command.
+    Serve,
+    /// Serve the simulated OpenRouter and Zep alone, a fault chosen by the model's name.
+    Simulate(simulate::SimulateArgs),
+    /// Speak one turn to a running server and show where its time went.
+    Say(say::SayArgs),
+    /// Examine every setting and dependency, and say what to do.
+    Check(check::CheckArgs),
+    /// List every setting with its default and meaning.
+    Config(config::ConfigArgs),
+    /// Print the completion script of a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line to its end.
+///
+/// # Errors
+/// When an output takes no more, as a closed pipe does.
+pub async fn run(cli: Cli) -> io::Result<Exit> {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let sources = match Sources::from_process(cli.config.as_deref()) {
+        Ok(sources) => sources,
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    match cli.command {
+        Command::Demo => demo::run(&sources, &mut out, &mut err).await,
+        Command::Serve => serve::run(&sources, &mut err).await,
+        Command::Simulate(args) => simulate::run(&args, &mut err).await,
+        Command::Say(args) => say::run(&args, &sources, &mut out, &mut err).await,
+        Command::Check(args) => examine(args, &sources, &mut out).await,
+        Command::Config(args) => config::run(&args, &mut out).map(|()| Exit::Fine),
+        Command::Completions(args) => {
+            completions::run(&args, Cli::command(), &mut out).map(|()| Exit::Fine)
+        }
+    }
+}
+
+async fn examine(
+    args: check::CheckArgs,
+    sources: &Sources,
+    out: &mut impl Write,
+) -> io::Result<Exit> {
+    let settings = crate::config::load(sources).ok();
+    let roster = settings
+        .as_ref()
+        .and_then(|s| Roster::load(&s.coaches).ok());
+    let slugs = roster.as_ref().map(Roster::slugs).unwrap_or_default();
+    let format = if args.json {
+        Format::Json
+    } else {
+        format(sources)
+    };
+    check::run(
+        &Checkup {
+            sources,
+            slugs: &slugs,
+            clock: Clock::System,
+            format,
+        },
+        out,
+    )
+    .await
+}
+
+/// Colours only for a person who wants them.
+fn format(sources: &Sources) -> Format {
+    if io::stdout().is_terminal() && !sources.is_set("NO_COLOR") {
+        Format::Coloured
+    } else {
+        Format::Plain
+    }
+}
+
+/// Parsed settings, or all their faults told at once.
+fn settings(sources: &Sources, err: &mut impl Write) -> io::Result<Option<Settings>> {
+    match crate::config::load(sources) {
+        Ok(settings) => {
+            for warning in &settings.warnings {
+                writeln!(err, "clm: warning: {warning}")?;
+            }
+            Ok(Some(settings))
+        }
+        Err(faults) => {
+            tell(&faults, err)?;
+            Ok(None)
+        }
+    }
+}
+
+fn tell(faults: &Faults, err: &mut impl Write) -> io::Result<()> {
+    for fault in faults.items() {
+        writeln!(err, "clm: {fault}")?;
+    }
+    Ok(())
 }

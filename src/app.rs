@@ -1,0 +1,277 @@
+//! Builds the rooms, binds, serves, and takes them down in order.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use tokio::time::{Instant, interval, sleep, timeout};
+
+use crate::clock::Clock;
+use crate::coach::{Roster, RosterError};
+use crate::config::Settings;
+use crate::http::{self, Door, Keys};
+use crate::lifecycle::Lifecycle;
+use crate::memory::{Memory, MemoryError};
+use crate::outbound;
+use crate::pipeline::{Admission, Rooms};
+use crate::record::{Embedded, StoreError};
+use crate::session::{DataKeyError, Pseudonyms, Sessions};
+use crate::telemetry::logs::DroppedLines;
+use crate::telemetry::metrics;
+use crate::upstream::{OpenRouter, SetupError, Target};
+
+/// How long a request's head may take (`reliability.md` C5).
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+/// How long an idle connection of a caller stays open.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections waiting to be accepted.
+const BACKLOG: u32 = 4096;
+/// How often each worker refreshes its warm connection to upstream.
+const WARM_EVERY: Duration = Duration::from_secs(50);
+/// After the hard token: time for streams to be closed politely.
+const POLITE: Duration = Duration::from_secs(1);
+/// Time for memory writes and records to be flushed once no turn runs.
+const FLUSH: Duration = Duration::from_secs(4);
+
+/// A bound service, not yet serving.
+pub struct Application {
+    addr: SocketAddr,
+    server: Server,
+    lifecycle: Lifecycle,
+    rooms: Rooms,
+    grace: Duration,
+}
+
+/// How a served application came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every turn finished by itself and everything was flushed.
+    Clean,
+    /// Turns were still open when the grace was over, or a flush did not finish.
+    Cut,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("{addr} cannot be listened on: {source}")]
+    Bind { addr: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    DataKey(#[from] DataKeyError),
+    #[error("memory cannot be set up: {0}")]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
+    Upstream(#[from] SetupError),
+    #[error("the HTTP client cannot be set up")]
+    Client(#[from] reqwest::Error),
+    #[error("the server failed: {0}")]
+    Server(#[source] io::Error),
+}
+
+impl Application {
+    /// Builds every room and binds the address; port 0 binds any free one.
+    ///
+    /// # Errors
+    /// The first room that cannot be built, in its own words.
+    pub fn build(settings: &Settings, dropped: Option<DroppedLines>) -> Result<Self, AppError> {
+        metrics::install();
+        let lifecycle = Lifecycle::new();
+        let clock = Clock::System;
+        let store = Embedded::open(&settings.store.data_dir)?;
+        let (recorder, reader, store_health) = store.start(&lifecycle)?;
+        let rooms = Rooms {
+            clock,
+            deadlines: settings.deadlines,
+            fallback: settings.upstream.fallback,
+            roster: Arc::new(Roster::load(&settings.coaches)?),
+            memory: Memory::start(&settings.memory, &lifecycle, clock)?,
+            turns: Arc::default(),
+            pseudonyms: Pseudonyms::load(&settings.store)?,
+            recorder,
+            admission: Admission::new(settings.limits.max_turns),
+            lifecycle: lifecycle.clone(),
+        };
+        let door = Door {
+            rooms: rooms.clone(),
+            sessions: Arc::new(Sessions::new(settings, clock)),
+            keys: Keys::new(settings),
+            limits: settings.limits,
+            store: reader,
+            store_health,
+            dropped_lines: dropped,
+        };
+        let (server, addr) = bind(settings, door)?;
+        keep_house(&rooms);
+        let grace = settings.shutdown_grace;
+        Ok(Self {
+            addr,
+            server,
+            lifecycle,
+            rooms,
+            grace,
+        })
+    }
+
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    #[must_use]
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    /// Serves until the lifecycle's soft token is cancelled, then stops in order: no new turns,
+    /// running ones finish within the grace, what still speaks is ended politely, memory and
+    /// records are flushed.
+    ///
+    /// # Errors
+    /// When the server itself fails.
+    ///
+    /// # Cancellation
+    /// Not safe: a dropped future leaves the server running.
+    pub async fn run(self) -> Result<Ended, AppError> {
+        let Self {
+            server,
+            lifecycle,
+            rooms,
+            grace,
+            ..
+        } = self;
+        let handle = server.handle();
+        let stopping = stop(handle, rooms.clone(), grace);
+        let (served, turns) = tokio::join!(server, stopping);
+        served.map_err(AppError::Server)?;
+        let flushed = flush(rooms, &lifecycle).await;
+        let clean = turns == Ended::Clean && flushed == Ended::Clean;
+        Ok(if clean { Ended::Clean } else { Ended::Cut })
+    }
+}
+
+fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppError> {
+    let wanted = settings.listen.addr();
+    let unbound = |source| AppError::Bind {
+        addr: wanted,
+        source,
+    };
+    let listener = TcpListener::bind(wanted).map_err(unbound)?;
+    let addr = listener.local_addr().map_err(unbound)?;
+    let target = Target::new(&settings.upstream)?;
+    let spare = outbound::client()?;
+    let grace = settings
+        .shutdown_grace
+        .as_secs()
+        .saturating_add(POLITE.as_secs());
+    let server = HttpServer::new(move || {
+        // Connections belong to the thread that opened them: each worker has its own client.
+        let client = outbound::client().unwrap_or_else(|_| spare.clone());
+        let upstream = Rc::new(OpenRouter::new(target.clone(), client));
+        stay_warm(&door.rooms.lifecycle, Rc::clone(&upstream));
+        App::new()
+            .wrap(from_fn(http::root_span))
+            .app_data(Data::new(door.clone()))
+            .app_data(Data::new(upstream))
+            .configure(http::routes)
+    })
+    .workers(settings.listen.workers)
+    .backlog(BACKLOG)
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_WAIT)
+    // Without these two a hang-up is noticed only with the next write, and the first token waits
+    // for a delayed acknowledgement.
+    .h1_allow_half_closed(false)
+    .tcp_nodelay(true)
+    .disable_signals()
+    .shutdown_timeout(grace)
+    .listen(listener)
+    .map_err(unbound)?
+    .run();
+    Ok((server, addr))
+}
+
+/// Keeps one upstream connection of this worker ready while nobody speaks.
+fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
+    let soft = lifecycle.soft().clone();
+    lifecycle.spawn_here(async move {
+        let mut tick = interval(WARM_EVERY);
+        while soft.run_until_cancelled(tick.tick()).await.is_some() {
+            soft.run_until_cancelled(upstream.warm_up()).await;
+        }
+    });
+}
+
+/// What has to be looked after once a second: turns whose time is up, histograms.
+fn keep_house(rooms: &Rooms) {
+    let rooms = rooms.clone();
+    let soft = rooms.lifecycle.soft().clone();
+    rooms.lifecycle.clone().spawn(async move {
+        let mut tick = interval(Duration::from_secs(1));
+        while soft.run_until_cancelled(tick.tick()).await.is_some() {
+            rooms.remember(rooms.turns.due(Instant::now()));
+            metrics::upkeep();
+        }
+    });
+}
+
+/// Waits for the soft token, then sees the running turns out.
+async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
+    let lifecycle = rooms.lifecycle.clone();
+    lifecycle.soft().cancelled().await;
+    tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
+    // Not listening any more, but connections with a running turn are left alone.
+    let graceful = handle.stop(true);
+    lifecycle.spawn(graceful);
+    let nobody_speaks = async {
+        while rooms.admission.open() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let finished = tokio::select! {
+        done = timeout(grace, nobody_speaks) => done.is_ok(),
+        () = lifecycle.hard().cancelled() => rooms.admission.open() == 0,
+    };
+    // What was said and confirmed goes to memory while its writer still waits for answers.
+    rooms.remember(rooms.turns.drain());
+    let remembered = tokio::select! {
+        done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
+        () = lifecycle.hard().cancelled() => false,
+    };
+    lifecycle.hard().cancel();
+    let closed = async {
+        while rooms.admission.open() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // A caller that does not read its last words in time has had its chance.
+    let _ = timeout(POLITE, closed).await;
+    // Last bytes are on their way; idle connections are not worth waiting for.
+    sleep(Duration::from_millis(50)).await;
+    handle.stop(false).await;
+    if finished && remembered {
+        Ended::Clean
+    } else {
+        Ended::Cut
+    }
+}
+
+/// Waits for the records: their writer ends when the last hand that could give it a turn is gone.
+async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
+    drop(rooms);
+    let all = lifecycle.drained();
+    if timeout(FLUSH, all).await.is_ok() {
+        Ended::Clean
+    } else {
+        Ended::Cut
+    }
+}

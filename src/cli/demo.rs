@@ -1,0 +1,158 @@
+//! `clm demo`: the whole service with nothing else installed, and one turn through its real door.
+//!
+//! OpenRouter and Zep are simulated, which is said; the path between them and the caller is the
+//! one that production runs.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+
+use reqwest::Url;
+
+use crate::app::{AppError, Application, Ended};
+use crate::config::{self, Settings, Sources};
+use crate::http;
+use crate::lifecycle::Lifecycle;
+use crate::memory::Person;
+use crate::simulate::{Options, Simulator};
+use crate::telemetry::logs;
+
+use super::say::{self, Unheard, Utterance};
+use super::serve::watch_signals;
+use super::{Exit, settings, waterfall};
+
+const SESSION: &str = "demo";
+const QUESTION: &str = "I was passed over for a promotion.";
+/// What the simulated memory knows of the person in the demo.
+const FACTS: &[&str] = &[
+    "Leads a payments team of six since last spring.",
+    "Wants to speak up sooner in meetings.",
+];
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When an output takes no more.
+pub(super) async fn run(
+    sources: &Sources,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Exit> {
+    // The simulator outlives the service, so that what it flushes at the end still arrives.
+    let backstage = Lifecycle::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let simulator = Simulator::start(listener, Options::default(), &backstage).await?;
+    let Some(settings) = settings(&simulated(sources, &simulator), err)? else {
+        return Ok(Exit::Usage);
+    };
+    let logs = logs::init(&settings.log).ok();
+    let dropped = logs.as_ref().map(logs::Logs::dropped);
+    let built = Application::build(&settings, dropped.clone()).or_else(|e| match e {
+        // Somebody else is on that port: any other will do for a demo.
+        AppError::Bind { .. } => Application::build(&elsewhere(&settings), dropped),
+        other => Err(other),
+    });
+    let application = match built {
+        Ok(application) => application,
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    watch_signals(application.lifecycle());
+    let address = format!("http://{}", application.addr());
+    let lifecycle = application.lifecycle().clone();
+    let served = application.run();
+    let shown = async {
+        let shown = show(&address, &settings, &simulator, out, err).await;
+        if shown.is_err() {
+            lifecycle.soft().cancel();
+        }
+        shown
+    };
+    let (served, shown) = tokio::join!(served, shown);
+    shown?;
+    simulator.stop().await;
+    match served {
+        Ok(Ended::Clean) => Ok(Exit::Fine),
+        Ok(Ended::Cut) => Ok(Exit::Problem),
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            Ok(Exit::Problem)
+        }
+    }
+}
+
+/// The operator's settings, with upstream and memory replaced and the door kept to this machine.
+fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
+    let mut replaced = vec![
+        ("HOST", "127.0.0.1".to_owned()),
+        ("OPEN_ROUTER_API_KEY", "simulated".to_owned()),
+        ("OPENROUTER_BASE_URL", simulator.openrouter_url()),
+        ("ZEP_API_KEY", "simulated".to_owned()),
+        ("ZEP_BASE_URL", simulator.zep_url()),
+    ];
+    if !sources.is_set("RUST_LOG") {
+        // The words on the screen are the demo's; its log is one line a turn.
+        replaced.push(("RUST_LOG", "warn,clm::turn=info,actix_http=off".to_owned()));
+    }
+    sources.clone().with_overrides(replaced)
+}
+
+fn elsewhere(settings: &Settings) -> Settings {
+    let listen = config::Listen {
+        port: 0,
+        ..settings.listen.clone()
+    };
+    Settings {
+        listen,
+        ..settings.clone()
+    }
+}
+
+async fn show(
+    address: &str,
+    settings: &Settings,
+    simulator: &Simulator,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<()> {
+    simulator.seed_memory(Person::new(SESSION, SESSION).zep_user(), FACTS);
+    writeln!(
+        err,
+        "clm demo: OpenRouter and Zep are simulated; nothing leaves this machine.\n"
+    )?;
+    writeln!(out, "you    {QUESTION}")?;
+    write!(out, "coach  ")?;
+    out.flush()?;
+    let Ok(base) = Url::parse(address) else {
+        return Ok(());
+    };
+    let utterance = Utterance {
+        base,
+        key: settings.keys.callers.first().cloned(),
+        admin_key: settings.keys.admins.first().cloned(),
+        session: SESSION,
+        text: QUESTION,
+    };
+    match say::speak(&utterance, out).await {
+        Ok(heard) => {
+            writeln!(out, "\n")?;
+            if let Some(record) = say::record(&utterance, &heard.turn_id).await {
+                waterfall::print(&record, out)?;
+            }
+        }
+        Err(Unheard::Output(e)) => return Err(e),
+        Err(other) => writeln!(err, "\nclm: the example turn failed: {other:?}")?,
+    }
+    let key = match settings.keys.callers.is_empty() {
+        true => "",
+        false => "\n(add -H 'Authorization: Bearer <one of CLM_API_KEYS>')",
+    };
+    writeln!(
+        out,
+        "\nServing on {address} until Ctrl-C. Try:\n\n{}{key}\n\n\
+         Turns so far  {address}/v1/turns\nMetrics       {address}/metrics\nReadiness     {address}/readyz",
+        http::curl(address)
+    )?;
+    out.flush()
+}

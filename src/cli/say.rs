@@ -1,0 +1,243 @@
+//! `clm say TEXT`: one turn to a running server, through the route that voice platforms use.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use reqwest::Url;
+use reqwest_eventsource::{Error, Event, EventSource, retry};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::config::Sources;
+use crate::outbound;
+
+use super::{Exit, settings, waterfall};
+
+/// `clm say`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  clm say \"I have an interview on Monday\" --session demo")]
+pub(super) struct SayArgs {
+    /// What the user says.
+    text: String,
+    /// The server's address; else HOST and PORT.
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+    /// The caller key; else the first of CLM_API_KEYS.
+    #[arg(long)]
+    key: Option<String>,
+    /// The session id; turns with the same id are one conversation.
+    #[arg(long, default_value = "say")]
+    session: String,
+    /// Print the turn's record as JSON instead of the words and the waterfall.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One turn as a caller sends it.
+#[derive(Debug)]
+pub(super) struct Utterance<'a> {
+    pub(super) base: Url,
+    pub(super) key: Option<SecretString>,
+    /// Opens the record for the waterfall; without it only the caller's own clock is shown.
+    pub(super) admin_key: Option<SecretString>,
+    pub(super) session: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) turn_id: String,
+    pub(super) coach: String,
+    pub(super) first_word: Option<Duration>,
+    pub(super) total: Duration,
+}
+
+/// Why nothing was heard.
+#[derive(Debug)]
+pub(super) enum Unheard {
+    /// Nobody answers there.
+    Unreachable,
+    /// The server refused; its message and hint.
+    Refused(String),
+    /// The stream broke.
+    Broken(String),
+    /// Our own output is closed.
+    Output(io::Error),
+}
+
+/// Speaks one turn and shows it.
+///
+/// # Errors
+/// When an output takes no more.
+pub(super) async fn run(
+    args: &SayArgs,
+    sources: &Sources,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Exit> {
+    let Some(settings) = settings(sources, err)? else {
+        return Ok(Exit::Usage);
+    };
+    let here = format!("http://{}", settings.listen.addr());
+    let Some(base) = args.url.clone().or_else(|| Url::parse(&here).ok()) else {
+        writeln!(err, "clm: HOST and PORT do not make an address; pass --url")?;
+        return Ok(Exit::Usage);
+    };
+    let key = args.key.clone().map(SecretString::from);
+    let utterance = Utterance {
+        base,
+        key: key.or_else(|| settings.keys.callers.first().cloned()),
+        admin_key: settings.keys.admins.first().cloned(),
+        session: &args.session,
+        text: &args.text,
+    };
+    let spoken = if args.json {
+        speak(&utterance, &mut io::sink()).await
+    } else {
+        speak(&utterance, out).await
+    };
+    let heard = match spoken {
+        Ok(heard) => heard,
+        Err(Unheard::Output(e)) => return Err(e),
+        Err(Unheard::Unreachable) => {
+            writeln!(
+                err,
+                "clm: nothing answers at {}; is `clm serve` or `clm demo` running?",
+                utterance.base
+            )?;
+            return Ok(Exit::Unreachable);
+        }
+        Err(Unheard::Refused(why) | Unheard::Broken(why)) => {
+            writeln!(err, "clm: {why}")?;
+            return Ok(Exit::Problem);
+        }
+    };
+    let record = record(&utterance, &heard.turn_id).await;
+    if args.json {
+        let fallback = json!({ "turn_id": heard.turn_id, "coach": heard.coach });
+        writeln!(out, "{}", record.unwrap_or(fallback))?;
+        return Ok(Exit::Fine);
+    }
+    writeln!(out, "\n")?;
+    match record {
+        Some(record) => waterfall::print(&record, err)?,
+        None => writeln!(
+            err,
+            "coach {}, first word after {} ms, whole answer after {} ms (set ADMIN_API_KEYS to see the turn's own clock)",
+            heard.coach,
+            heard.first_word.unwrap_or_default().as_millis(),
+            heard.total.as_millis()
+        )?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// Speaks one turn; the words go to `out` as they come.
+pub(super) async fn speak(
+    utterance: &Utterance<'_>,
+    out: &mut impl Write,
+) -> Result<Heard, Unheard> {
+    let mut address = join(&utterance.base, "/chat/completions");
+    address
+        .query_pairs_mut()
+        .append_pair("custom_session_id", utterance.session);
+    let client = outbound::client().map_err(|e| Unheard::Broken(e.to_string()))?;
+    let body =
+        json!({ "stream": true, "messages": [{ "role": "user", "content": utterance.text }] });
+    let mut request = client.post(address).json(&body);
+    if let Some(key) = &utterance.key {
+        request = request.bearer_auth(key.expose_secret());
+    }
+    let began = Instant::now();
+    let mut events = EventSource::new(request).map_err(|e| Unheard::Broken(e.to_string()))?;
+    // A turn is paid for: it is never sent twice behind anybody's back.
+    events.set_retry_policy(Box::new(retry::Never));
+    let mut heard = Heard {
+        turn_id: String::new(),
+        coach: String::new(),
+        first_word: None,
+        total: Duration::ZERO,
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Open) => {}
+            Ok(Event::Message(message)) if message.data == "[DONE]" => break,
+            Ok(Event::Message(message)) => {
+                let Ok(chunk) = serde_json::from_str::<Value>(&message.data) else {
+                    continue;
+                };
+                if let Some(id) = chunk
+                    .get("id")
+                    .and_then(Value::as_str)
+                    .and_then(|id| id.strip_prefix("chatcmpl-"))
+                {
+                    heard.turn_id = id.to_owned();
+                }
+                if let Some(words) = chunk
+                    .pointer("/choices/0/delta/content")
+                    .and_then(Value::as_str)
+                    .filter(|w| !w.is_empty())
+                {
+                    heard.first_word.get_or_insert(began.elapsed());
+                    let said = out.write_all(words.as_bytes()).and_then(|()| out.flush());
+                    said.map_err(Unheard::Output)?;
+                }
+            }
+            Err(Error::InvalidStatusCode(_, response)) => return Err(refusal(response).await),
+            Err(Error::Transport(e)) if e.is_connect() => return Err(Unheard::Unreachable),
+            Err(e) => return Err(Unheard::Broken(e.to_string())),
+        }
+    }
+    events.close();
+    heard.total = began.elapsed();
+    Ok(heard)
+}
+
+async fn refusal(response: reqwest::Response) -> Unheard {
+    let status = response.status();
+    let body: Value = response.json().await.unwrap_or_default();
+    let error = body.get("error").unwrap_or(&Value::Null);
+    let text = |field: &str| {
+        error
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let message = text("message");
+    if message.is_empty() {
+        return Unheard::Refused(format!(
+            "the server answered {status}; is it clm that listens there?"
+        ));
+    }
+    Unheard::Refused(format!("{message} ({status}): {}", text("hint")))
+}
+
+/// The turn's record, once it is settled; `None` where it cannot be had.
+pub(super) async fn record(utterance: &Utterance<'_>, turn_id: &str) -> Option<Value> {
+    let client = outbound::client().ok()?;
+    let address = join(&utterance.base, &format!("/v1/turns/{turn_id}"));
+    // The bill may come up to two seconds after the last word, and settles the turn.
+    for _ in 0..50 {
+        let mut request = client.get(address.clone());
+        if let Some(key) = utterance.admin_key.as_ref().or(utterance.key.as_ref()) {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        let response = request.send().await.ok()?;
+        match response.status().as_u16() {
+            200 => return response.json().await.ok(),
+            404 => sleep(Duration::from_millis(50)).await,
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}

@@ -1,0 +1,97 @@
+//! `clm serve`: the production command.
+
+use std::io::{self, Write};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{Application, Ended};
+use crate::config::{self, Settings, Sources};
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::logs;
+
+use super::{Exit, settings, tell};
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When `err` takes no more.
+pub(super) async fn run(sources: &Sources, err: &mut impl Write) -> io::Result<Exit> {
+    let Some(settings) = settings(sources, err)? else {
+        return Ok(Exit::Usage);
+    };
+    if let Err(faults) = config::require_to_serve(&settings) {
+        tell(&faults, err)?;
+        return Ok(Exit::Usage);
+    }
+    serve(&settings, err).await
+}
+
+async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
+    let logs = match logs::init(&settings.log) {
+        Ok(logs) => logs,
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let application = match Application::build(settings, Some(logs.dropped())) {
+        Ok(application) => application,
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let memory = if settings.memory.api_key.is_some() {
+        "on"
+    } else {
+        "off (no ZEP_API_KEY)"
+    };
+    tracing::info!(
+        target: "clm::app",
+        addr = %application.addr(),
+        memory,
+        keys = settings.keys.callers.len(),
+        anonymous = settings.keys.callers.is_empty(),
+        "listening"
+    );
+    watch_signals(application.lifecycle());
+    match application.run().await {
+        Ok(Ended::Clean) => Ok(Exit::Fine),
+        Ok(Ended::Cut) => Ok(Exit::Problem),
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            Ok(Exit::Problem)
+        }
+    }
+}
+
+/// The first SIGINT or SIGTERM asks to finish, the second insists. Both mean the same: platforms
+/// differ in which they send.
+pub(super) fn watch_signals(lifecycle: &Lifecycle) {
+    let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
+    let signals = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        tracing::warn!(target: "clm::app", "signals cannot be watched: stopping will not be graceful");
+        return;
+    };
+    lifecycle.spawn(async move {
+        let next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let mut next = next;
+        tokio::select! {
+            () = next() => soft.cancel(),
+            () = hard.cancelled() => return,
+        }
+        tokio::select! {
+            () = next() => hard.cancel(),
+            () = hard.cancelled() => {}
+        }
+    });
+}
