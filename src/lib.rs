@@ -3,7 +3,6 @@
 //! Modules are declared in the order a turn meets them. **The doors rule: a module uses only
 //! modules listed above it**; `tests/tidy.rs` holds it. `docs/ARCHITECTURE.md` has the map.
 
-
 pub mod clock;
 pub mod turn;
 pub mod sse;
