@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::coach::{self, Coach};
 use crate::memory::{Person, Recall, Recalled};
@@ -159,16 +158,11 @@ impl Prepared {
     /// # Cancellation
     /// Dropping the future closes upstream, gives the permit back and settles the turn.
     pub async fn run<M: Mouth + 'static>(self, upstream: Rc<OpenRouter>, mouth: SharedMouth<M>) {
-        let span = self.guard.span.clone();
-        async move {
-            if self.is_shed {
-                stream::shed(self.guard, &mouth);
-            } else {
-                stream::run(self.guard, self.turn, upstream, mouth).await;
-            }
+        if self.is_shed {
+            stream::shed(self.guard, &mouth);
+        } else {
+            stream::run(self.guard, self.turn, upstream, mouth).await;
         }
-        .instrument(span)
-        .await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument as _;
 
 use crate::memory::Recalled;
 use crate::prompt;
@@ -55,11 +56,14 @@ pub(super) async fn run<M: Mouth + 'static>(
 ) {
     let hard = guard.rooms.lifecycle.hard().clone();
     let time_up = guard.began + guard.rooms.deadlines.turn;
+    let span = guard.span.clone();
     let begun = {
         let mut leaving = pin!(hard.cancelled());
         tokio::select! {
             biased;
-            begun = begin(&mut guard, &mut turn, &upstream) => begun,
+            // Stages have spans, words have none: the relay below is not entered with every token.
+            // Boxed, so that an open stream does not carry the room that its beginning took.
+            begun = Box::pin(begin(&mut guard, &mut turn, &upstream)).instrument(span) => begun,
             () = &mut leaving => None,
             () = sleep_until(time_up) => None,
         }
@@ -73,6 +77,8 @@ pub(super) async fn run<M: Mouth + 'static>(
         speak_line(&mut guard, &mouth, Outcome::Failed);
         return;
     };
+    // What was said so far is with the model now; a long answer need not hold it here.
+    drop((turn, upstream));
     guard.served_by(&model, answer.meta());
     guard.mark(Mark::FirstSpeakable);
     let ending = {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::events::{RecordDropped, TurnEnded};
@@ -17,6 +18,9 @@ use super::recorder::Recorder;
 
 /// Rows of one transaction at most.
 const BATCH: usize = 256;
+/// Under load, how long turns gather before they are written: one transaction and one wake-up for
+/// all of them leave the processor to those who speak. An idle store writes at once.
+const GATHER: Duration = Duration::from_millis(100);
 /// How often a batch that the store refuses is tried, and the pause before each further try.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -50,7 +54,16 @@ pub(super) fn start(
 
 fn run(store: &mut Embedded, queue: &mut mpsc::Receiver<TurnRecord>, health: &StoreHealth) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut last_write = Instant::now();
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        if batch.len() < BATCH && last_write.elapsed() < GATHER {
+            thread::sleep(GATHER);
+            while batch.len() < BATCH
+                && let Ok(record) = queue.try_recv()
+            {
+                batch.push(record);
+            }
+        }
         let is_kept = (0..TRIES).any(|n| {
             thread::sleep(PAUSE * n);
             match store.keep(&batch) {
@@ -62,6 +75,7 @@ fn run(store: &mut Embedded, queue: &mut mpsc::Receiver<TurnRecord>, health: &St
             }
         });
         health.0.store(is_kept, Ordering::Relaxed);
+        last_write = Instant::now();
         for record in batch.drain(..) {
             TurnEnded(&record).emit();
             if !is_kept {

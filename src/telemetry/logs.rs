@@ -4,10 +4,11 @@
 use std::io::{self, IsTerminal};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
@@ -50,12 +51,26 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    // Spans are for traces. On the log they would cost every turn their formatting, so they appear,
+    // as they close, only where somebody debugs.
+    let debugs = filter
+        .max_level_hint()
+        .is_none_or(|level| level >= LevelFilter::DEBUG);
+    let spans = if debugs {
+        FmtSpan::CLOSE
+    } else {
+        FmtSpan::NONE
+    };
+    let wanted = filter_fn(move |meta| meta.is_event() || debugs);
+    let registry = tracing_subscriber::registry();
     if pretty {
         let layer = fmt::layer()
             .with_target(false)
             .with_ansi(on_terminal)
-            .with_writer(writer);
+            .with_span_events(spans)
+            .with_writer(writer)
+            .with_filter(wanted)
+            .with_filter(filter);
         registry.with(layer).try_init()?;
     } else {
         let layer = fmt::layer()
@@ -63,7 +78,10 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
-            .with_writer(writer);
+            .with_span_events(spans)
+            .with_writer(writer)
+            .with_filter(wanted)
+            .with_filter(filter);
         registry.with(layer).try_init()?;
     }
     Ok(Logs {
