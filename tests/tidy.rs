@@ -73,7 +73,7 @@ mod tidy {
                     .is_some_and(|l| l.starts_with("mod "));
             if tests {
                 // A module in a file of its own ends with its line, one in braces with a brace.
-                while let Some(line) = lines.next() {
+                for line in lines.by_ref() {
                     if line == "}" || line.starts_with("mod ") && line.ends_with(';') {
                         break;
                     }
