@@ -1,0 +1,183 @@
+//! Requests as callers really send them, and what becomes of each.
+
+use super::super::hume::HUME;
+use super::super::openai::OPENAI;
+use super::*;
+
+fn hume(json: &str) -> Decoded {
+    decode(json.as_bytes(), &HUME).unwrap()
+}
+
+fn messages(json: &str) -> Conversation {
+    hume(&format!(r#"{{"messages":{json}}}"#)).conversation
+}
+
+#[test]
+fn a_hume_turn_is_undone() {
+    let c = messages(
+        r#"[{"role":"assistant","content":"Good morning."},
+            {"role":"user","content":"Fine. {slightly doubtful, quite calm}",
+             "time":{"begin":4210,"end":6890.5},
+             "models":{"prosody":{"scores":{"Doubt":0.31,"Calmness":0.22,"Noise":0.01}}}}]"#,
+    );
+    assert_eq!(c.ask, Ask::Words("Fine.".into()));
+    assert_eq!(c.history.len(), 1);
+    let names: Vec<_> = c.expressions.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["Doubt", "Calmness"]);
+}
+
+#[test]
+fn every_odd_body_is_survived() {
+    for (json, ask) in [
+        (r"[]", Ask::Greeting),
+        (r#"[{"role":"user","content":null}]"#, Ask::Nothing),
+        (r#"[{"role":"user"}]"#, Ask::Nothing),
+        (r#"[{"role":"user","content":""}]"#, Ask::Nothing),
+        (r#"[{"role":"user","content":7}]"#, Ask::Nothing),
+        (
+            r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"},"b"]}]"#,
+            Ask::Words("a b".into()),
+        ),
+        (
+            r#"[{"type":"user_message","message":{"role":"user","content":"hi"}}]"#,
+            Ask::Words("hi".into()),
+        ),
+        (
+            r#"[{"role":"user","content":"hi","time":{"begin":1e3},"models":null}]"#,
+            Ask::Words("hi".into()),
+        ),
+        (
+            r#"[{"role":"user","content":"hi","models":{"prosody":null}}]"#,
+            Ask::Words("hi".into()),
+        ),
+        (
+            r#"[{"role":"all","content":"x"},{"role":"context","content":"x"},{"role":7},{}, 3, null, "x"]"#,
+            Ask::Greeting,
+        ),
+        (
+            r#"[{"role":"user","content":"[user silent]"}]"#,
+            Ask::Silence,
+        ),
+        (
+            r#"[{"role":"user","content":"Speak your greeting to the user."}]"#,
+            Ask::Greeting,
+        ),
+        (
+            r#"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]"#,
+            Ask::Silence,
+        ),
+        (
+            r#"[{"role":"system","content":"You are x"}]"#,
+            Ask::Greeting,
+        ),
+        (
+            r#"[{"role":"user","content":"a\ud83d"}]"#,
+            Ask::Words("a\u{fffd}".into()),
+        ),
+    ] {
+        let c = messages(json);
+        let got = match c.ask {
+            Ask::Words(w) => Ask::Words(
+                w.trim_end_matches('\u{fffd}').to_owned()
+                    + if w.contains('\u{fffd}') {
+                        "\u{fffd}"
+                    } else {
+                        ""
+                    },
+            ),
+            other => other,
+        };
+        assert_eq!(got, ask, "{json}");
+    }
+}
+
+#[test]
+fn what_is_no_chat_request_is_refused_with_a_reason() {
+    for (body, why) in [
+        ("", BadBody::NotAnObject),
+        ("[]", BadBody::NotAnObject),
+        ("{", BadBody::NotAnObject),
+        ("{}", BadBody::NoMessages),
+        (r#"{"messages":null}"#, BadBody::NoMessages),
+        (r#"{"messages":{}}"#, BadBody::NoMessages),
+    ] {
+        assert_eq!(decode(body.as_bytes(), &HUME).unwrap_err(), why, "{body}");
+    }
+    let deep = format!(r#"{{"x":{}}}"#, "[".repeat(100_000));
+    assert_eq!(
+        decode(deep.as_bytes(), &HUME).unwrap_err(),
+        BadBody::TooDeep
+    );
+    assert_eq!(
+        decode(b"{\"messages\":[\xff]}", &HUME).unwrap_err(),
+        BadBody::NotAnObject
+    );
+}
+
+#[test]
+fn a_delivery_sent_twice_counts_once_and_a_repeated_word_twice() {
+    let twice = r#"{"role":"user","content":"yes","time":{"begin":1,"end":2}}"#;
+    let later = r#"{"role":"user","content":"yes","time":{"begin":3,"end":4}}"#;
+    assert_eq!(messages(&format!("[{twice},{twice}]")).history.len(), 0);
+    assert_eq!(
+        messages(&format!("[{twice},{twice},{later}]"))
+            .history
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn past_markers_and_tails_leave_the_history() {
+    let c = messages(
+        r#"[{"role":"user","content":"Speak your greeting to the user."},
+            {"role":"assistant","content":"Welcome."},
+            {"role":"user","content":"[user silent]"},
+            {"role":"user","content":"First {very calm}"},
+            {"role":"tool","content":"{}","tool_call_id":"1"},
+            {"role":"user","content":"Speak your greeting to the user. Now {Context: in a car}"}]"#,
+    );
+    let texts: Vec<_> = c.history.iter().map(|m| m.text.as_str()).collect();
+    assert_eq!(texts, ["Welcome.", "First"]);
+    assert_eq!(c.ask, Ask::Words("Now".into()));
+    assert_eq!(c.context, ["in a car"]);
+}
+
+#[test]
+fn sessions_come_from_where_the_dialect_keeps_them() {
+    let body = br#"{"messages":[],"custom_session_id":"","metadata":{"session_id":"m"},
+        "call":{"id":"c"},"user":"u","session_id":"s","user_id":"p"}"#;
+    let openai = decode(body, &OPENAI).unwrap();
+    assert_eq!(openai.session.as_deref(), Some("m"));
+    let hume = decode(body, &HUME).unwrap();
+    assert_eq!(hume.session, None);
+    assert_eq!(
+        (hume.body_session.as_deref(), hume.body_user.as_deref()),
+        (Some("s"), Some("p"))
+    );
+}
+
+#[test]
+fn tools_pass_through_and_tool_messages_keep_their_form() {
+    let body = br#"{"tools":[{"type":"function"}],"tool_choice":"auto","messages":[
+        {"role":"system","content":"Be brief."},
+        {"role":"user","content":"Hang up"},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"1"}]},
+        {"role":"tool","tool_call_id":"1","content":"ok"}]}"#;
+    let c = decode(body, &OPENAI).unwrap().conversation;
+    assert_eq!(c.ask, Ask::ToolResult);
+    assert_eq!(c.history.iter().filter(|m| m.raw.is_some()).count(), 2);
+    assert_eq!(c.context, ["Be brief."]);
+    assert!(c.tools.is_some());
+}
+
+#[test]
+fn prosody_can_be_switched_off_before_anybody_sees_it() {
+    let mut d = hume(
+        r#"{"messages":[{"role":"user","content":"x","models":{"prosody":{"scores":{"Joy":0.9}}}}]}"#,
+    );
+    d.limit_prosody(ProsodyPolicy::Prompt);
+    assert_eq!(d.conversation.expressions.len(), 1);
+    d.limit_prosody(ProsodyPolicy::Off);
+    assert!(d.conversation.expressions.is_empty());
+}
