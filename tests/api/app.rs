@@ -17,6 +17,7 @@ use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,6 +26,15 @@ use crate::heard::Heard;
 
 /// Nothing that a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Held for reading by every service, and for writing by one whose times are measured.
+static QUIET: RwLock<()> = RwLock::const_new(());
+
+/// One service's share of the machine.
+enum Share {
+    Some(RwLockReadGuard<'static, ()>),
+    All(RwLockWriteGuard<'static, ()>),
+}
 
 /// Turns whose response head was seen: each must be in the record once.
 pub(crate) type Seen = Arc<Mutex<BTreeSet<String>>>;
@@ -36,27 +46,31 @@ pub(crate) struct TestApp {
     running: Option<JoinHandle<Result<Ended, AppError>>>,
     seen: Seen,
     data: TempDir,
+    _share: Share,
 }
 
 impl TestApp {
     /// The service with these settings on top of a test's, and a quick simulator.
     pub(crate) async fn spawn(settings: &[(&str, &str)]) -> Self {
+        Self::with_share(settings, Share::Some(QUIET.read().await)).await
+    }
+
+    /// The same with no other service of this binary running beside it.
+    pub(crate) async fn spawn_alone(settings: &[(&str, &str)]) -> Self {
+        Self::with_share(settings, Share::All(QUIET.write().await)).await
+    }
+
+    async fn with_share(settings: &[(&str, &str)], share: Share) -> Self {
         let quick = Options {
             first_token: Duration::from_millis(5),
             gap: Duration::from_millis(1),
             memory_latency: Duration::from_millis(2),
             ..Options::default()
         };
-        Self::spawn_with(settings, quick).await
-    }
-
-    pub(crate) async fn spawn_with(settings: &[(&str, &str)], options: Options) -> Self {
         // The simulator outlives the service, so that what it flushes at the end still arrives.
         let backstage = Lifecycle::new();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let simulator = Simulator::start(listener, options, &backstage)
-            .await
-            .unwrap();
+        let simulator = Simulator::start(listener, quick, &backstage).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let ours = [
             ("PORT", "0".to_owned()),
@@ -79,6 +93,7 @@ impl TestApp {
             running: Some(running),
             seen: Seen::default(),
             data,
+            _share: share,
         }
     }
 

@@ -16,3 +16,7 @@ mod heard;
 mod turns;
 mod quirks;
 mod coaches;
+mod upstream_failures;
+mod deadlines;
+mod recordings;
+mod hangup;
