@@ -12,12 +12,12 @@ use quest_clm::config::{Sources, load};
 use quest_clm::lifecycle::Lifecycle;
 use quest_clm::memory::Person;
 use quest_clm::record::{Embedded, TurnFilter};
-use quest_clm::simulate::{ChatCall, Options, Simulator};
+use quest_clm::simulate::{ChatCall, Ledger, Options, Simulator};
 use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -30,12 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Held for reading by every service, and for writing by one whose times are measured.
 static QUIET: RwLock<()> = RwLock::const_new(());
 
-/// One service's share of the machine.
-enum Share {
-    Some(RwLockReadGuard<'static, ()>),
-    All(RwLockWriteGuard<'static, ()>),
-}
-
 /// Turns whose response head was seen: each must be in the record once.
 pub(crate) type Seen = Arc<Mutex<BTreeSet<String>>>;
 
@@ -46,21 +40,22 @@ pub(crate) struct TestApp {
     running: Option<JoinHandle<Result<Ended, AppError>>>,
     seen: Seen,
     data: TempDir,
-    _share: Share,
+    /// This service's hold on [`QUIET`].
+    _share: Box<dyn Send + Sync>,
 }
 
 impl TestApp {
     /// The service with these settings on top of a test's, and a quick simulator.
     pub(crate) async fn spawn(settings: &[(&str, &str)]) -> Self {
-        Self::with_share(settings, Share::Some(QUIET.read().await)).await
+        Self::with_share(settings, Box::new(QUIET.read().await)).await
     }
 
     /// The same with no other service of this binary running beside it.
     pub(crate) async fn spawn_alone(settings: &[(&str, &str)]) -> Self {
-        Self::with_share(settings, Share::All(QUIET.write().await)).await
+        Self::with_share(settings, Box::new(QUIET.write().await)).await
     }
 
-    async fn with_share(settings: &[(&str, &str)], share: Share) -> Self {
+    async fn with_share(settings: &[(&str, &str)], share: Box<dyn Send + Sync>) -> Self {
         let quick = Options {
             first_token: Duration::from_millis(5),
             gap: Duration::from_millis(1),
@@ -124,18 +119,6 @@ impl TestApp {
     /// What the last model call was asked.
     pub(crate) fn asked(&self) -> Value {
         self.chats().last().expect("a model was asked").body.clone()
-    }
-
-    /// Messages stored in the thread of this person in this session, as `role: words`.
-    pub(crate) fn remembered(&self, user: &str, session: &str) -> Vec<String> {
-        let who = Person::new(user, session);
-        let threads = self.simulator().ledger().zep_threads();
-        let thread = threads
-            .into_iter()
-            .find(|t| t.thread_id == who.zep_thread());
-        let messages = thread.map(|t| t.messages).unwrap_or_default();
-        let line = |m: &quest_clm::simulate::StoredMessage| format!("{}: {}", m.role, m.content);
-        messages.iter().map(line).collect()
     }
 
     pub(crate) async fn call(&self, request: &Request) -> Call {
@@ -269,6 +252,15 @@ pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T 
         assert!(began.elapsed() < PATIENCE, "never came: {what}");
         sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Messages stored in the thread of this person in this session, as `role: words`.
+pub(crate) fn remembered(ledger: &Ledger, user: &str, session: &str) -> Vec<String> {
+    let who = Person::new(user, session);
+    let mut threads = ledger.zep_threads().into_iter();
+    let thread = threads.find(|t| t.thread_id == who.zep_thread());
+    let messages = thread.map(|t| t.messages).unwrap_or_default();
+    messages.iter().map(|m| format!("{}: {}", m.role, m.content)).collect()
 }
 
 /// Whether this is exactly one of a coach's lines for a turn that failed.

@@ -20,3 +20,6 @@ mod upstream_failures;
 mod deadlines;
 mod recordings;
 mod hangup;
+mod errors;
+mod ops;
+mod shutdown;
