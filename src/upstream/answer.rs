@@ -12,7 +12,7 @@ use crate::sse::Decoder;
 use crate::turn::{Delta, FinishReason, ToolCall};
 
 use super::error::AttemptError;
-use super::wire::{self, Choice, Chunk, ToolFragment};
+use super::wire::{self, Call, Choice, Chunk, ToolFragment};
 
 /// Unreadable events in a row that make a stream hopeless (`reliability.md` B6).
 const MAX_MALFORMED: u32 = 3;
@@ -42,11 +42,14 @@ pub struct Meta {
 }
 
 impl Answer {
-    pub(super) fn new(response: Response) -> Self {
+    pub(super) fn new(response: Response, call: &Call<'_>) -> Self {
         Self {
             response,
             decoder: Decoder::new(),
-            reader: Reader::default(),
+            reader: Reader {
+                takes_tools: call.tools.is_some(),
+                ..Reader::default()
+            },
         }
     }
 
@@ -94,6 +97,8 @@ struct Reader {
     finished: bool,
     ended: bool,
     malformed_in_a_row: u32,
+    /// Whether the request carried tools; a call that nobody asked for is not heard.
+    takes_tools: bool,
     tool: Option<ToolCall>,
     tool_index: u32,
     tool_cut: bool,
@@ -164,7 +169,9 @@ impl Reader {
             if let Some(words) = delta.content.filter(|w| !w.is_empty()) {
                 self.words(words.into_owned());
             }
-            for fragment in delta.tool_calls.into_iter().flatten() {
+            let takes_tools = self.takes_tools;
+            let fragments = delta.tool_calls.into_iter().flatten();
+            for fragment in fragments.filter(|_| takes_tools) {
                 self.tool_fragment(fragment);
             }
         }
@@ -263,7 +270,10 @@ mod tests {
     use super::*;
 
     fn read(events: &[&str]) -> (Vec<Delta>, Option<&'static str>) {
-        let mut reader = Reader::default();
+        let mut reader = Reader {
+            takes_tools: true,
+            ..Reader::default()
+        };
         for event in events {
             if let Err(e) = reader.take(event.as_bytes()) {
                 return (reader.ready.into(), Some(e.kind()));

@@ -143,7 +143,7 @@ impl OpenRouter {
         if !is_event_stream(&response) {
             return Err(AttemptError::WrongBody);
         }
-        Ok(Answer::new(response))
+        Ok(Answer::new(response, call))
     }
 
     /// Remembers that `model` refuses a parameter. False if it was left out already: then leaving

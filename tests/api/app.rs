@@ -1,0 +1,278 @@
+//! One whole service, with a simulator behind it and a book of what has to be recorded at its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use quest_clm::app::{AppError, Application, Ended};
+use quest_clm::coach::Roster;
+use quest_clm::config::{Sources, load};
+use quest_clm::lifecycle::Lifecycle;
+use quest_clm::memory::Person;
+use quest_clm::record::{Embedded, TurnFilter};
+use quest_clm::simulate::{ChatCall, Ledger, Options, Simulator};
+use quest_clm::turn::TurnRecord;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::sync::RwLock;
+use tokio::task::{JoinHandle, block_in_place};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::caller::{Call, Request, Response};
+use crate::heard::Heard;
+
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Held for reading by every service, and for writing by one whose times are measured.
+static QUIET: RwLock<()> = RwLock::const_new(());
+
+/// Turns whose response head was seen: each must be in the record once.
+pub(crate) type Seen = Arc<Mutex<BTreeSet<String>>>;
+
+pub(crate) struct TestApp {
+    pub(crate) addr: SocketAddr,
+    simulator: Option<Simulator>,
+    lifecycle: Lifecycle,
+    running: Option<JoinHandle<Result<Ended, AppError>>>,
+    seen: Seen,
+    data: TempDir,
+    /// This service's hold on [`QUIET`].
+    _share: Box<dyn Send + Sync>,
+}
+
+impl TestApp {
+    /// The service with these settings on top of a test's, and a quick simulator.
+    pub(crate) async fn spawn(settings: &[(&str, &str)]) -> Self {
+        Self::with_share(settings, Box::new(QUIET.read().await)).await
+    }
+
+    /// The same with no other service of this binary running beside it.
+    pub(crate) async fn spawn_alone(settings: &[(&str, &str)]) -> Self {
+        Self::with_share(settings, Box::new(QUIET.write().await)).await
+    }
+
+    async fn with_share(settings: &[(&str, &str)], share: Box<dyn Send + Sync>) -> Self {
+        let quick = Options {
+            first_token: Duration::from_millis(5),
+            gap: Duration::from_millis(1),
+            memory_latency: Duration::from_millis(2),
+            ..Options::default()
+        };
+        // The simulator outlives the service, so that what it flushes at the end still arrives.
+        let backstage = Lifecycle::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let simulator = Simulator::start(listener, quick, &backstage).await.unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let ours = [
+            ("PORT", "0".to_owned()),
+            ("WORKERS", "1".to_owned()),
+            ("DATA_DIR", data.path().display().to_string()),
+            ("OPEN_ROUTER_API_KEY", "or-test".to_owned()),
+            ("OPENROUTER_BASE_URL", simulator.openrouter_url()),
+            ("ZEP_API_KEY", "zep-test".to_owned()),
+            ("ZEP_BASE_URL", simulator.zep_url()),
+        ];
+        let theirs = settings.iter().map(|(k, v)| (*k, (*v).to_owned()));
+        let settings = load(&Sources::from_pairs(ours.into_iter().chain(theirs))).unwrap();
+        let application = Application::build(&settings, None).unwrap();
+        let (addr, lifecycle) = (application.addr(), application.lifecycle().clone());
+        let running = backstage.spawn(application.run());
+        Self {
+            addr,
+            simulator: Some(simulator),
+            lifecycle,
+            running: Some(running),
+            seen: Seen::default(),
+            data,
+            _share: share,
+        }
+    }
+
+    pub(crate) fn simulator(&self) -> &Simulator {
+        self.simulator.as_ref().unwrap()
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    /// The faults of the next model calls, whatever their model.
+    pub(crate) fn script(&self, faults: &[&str]) {
+        self.simulator().script(faults.to_vec());
+    }
+
+    pub(crate) fn options(&self, change: impl FnOnce(&mut Options)) {
+        let mut options = self.simulator().options();
+        change(&mut options);
+        self.simulator().set_options(options);
+    }
+
+    /// Model calls so far, oldest first.
+    pub(crate) fn chats(&self) -> Vec<ChatCall> {
+        self.simulator().ledger().chats()
+    }
+
+    /// What the last model call was asked.
+    pub(crate) fn asked(&self) -> Value {
+        self.chats().last().expect("a model was asked").body.clone()
+    }
+
+    pub(crate) async fn call(&self, request: &Request) -> Call {
+        Call::begin(self.addr, request, Arc::clone(&self.seen)).await
+    }
+
+    pub(crate) async fn send(&self, request: &Request) -> Response {
+        self.call(request).await.response().await
+    }
+
+    /// Asks and hears a whole stream.
+    pub(crate) async fn hear(&self, request: &Request) -> Heard {
+        Heard::strictly(self.send(request).await)
+    }
+
+    /// One turn of a session on the hume route.
+    pub(crate) async fn say(&self, session: &str, words: &str) -> Heard {
+        self.hear(&Request::hume(session, words)).await
+    }
+
+    /// The turn's record, as `GET /v1/turns/{id}` tells it, once it has settled.
+    pub(crate) async fn record(&self, turn_id: &str) -> Value {
+        let request = Request::get(&format!("/v1/turns/{turn_id}"));
+        until("the turn's record", async || {
+            let response = self.send(&request).await;
+            (response.status == 200).then(|| response.json())
+        })
+        .await
+    }
+
+    /// So many recorded turns, newest first, once they are all there.
+    pub(crate) async fn recorded(&self, count: usize) -> Vec<Value> {
+        let request = Request::get("/v1/turns?limit=200");
+        until("all turns recorded", async || {
+            let page = self.send(&request).await.json();
+            let items = page["items"].as_array().unwrap().clone();
+            assert!(
+                items.len() <= count,
+                "more turns than there were: {items:?}"
+            );
+            (items.len() == count).then_some(items)
+        })
+        .await
+    }
+
+    /// Ends the service, which must end clean, and holds its invariants.
+    pub(crate) async fn stop(self) -> Vec<TurnRecord> {
+        self.stop_as(Ended::Clean).await
+    }
+
+    /// Ends the service so, and holds its invariants: every turn is recorded exactly once, nothing
+    /// is left open upstream, and every paid call has a row.
+    pub(crate) async fn stop_as(mut self, how: Ended) -> Vec<TurnRecord> {
+        self.lifecycle.soft().cancel();
+        let running = self.running.take().unwrap();
+        let ended = timeout(Duration::from_secs(40), running).await;
+        assert_eq!(ended.expect("the service ends").unwrap().unwrap(), how);
+        let simulator = self.simulator.take().unwrap();
+        let ledger = simulator.ledger().clone();
+        until("nothing is open upstream", async || {
+            ledger.chats().iter().all(|c| c.end.is_some()).then_some(())
+        })
+        .await;
+        simulator.stop().await;
+        let records = stored(self.data.path()).await;
+        let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+        for record in &records {
+            *times.entry(&record.turn_id).or_default() += 1;
+        }
+        for turn in self.seen.lock().unwrap().iter() {
+            assert_eq!(
+                times.get(turn.as_str()),
+                Some(&1),
+                "turn {turn} recorded once"
+            );
+        }
+        assert!(times.values().all(|n| *n == 1));
+        let rows: usize = records.iter().map(|r| r.attempts.len()).sum();
+        assert!(ledger.chats().len() <= rows, "every model call has its row");
+        assert_eq!(ledger.trap_hits(), 0, "no redirect is followed");
+        records
+    }
+}
+
+impl Drop for TestApp {
+    /// Also for a test that failed or forgot: the server must not outlive it.
+    fn drop(&mut self) {
+        self.lifecycle.soft().cancel();
+        self.lifecycle.hard().cancel();
+        if let Some(running) = self.running.take() {
+            block_in_place(|| {
+                let _ = Handle::current().block_on(timeout(PATIENCE, running));
+            });
+        }
+    }
+}
+
+/// Everything in the store of a service that has ended, with its attempts.
+async fn stored(data: &Path) -> Vec<TurnRecord> {
+    let lifecycle = Lifecycle::new();
+    let (recorder, reader, _) = Embedded::open(data).unwrap().start(&lifecycle).unwrap();
+    let mut records = Vec::new();
+    let mut before = None;
+    loop {
+        let filter = TurnFilter {
+            before,
+            limit: 200,
+            ..TurnFilter::default()
+        };
+        let page = reader.turns(filter).await.unwrap();
+        for turn in page.items {
+            records.extend(reader.turn(turn.turn_id).await.unwrap());
+        }
+        before = page.next_cursor;
+        if before.is_none() {
+            break;
+        }
+    }
+    drop(recorder);
+    lifecycle.drained().await;
+    records
+}
+
+/// Asks again every few milliseconds until there is an answer; fails when there never is.
+pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "never came: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Messages stored in the thread of this person in this session, as `role: words`.
+pub(crate) fn remembered(ledger: &Ledger, user: &str, session: &str) -> Vec<String> {
+    let who = Person::new(user, session);
+    let mut threads = ledger.zep_threads().into_iter();
+    let thread = threads.find(|t| t.thread_id == who.zep_thread());
+    let messages = thread.map(|t| t.messages).unwrap_or_default();
+    messages.iter().map(|m| format!("{}: {}", m.role, m.content)).collect()
+}
+
+/// Whether this is exactly one of a coach's lines for a turn that failed.
+pub(crate) fn is_fallback_line(text: &str) -> bool {
+    let roster = Roster::built_in().unwrap();
+    let mut lines = roster.iter().flat_map(|coach| &coach.fallback_lines);
+    lines.any(|line| line == text)
+}
+
+/// The fault that makes a model say exactly this.
+pub(crate) fn saying(text: &str) -> String {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    format!("text:{encoded}")
+}

@@ -1,0 +1,25 @@
+//! The service as its callers meet it: over a real socket, with everything behind it real but the
+//! two services it calls, which are simulated on real sockets too.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, also where a function has no #[test] on it"
+)]
+
+mod app;
+mod caller;
+mod heard;
+
+mod turns;
+mod quirks;
+mod coaches;
+mod upstream_failures;
+mod deadlines;
+mod recordings;
+mod hangup;
+mod errors;
+mod ops;
+mod shutdown;

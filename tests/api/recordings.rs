@@ -1,0 +1,149 @@
+//! Streams that OpenRouter really sent, replayed byte by byte and cut everywhere.
+
+use std::fs;
+use std::path::PathBuf;
+
+use quest_clm::sse::Decoder;
+use serde_json::Value;
+
+use crate::app::TestApp;
+
+const SMALL: &[&str] = &[
+    "text-gpt4omini-azure-2026-05",
+    "text-haiku45-bedrock-2026-06",
+    "length-gpt4omini-openai-2026-08.normalised",
+    "reasoning-sonnet45-google-2025-12",
+    "error-midstream-minimax-m2-2025-11",
+];
+const LARGE: &str = "reasoning-haiku45-bedrock-comments-midstream-2026-06";
+
+fn recording(name: &str) -> Vec<u8> {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openrouter");
+    fs::read(fixtures.join(format!("{name}.sse"))).unwrap()
+}
+
+/// What the recording says, read line by line and not by the service's own decoder.
+struct Told {
+    text: String,
+    finish: Option<String>,
+    cost: f64,
+    id: String,
+    failed: bool,
+}
+
+fn told(bytes: &[u8]) -> Told {
+    let mut told = Told {
+        text: String::new(),
+        finish: None,
+        cost: 0.0,
+        id: String::new(),
+        failed: false,
+    };
+    for line in std::str::from_utf8(bytes).unwrap().lines() {
+        let Some(json) = line.strip_prefix("data: {") else {
+            continue;
+        };
+        let event: Value = serde_json::from_str(&format!("{{{json}")).unwrap();
+        let choice = &event["choices"][0];
+        told.text += choice["delta"]["content"].as_str().unwrap_or_default();
+        told.finish = told
+            .finish
+            .or_else(|| Some(choice["finish_reason"].as_str()?.to_owned()));
+        told.cost = event["usage"]["cost"].as_f64().unwrap_or(told.cost);
+        told.id = event["id"].as_str().unwrap_or(&told.id).to_owned();
+        told.failed |= event.get("error").is_some();
+    }
+    told
+}
+
+async fn replay(app: &TestApp, name: &str, cut_every: usize) {
+    let bytes = recording(name);
+    let told = told(&bytes);
+    app.simulator().add_recording(name, bytes, cut_every);
+    app.script(&[
+        &format!("replay:{name}"),
+        &crate::app::saying("Somebody else."),
+    ]);
+    let heard = app.say("s", "Hello").await;
+    let record = app.record(&heard.turn_id).await;
+    assert_eq!(record["outcome"], "complete", "{name} / {cut_every}");
+    if told.failed {
+        assert_eq!(told.text, "", "this one says nothing before it fails");
+        assert_eq!(heard.text, "Somebody else.", "{name} / {cut_every}");
+        return;
+    }
+    assert_eq!(heard.text, told.text, "{name} / {cut_every}");
+    assert_eq!(
+        Some(heard.finish_reason),
+        told.finish,
+        "{name} / {cut_every}"
+    );
+    assert_eq!(record["generation_id"], told.id.as_str());
+    assert_eq!(record["cost_source"], "reported");
+    let cost: f64 = record["cost_usd"].as_str().unwrap().parse().unwrap();
+    assert!(
+        (cost - told.cost).abs() <= 1e-6,
+        "{name}: {cost} for {}",
+        told.cost
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_streams_pass_whole_however_they_are_cut() {
+    let app = TestApp::spawn(&[]).await;
+    for name in SMALL {
+        for cut_every in [0, 1, 2, 3, 7, 64, 1448] {
+            replay(&app, name, cut_every).await;
+        }
+    }
+    for cut_every in [0, 64, 1448] {
+        replay(&app, LARGE, cut_every).await;
+    }
+    app.stop().await;
+}
+
+fn decode(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut decoder = Decoder::new();
+    let mut events = Vec::new();
+    for piece in pieces {
+        decoder.feed(piece);
+        while let Some(data) = decoder.next_event().unwrap() {
+            events.push(data.to_vec());
+        }
+    }
+    events
+}
+
+/// Neighbouring events, so that each piece begins where an event does.
+fn neighbours(bytes: &[u8]) -> Vec<&[u8]> {
+    let ends = memchr::memmem::find_iter(bytes, b"\n\n").map(|at| at + 2);
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        if end - start >= 2048 || end == bytes.len() {
+            pieces.push(&bytes[start..end]);
+            start = end;
+        }
+    }
+    assert_eq!(pieces.concat(), bytes);
+    pieces
+}
+
+#[test]
+fn a_recording_decodes_alike_at_every_split() {
+    for name in SMALL.iter().chain([&LARGE]) {
+        let bytes = recording(name);
+        for piece in neighbours(&bytes) {
+            let whole = decode(&[piece]);
+            for at in 0..=piece.len() {
+                assert_eq!(
+                    decode(&[&piece[..at], &piece[at..]]),
+                    whole,
+                    "{name} at {at}"
+                );
+            }
+        }
+        let singly: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(decode(&singly), decode(&[&bytes]), "{name} byte by byte");
+    }
+}
