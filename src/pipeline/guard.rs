@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use crate::memory::{Person, Recalled};
-use crate::session::{Speaker, Spoken};
+use crate::session::{Speaker, Spoken, Ticket};
 use crate::telemetry::spans;
 use crate::turn::{CallerProfile, CostSource, Mark, MicroUsd, Outcome, Timings, TurnRecord, Usage};
 use crate::upstream::{AttemptLog, Meta, millis};
@@ -15,8 +15,8 @@ use super::Rooms;
 use super::admission::Permit;
 use super::prepare::Head;
 
-/// A reply beyond this is no longer gathered for memory.
-const MAX_REPLY_BYTES: usize = 64 << 10;
+/// What either side said beyond this is not kept for memory: more than anybody speaks in one turn.
+pub(super) const MAX_REMEMBERED_BYTES: usize = 16 << 10;
 
 /// What is known of a turn, kept true at every moment.
 pub(super) struct Guard {
@@ -26,6 +26,8 @@ pub(super) struct Guard {
     pub(super) profile: CallerProfile,
     /// Whose memory this turn may write; absent where nobody is known or memory is off.
     pub(super) person: Option<Person>,
+    /// This turn's place in its session.
+    pub(super) ticket: Ticket,
     /// The user's words, for memory alone.
     pub(super) words: String,
     pub(super) began: Instant,
@@ -56,7 +58,7 @@ impl Guard {
 
     /// Notes words on their way to the caller.
     pub(super) fn say(&mut self, words: &str) {
-        if self.person.is_some() && self.said.reply.len() + words.len() <= MAX_REPLY_BYTES {
+        if self.person.is_some() && self.said.reply.len() + words.len() <= MAX_REMEMBERED_BYTES {
             self.said.reply.push_str(words);
         }
     }
@@ -109,28 +111,25 @@ impl Guard {
     }
 
     fn remember(&mut self, outcome: Outcome) {
-        let Some(person) = self.person.take() else {
-            return;
-        };
-        self.rooms.memory.prefetch(&person);
+        let person = self.person.take();
+        if let Some(person) = &person {
+            self.rooms.memory.prefetch(person);
+        }
         let spoke = matches!(
             outcome,
             Outcome::Complete | Outcome::Interrupted | Outcome::PartialRecovered
         );
-        if !spoke || self.said.reply.is_empty() {
-            return;
-        }
-        let displaced = self.rooms.turns.hold(
-            self.speaker.session.as_str(),
-            Spoken {
-                words: std::mem::take(&mut self.words),
-                reply: std::mem::take(&mut self.said.reply),
-                whole: outcome != Outcome::Interrupted,
-                at_ms: self.created_at,
-                owner: person,
-            },
-        );
-        self.rooms.remember(displaced);
+        let said = person.filter(|_| spoke && !self.said.reply.is_empty());
+        let spoken = said.map(|owner| Spoken {
+            words: std::mem::take(&mut self.words),
+            reply: std::mem::take(&mut self.said.reply),
+            whole: outcome != Outcome::Interrupted,
+            at_ms: self.created_at,
+            owner,
+        });
+        let session = self.speaker.session.as_str();
+        let committed = self.rooms.turns.end(session, self.ticket, spoken);
+        self.rooms.remember(committed);
     }
 
     fn record(&mut self, outcome: Outcome) -> TurnRecord {

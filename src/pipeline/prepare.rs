@@ -15,7 +15,7 @@ use crate::turn::{
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
-use super::guard::{Guard, Said};
+use super::guard::{Guard, MAX_REMEMBERED_BYTES, Said};
 use super::{Mouth, Rooms, SharedMouth, stream};
 
 /// A request as the front door hands it over: authenticated, parsed, its speaker known.
@@ -68,7 +68,7 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         ..Timings::default()
     };
     timings.mark(Mark::Session, began.elapsed());
-    let committed = rooms.turns.confirm(speaker.session.as_str(), &conversation);
+    let (ticket, committed) = rooms.turns.begin(speaker.session.as_str(), &conversation);
     rooms.remember(committed);
     let permit = rooms
         .admission
@@ -98,7 +98,8 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         head,
         profile,
         person,
-        words: conversation.ask.words().to_owned(),
+        ticket,
+        words: beginning(conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
         began,
         created_at: rooms.clock.now_ms(),
         timings,
@@ -122,6 +123,12 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         turn,
         is_shed,
     }
+}
+
+/// At most `bytes` of a text, cut between characters.
+fn beginning(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes))
+        .unwrap_or_default()
 }
 
 fn choose<'r>(

@@ -17,6 +17,8 @@ use crate::turn::{Conversation, Message, Role};
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
 /// Sessions held at once; beyond it the longest untouched is settled early.
 const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// Lines of a newer request that are kept to judge a turn it overtook.
+const EVIDENCE: usize = 6;
 
 /// What one turn said, waiting to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,61 +44,138 @@ pub struct Committed<T> {
     pub owner: T,
 }
 
-/// The last turn of every session, until it is confirmed or displaced.
+/// One request's place in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+/// What a session's newest request says of a turn that was still running when it came.
+#[derive(Debug)]
+struct Evidence {
+    history: Vec<Message>,
+}
+
+#[derive(Debug)]
+struct Session<T> {
+    /// The newest request seen.
+    newest: u64,
+    /// Requests whose turn has not ended yet.
+    running: u32,
+    pending: Option<(Spoken<T>, Instant)>,
+    evidence: Option<Evidence>,
+}
+
+impl<T> Default for Session<T> {
+    fn default() -> Self {
+        Self {
+            newest: 0,
+            running: 0,
+            pending: None,
+            evidence: None,
+        }
+    }
+}
+
+/// The last turn of every session, until it is confirmed or overtaken.
 #[derive(Debug)]
 pub struct Turns<T> {
-    pending: Mutex<LruCache<String, (Spoken<T>, Instant)>>,
+    sessions: Mutex<LruCache<String, Session<T>>>,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
         Self {
-            pending: Mutex::new(LruCache::new(MAX_SESSIONS)),
+            sessions: Mutex::new(LruCache::new(MAX_SESSIONS)),
         }
     }
 }
 
 impl<T> Turns<T> {
-    /// Holds a turn back. What it displaces is returned if it counts.
-    pub fn hold(&self, session: &str, spoken: Spoken<T>) -> Option<Committed<T>> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let displaced = pending.push(session.to_owned(), (spoken, Instant::now()));
-        displaced.and_then(|(_, (old, _))| by_itself(old))
+    /// A new request of the session: its place, and the turn before it, if this request shows that
+    /// it counts.
+    pub fn begin(&self, session: &str, next: &Conversation) -> (Ticket, Vec<Committed<T>>) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut committed = Vec::new();
+        if !sessions.contains(session) {
+            let evicted = sessions.push(session.to_owned(), Session::default());
+            committed.extend(
+                evicted
+                    .and_then(|(_, old)| old.pending)
+                    .and_then(|(s, _)| by_itself(s)),
+            );
+        }
+        let Some(entry) = sessions.get_mut(session) else {
+            return (Ticket(0), committed);
+        };
+        entry.newest += 1;
+        committed.extend(
+            entry
+                .pending
+                .take()
+                .and_then(|(spoken, _)| judge(spoken, next)),
+        );
+        entry.evidence = (entry.running > 0).then(|| Evidence {
+            history: next
+                .history
+                .iter()
+                .rev()
+                .take(EVIDENCE)
+                .rev()
+                .map(plain)
+                .collect(),
+        });
+        entry.running += 1;
+        (Ticket(entry.newest), committed)
     }
 
-    /// Judges the session's pending turn by its next request.
-    pub fn confirm(&self, session: &str, next: &Conversation) -> Option<Committed<T>> {
-        let popped = {
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            pending.pop(session)
-        };
-        popped.and_then(|(spoken, _)| judge(spoken, next))
+    /// The request's turn has ended, with something that may count or with nothing. A turn that was
+    /// overtaken while it ran counts only as far as the newer request's history holds it.
+    pub fn end(
+        &self,
+        session: &str,
+        ticket: Ticket,
+        spoken: Option<Spoken<T>>,
+    ) -> Option<Committed<T>> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = sessions.get_mut(session)?;
+        entry.running = entry.running.saturating_sub(1);
+        let spoken = spoken?;
+        if entry.newest == ticket.0 {
+            entry.pending = Some((spoken, Instant::now()));
+            return None;
+        }
+        let evidence = entry.evidence.take_if(|_| entry.newest == ticket.0 + 1)?;
+        let heard = heard(&spoken, &evidence.history)?;
+        Some(committed(spoken.words, heard, spoken.at_ms, spoken.owner))
     }
 
     /// Turns whose time is up at `now`.
     pub fn due(&self, now: Instant) -> Vec<Committed<T>> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut due = Vec::new();
-        // Least recently used first, and a session is touched only when its turn is held.
-        while pending
-            .peek_lru()
-            .is_some_and(|(_, (_, held))| now.duration_since(*held) >= COMMIT_AFTER)
-        {
-            due.extend(
-                pending
-                    .pop_lru()
-                    .and_then(|(_, (spoken, _))| by_itself(spoken)),
-            );
-        }
-        due
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = |held: &Instant| now.duration_since(*held) >= COMMIT_AFTER;
+        sessions
+            .iter_mut()
+            .filter_map(|(_, entry)| entry.pending.take_if(|(_, held)| is_due(held)))
+            .filter_map(|(spoken, _)| by_itself(spoken))
+            .collect()
     }
 
     /// Everything that counts without further proof: the service is leaving.
     pub fn drain(&self) -> Vec<Committed<T>> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| pending.pop_lru())
-            .filter_map(|(_, (spoken, _))| by_itself(spoken))
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions
+            .iter_mut()
+            .filter_map(|(_, entry)| entry.pending.take())
+            .filter_map(|(spoken, _)| by_itself(spoken))
             .collect()
+    }
+}
+
+/// A line without what only upstream needs.
+fn plain(message: &Message) -> Message {
+    Message {
+        role: message.role,
+        text: message.text.clone(),
+        raw: None,
     }
 }
 
@@ -118,7 +197,7 @@ fn committed<T>(words: String, reply: String, at_ms: i64, owner: T) -> Committed
 }
 
 fn judge<T>(spoken: Spoken<T>, next: &Conversation) -> Option<Committed<T>> {
-    if let Some(heard) = heard(&spoken.reply, &next.history) {
+    if let Some(heard) = heard(&spoken, &next.history) {
         return Some(committed(spoken.words, heard, spoken.at_ms, spoken.owner));
     }
     let words = squeeze(&spoken.words);
@@ -132,32 +211,37 @@ fn judge<T>(spoken: Spoken<T>, next: &Conversation) -> Option<Committed<T>> {
         return by_itself(spoken);
     }
     // The reply is missing from a history that is kept: it was never heard.
-    let was_said = |m: &Message| m.role == Role::User && squeeze(&m.text) == words;
-    let said = !words.is_empty() && next.history.iter().any(was_said);
+    let said = !words.is_empty() && next.history.iter().any(|m| is_line(m, &words));
     said.then(|| committed(spoken.words, String::new(), spoken.at_ms, spoken.owner))
 }
 
-/// The part of `reply` that the history holds: all of it, or its beginning where it was cut off.
-/// Platforms may split one answer over several neighbouring messages.
-fn heard(reply: &str, history: &[Message]) -> Option<String> {
-    let reply = squeeze(reply);
+fn is_line(message: &Message, words: &str) -> bool {
+    message.role == Role::User && squeeze(&message.text) == words
+}
+
+/// The part of the reply that the history holds right after the words it answered: all of it, or
+/// its beginning where it was cut off. Platforms may split one answer over neighbouring messages.
+fn heard<T>(spoken: &Spoken<T>, history: &[Message]) -> Option<String> {
+    let words = squeeze(&spoken.words);
+    // A greeting answers nobody: it stands before the first of the user's lines.
+    let after = match words.is_empty() {
+        true => 0,
+        false => history.iter().rposition(|m| is_line(m, &words))? + 1,
+    };
+    let reply = squeeze(&spoken.reply);
+    let answer = history
+        .iter()
+        .skip(after)
+        .take_while(|m| m.role == Role::Assistant);
     let mut run = String::new();
-    let mut best: Option<String> = None;
-    for message in history {
-        if message.role != Role::Assistant {
-            run.clear();
-            continue;
-        }
+    let mut best = None;
+    for message in answer {
         if !run.is_empty() {
             run.push(' ');
         }
         run.push_str(&squeeze(&message.text));
         let cut = run.trim_end_matches(['…', '-', '–', '—', '.']).trim_end();
-        if run.is_empty() || !(reply.starts_with(&run) || !cut.is_empty() && reply.starts_with(cut))
-        {
-            continue;
-        }
-        if best.as_ref().is_none_or(|b| b.len() <= run.len()) {
+        if !cut.is_empty() && (reply.starts_with(&run) || reply.starts_with(cut)) {
             best = Some(run.clone());
         }
     }
@@ -274,31 +358,57 @@ mod tests {
             ..spoken("Hi", "One two three")
         };
         assert_eq!(sides(judge(half.clone(), &next(&[], "No"))), None);
-        let seen = next(&[(Role::Assistant, "One two")], "Wait");
+        let seen = next(&[(Role::User, "Hi"), (Role::Assistant, "One two")], "Wait");
         assert_eq!(
             sides(judge(half, &seen)),
             Some((Some("Hi".into()), Some("One two".into())))
         );
     }
 
+    #[test]
+    fn an_older_line_that_happens_to_fit_is_no_proof() {
+        let old = [
+            (Role::Assistant, "Good."),
+            (Role::User, "Hm"),
+            (Role::User, "I am stuck"),
+        ];
+        let got = judge(spoken("I am stuck", "Good. Where?"), &next(&old, "Hello?"));
+        assert_eq!(sides(got), Some((Some("I am stuck".into()), None)));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_for_a_minute_commits_what_was_read_to_its_end() {
         let turns = Turns::default();
-        assert_eq!(turns.hold("a", spoken("Hi", "Hello")), None);
-        assert_eq!(
-            turns.hold(
-                "b",
-                Spoken {
-                    whole: false,
-                    ..spoken("Yo", "He")
-                }
-            ),
-            None
-        );
+        let (a, _) = turns.begin("a", &next(&[], "Hi"));
+        let (b, _) = turns.begin("b", &next(&[], "Yo"));
+        assert_eq!(turns.end("a", a, Some(spoken("Hi", "Hello"))), None);
+        let cut = Spoken {
+            whole: false,
+            ..spoken("Yo", "He")
+        };
+        assert_eq!(turns.end("b", b, Some(cut)), None);
         assert!(turns.due(Instant::now()).is_empty());
         tokio::time::advance(COMMIT_AFTER).await;
         assert_eq!(turns.due(Instant::now()).len(), 1);
         assert!(turns.drain().is_empty());
+    }
+
+    #[test]
+    fn what_was_overtaken_counts_only_if_the_newer_request_holds_it() {
+        let said = || Some(spoken("I am stuck", "Where exactly?"));
+        let overtaken = |history: &[(Role, &str)], words: &str| {
+            let turns = Turns::default();
+            let (first, _) = turns.begin("s", &next(&[], "I am stuck"));
+            let (_, none) = turns.begin("s", &next(history, words));
+            assert!(none.is_empty());
+            sides(turns.end("s", first, said()))
+        };
+        assert_eq!(overtaken(&[], "I am stuck at work"), None);
+        assert_eq!(overtaken(&[], "I am stuck"), None);
+        assert_eq!(overtaken(&[], "Something else"), None);
+        let cut = [(Role::User, "I am stuck"), (Role::Assistant, "Where")];
+        let heard = Some((Some("I am stuck".into()), Some("Where".into())));
+        assert_eq!(overtaken(&cut, "Wait"), heard);
     }
 
     #[test]
