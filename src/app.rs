@@ -1,7 +1,7 @@
 //! Builds the rooms, binds, serves, and takes them down in order.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
 use crate::upstream::{OpenRouter, SetupError, Target};
 
-/// How long a request's head may take (`reliability.md` C5).
+/// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// How long an idle connection of a caller stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -36,7 +36,9 @@ const BACKLOG: u32 = 4096;
 const WARM_EVERY: Duration = Duration::from_secs(50);
 /// After the hard token: time for streams to be closed politely.
 const POLITE: Duration = Duration::from_secs(1);
-/// Time for memory writes and records to be flushed once no turn runs.
+/// What the sockets get to send once every turn has said its last.
+const LAST_BYTES: Duration = Duration::from_millis(50);
+/// Time for memory writes, and again for records, to be flushed once no turn runs.
 const FLUSH: Duration = Duration::from_secs(4);
 
 /// A bound service, not yet serving.
@@ -53,7 +55,7 @@ pub struct Application {
 pub enum Ended {
     /// Every turn finished by itself and everything was flushed.
     Clean,
-    /// Turns were still open when the grace was over, or a flush did not finish.
+    /// Turns were still open when the grace was over, or the records were not all written.
     Cut,
 }
 
@@ -165,8 +167,6 @@ fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppErro
         addr: wanted,
         source,
     };
-    let listener = TcpListener::bind(wanted).map_err(unbound)?;
-    let addr = listener.local_addr().map_err(unbound)?;
     let target = Target::new(&settings.upstream)?;
     let spare = outbound::client()?;
     let grace = settings
@@ -194,10 +194,10 @@ fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppErro
     .tcp_nodelay(true)
     .disable_signals()
     .shutdown_timeout(grace)
-    .listen(listener)
-    .map_err(unbound)?
-    .run();
-    Ok((server, addr))
+    .bind(wanted)
+    .map_err(unbound)?;
+    let addr = server.addrs().first().copied().unwrap_or(wanted);
+    Ok((server.run(), addr))
 }
 
 /// Keeps one upstream connection of this worker ready while nobody speaks.
@@ -224,21 +224,15 @@ fn keep_house(rooms: &Rooms) {
     });
 }
 
-/// Waits for the soft token, then sees the running turns out.
+/// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
+/// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
+/// sentence instead of a refused connection.
 async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
     tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
-    // Not listening any more, but connections with a running turn are left alone.
-    let graceful = handle.stop(true);
-    lifecycle.spawn(graceful);
-    let nobody_speaks = async {
-        while rooms.admission.open() > 0 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
     let finished = tokio::select! {
-        done = timeout(grace, nobody_speaks) => done.is_ok(),
+        done = timeout(grace, nobody_present(&rooms)) => done.is_ok(),
         () = lifecycle.hard().cancelled() => rooms.admission.open() == 0,
     };
     // What was said and confirmed goes to memory while its writer still waits for answers.
@@ -247,21 +241,21 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
         done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
         () = lifecycle.hard().cancelled() => false,
     };
+    if !remembered {
+        tracing::warn!(target: "clm::app", writes = rooms.memory.backlog(), "memory writes were left undelivered");
+    }
     lifecycle.hard().cancel();
-    let closed = async {
-        while rooms.admission.open() > 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
     // A caller that does not read its last words in time has had its chance.
-    let _ = timeout(POLITE, closed).await;
+    let _ = timeout(POLITE, nobody_present(&rooms)).await;
     // Last bytes are on their way; idle connections are not worth waiting for.
-    sleep(Duration::from_millis(50)).await;
+    sleep(LAST_BYTES).await;
     handle.stop(false).await;
-    if finished && remembered {
-        Ended::Clean
-    } else {
-        Ended::Cut
+    if finished { Ended::Clean } else { Ended::Cut }
+}
+
+async fn nobody_present(rooms: &Rooms) {
+    while rooms.admission.present() > 0 {
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::redirect;
 
-/// How long a TCP and TLS handshake may take (`reliability.md` A2).
+/// How long a TCP and TLS handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long an idle connection stays warm.
 const IDLE: Duration = Duration::from_secs(90);
@@ -29,6 +29,7 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1024)
         .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
         .no_proxy()
         .build()
 }

@@ -86,6 +86,7 @@ pub(super) async fn run(
 fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
     let mut replaced = vec![
         ("HOST", "127.0.0.1".to_owned()),
+        ("DATA_DIR", apart(sources)),
         ("OPEN_ROUTER_API_KEY", "simulated".to_owned()),
         ("OPENROUTER_BASE_URL", simulator.openrouter_url()),
         ("ZEP_API_KEY", "simulated".to_owned()),
@@ -96,6 +97,13 @@ fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
         replaced.push(("RUST_LOG", "warn,clm::turn=info,actix_http=off".to_owned()));
     }
     sources.clone().with_overrides(replaced)
+}
+
+/// A directory of the demo's own: simulated turns do not belong among real ones.
+fn apart(sources: &Sources) -> String {
+    let data_dir = config::load(sources).map(|s| s.store.data_dir);
+    let data_dir = data_dir.unwrap_or_else(|_| "data".into());
+    data_dir.join("demo").to_string_lossy().into_owned()
 }
 
 fn elsewhere(settings: &Settings) -> Settings {
@@ -144,15 +152,11 @@ async fn show(
         Err(Unheard::Output(e)) => return Err(e),
         Err(other) => writeln!(err, "\nclm: the example turn failed: {other:?}")?,
     }
-    let key = match settings.keys.callers.is_empty() {
-        true => "",
-        false => "\n(add -H 'Authorization: Bearer <one of CLM_API_KEYS>')",
-    };
     writeln!(
         out,
-        "\nServing on {address} until Ctrl-C. Try:\n\n{}{key}\n\n\
+        "\nServing on {address} until Ctrl-C. Try:\n\n{}\n\n\
          Turns so far  {address}/v1/turns\nMetrics       {address}/metrics\nReadiness     {address}/readyz",
-        http::curl(address)
+        http::curl(address, !settings.keys.callers.is_empty())
     )?;
     out.flush()
 }

@@ -50,7 +50,6 @@ pub(super) struct Utterance<'a> {
 #[derive(Debug)]
 pub(super) struct Heard {
     pub(super) turn_id: String,
-    pub(super) coach: String,
     pub(super) first_word: Option<Duration>,
     pub(super) total: Duration,
 }
@@ -117,7 +116,7 @@ pub(super) async fn run(
     };
     let record = record(&utterance, &heard.turn_id).await;
     if args.json {
-        let fallback = json!({ "turn_id": heard.turn_id, "coach": heard.coach });
+        let fallback = json!({ "turn_id": heard.turn_id });
         writeln!(out, "{}", record.unwrap_or(fallback))?;
         return Ok(Exit::Fine);
     }
@@ -126,8 +125,7 @@ pub(super) async fn run(
         Some(record) => waterfall::print(&record, err)?,
         None => writeln!(
             err,
-            "coach {}, first word after {} ms, whole answer after {} ms (set ADMIN_API_KEYS to see the turn's own clock)",
-            heard.coach,
+            "first word after {} ms, whole answer after {} ms (set ADMIN_API_KEYS to see the turn's own clock)",
             heard.first_word.unwrap_or_default().as_millis(),
             heard.total.as_millis()
         )?,
@@ -157,7 +155,6 @@ pub(super) async fn speak(
     events.set_retry_policy(Box::new(retry::Never));
     let mut heard = Heard {
         turn_id: String::new(),
-        coach: String::new(),
         first_word: None,
         total: Duration::ZERO,
     };

@@ -262,7 +262,28 @@ fn path(text: &str) -> Result<std::path::PathBuf, super::fault::Problem> {
 }
 
 /// What works, but hardly as intended.
+/// What later versions act on. Set here, it would be believed and do nothing.
+const NOT_YET: &[&str] = &[
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DAILY_BUDGET_USD",
+    "DAILY_HARD_CAP_USD",
+    "EXPERIMENTS_FILE",
+    "CAPTURE_TEXT",
+    "ALERT_WEBHOOK_URL",
+    "HUME_WEBHOOK_KEY",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+];
+
 fn advise(r: &mut Reader<'_>, settings: &Settings) {
+    for name in NOT_YET {
+        if !r.is_set(name) {
+            continue;
+        }
+        r.warnings.push(format!(
+            "{name} is set, but this version does not act on it"
+        ));
+    }
     let deadlines = &settings.deadlines;
     let silence = deadlines.spoken_fallback;
     if silence > LONGEST_SILENCE {

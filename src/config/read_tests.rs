@@ -36,7 +36,7 @@ fn nothing_set_gives_every_default_and_no_warning() {
     assert_eq!(s.shutdown_grace, Duration::from_secs(25));
     assert_eq!(
         (s.log.format, s.log.filter.as_str()),
-        (LogFormat::Auto, "info")
+        (LogFormat::Auto, "warn,clm=info,quest_clm=info")
     );
     assert_eq!(s.store.data_dir, Path::new("./data"));
     assert!(s.warnings.is_empty(), "{:?}", s.warnings);

@@ -30,6 +30,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Whether any name at all has a value.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.sources.is_set(name)
+    }
+
     pub(super) fn new(sources: &'a Sources) -> Self {
         let mut reader = Self {
             sources,

@@ -95,24 +95,24 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("COACHES_FILE", "", "a path").is("another roster of coaches; unset: the five built in"),
     Setting::secret("ZEP_API_KEY", KEY).is("Zep project key; unset: memory is off"),
     Setting::new("ZEP_BASE_URL", "https://api.getzep.com/api/v2", URL).is("where memory is asked"),
-    Setting::new("DATA_DIR", "./data", "a path").is("the embedded store and the spool"),
+    Setting::new("DATA_DIR", "./data", "a path").is("where the embedded store and the data key lie"),
     Setting::secrets("CLM_API_KEYS", KEYS)
         .is("open the turn routes and `/models`; all are valid at once, for rotation"),
     Setting::secrets("ADMIN_API_KEYS", KEYS)
-        .is("open everything else under `/v1`, the pages and `/metrics`"),
+        .is("open everything else under `/v1`, and `/metrics`; unset: open only where no key of any kind is set and `HOST` is loopback"),
     Setting::new("ALLOW_ANONYMOUS", "false", BOOL)
-        .is("lets the service listen beyond loopback without `CLM_API_KEYS`"),
+        .is("lets anybody take turns, also beyond loopback, without `CLM_API_KEYS`; opens nothing else"),
     Setting::secrets("SESSION_SIGNING_KEYS", "one or more keys of at least 16 bytes without spaces, separated by commas")
         .is("sign session ids: the first signs, all verify; unset: session ids are not signed"),
     Setting::new("REQUIRE_SIGNED_SESSIONS", "", "off, spoken, strict")
         .is("what an unsigned, expired or tampered session id gets: `off` trust, `spoken` a turn without memory, `strict` a 401; unset: `spoken` when signing keys are set, else `off`"),
     Setting::secret("DATA_KEY", "one key of at least 16 bytes without spaces")
-        .is("encrypts the words that must touch the disk; unset: made once under `DATA_DIR`, mode 0600"),
+        .is("derives the pseudonyms of users and sessions in records and upstream; unset: made once under `DATA_DIR`, mode 0600"),
     Setting::new("MAX_TURNS", "4000", "1 to 1000000")
         .is("turns open at once before new ones are shed"),
     Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),
     Setting::new("PROSODY", "prompt", "off, prompt, full")
-        .is("expression scores: `off` dropped, `prompt` used for the turn and stored nowhere, `full` stored; a session may only lower it"),
+        .is("how the user sounded: `off` dropped at the door, `prompt` used for the turn and stored nowhere; `full` allows storing, which this version does not do; a session may only lower it"),
     Setting::new("MEMORY_DEADLINE_MS", "250", MS).is("how long a turn waits for memory"),
     Setting::new("FIRST_TOKEN_DEADLINE_MS", "2500", MS)
         .is("first model: from its start to its first speakable token; at most `TURN_DEADLINE_MS`"),
@@ -126,7 +126,7 @@ pub const SETTINGS: &[Setting] = &[
         .is("how long running turns may take to finish once told to stop, seconds"),
     Setting::new("LOG_FORMAT", "auto", "auto, pretty, json")
         .is("`auto`: pretty on a terminal, JSON otherwise"),
-    Setting::new("RUST_LOG", "info", "log directives such as info or quest_clm=debug,warn")
+    Setting::new("RUST_LOG", "warn,clm=info,quest_clm=info", "log directives such as info or warn,clm=debug")
         .is("which log lines are written"),
 ];
 

@@ -17,8 +17,11 @@ use super::error::Refusal;
 pub struct Keys {
     callers: Vec<Digested>,
     admins: Vec<Digested>,
-    /// Without a key of its kind, a door is open: on loopback, or where the operator said so.
-    open_without_keys: bool,
+    /// Turns are answered without a key: on loopback, or where the operator said so.
+    anonymous_turns: bool,
+    /// Everything is open: no key of any kind is set, and only this machine can reach us. An open
+    /// admin door mints session ids in anybody's name, so nothing less opens it.
+    anonymous_admin: bool,
 }
 
 /// A key by its digest: of one length for all, so that comparing tells nothing of it.
@@ -32,17 +35,22 @@ impl Keys {
                 .map(|k| digest(k.expose_secret().as_bytes()))
                 .collect()
         };
+        let local = is_loopback(settings.listen.host);
+        let is_keyless = settings.keys.callers.is_empty()
+            && settings.keys.admins.is_empty()
+            && settings.sessions.signing_keys.is_empty();
         Self {
             callers: digests(&settings.keys.callers),
             admins: digests(&settings.keys.admins),
-            open_without_keys: settings.keys.allow_anonymous || is_loopback(settings.listen.host),
+            anonymous_turns: settings.keys.allow_anonymous || local,
+            anonymous_admin: is_keyless && local,
         }
     }
 
     /// # Errors
     /// When no valid caller key is sent and one is needed.
     pub fn caller(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        if self.callers.is_empty() && self.open_without_keys {
+        if self.callers.is_empty() && self.anonymous_turns {
             return Ok(());
         }
         if sends_one_of(request, &self.callers) {
@@ -59,7 +67,7 @@ impl Keys {
             return Ok(());
         }
         match self.admins.as_slice() {
-            [] if self.open_without_keys => Ok(()),
+            [] if self.anonymous_admin => Ok(()),
             [] => Err(Refusal::AdminClosed),
             _ => Err(Refusal::Unauthorized),
         }
@@ -142,5 +150,12 @@ mod tests {
         assert_eq!(public.caller(&none), Err(Refusal::Unauthorized));
         let anybody = keys(&[("HOST", "0.0.0.0"), ("ALLOW_ANONYMOUS", "true")]);
         assert!(anybody.caller(&none).is_ok());
+        assert_eq!(anybody.admin(&none), Err(Refusal::AdminClosed));
+        for guarded in [
+            ("CLM_API_KEYS", "k-123456"),
+            ("SESSION_SIGNING_KEYS", "0123456789abcdef"),
+        ] {
+            assert_eq!(keys(&[guarded]).admin(&none), Err(Refusal::AdminClosed));
+        }
     }
 }

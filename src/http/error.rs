@@ -151,7 +151,9 @@ impl Refusal {
             Self::Invalid(_) => "invalid field",
             _ => &message,
         };
+        let trace_id = trace.trace_id();
         RequestRefused {
+            trace_id: &trace_id,
             kind,
             status: status.as_u16(),
             route: &route,

@@ -72,16 +72,49 @@ pub fn routes(config: &mut ServiceConfig) {
                 .default_service(web::to(turn::visited)),
         );
     }
+    // A HEAD is a GET whose body stays here.
     let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
     config
-        .service(get("/models").route(web::get().to(ops::models)))
-        .service(get("/v1/models").route(web::get().to(ops::models)))
-        .service(get("/healthz").route(web::get().to(ops::healthz)))
-        .service(get("/readyz").route(web::get().to(ops::readyz)))
-        .service(get("/metrics").route(web::get().to(ops::prometheus)))
-        .service(get("/version").route(web::get().to(ops::version)))
-        .service(get("/v1/turns").route(web::get().to(turns::list)))
-        .service(get("/v1/turns/{id}").route(web::get().to(turns::one)))
+        .service(
+            get("/models")
+                .route(web::get().to(ops::models))
+                .route(web::head().to(ops::models)),
+        )
+        .service(
+            get("/v1/models")
+                .route(web::get().to(ops::models))
+                .route(web::head().to(ops::models)),
+        )
+        .service(
+            get("/healthz")
+                .route(web::get().to(ops::healthz))
+                .route(web::head().to(ops::healthz)),
+        )
+        .service(
+            get("/readyz")
+                .route(web::get().to(ops::readyz))
+                .route(web::head().to(ops::readyz)),
+        )
+        .service(
+            get("/metrics")
+                .route(web::get().to(ops::prometheus))
+                .route(web::head().to(ops::prometheus)),
+        )
+        .service(
+            get("/version")
+                .route(web::get().to(ops::version))
+                .route(web::head().to(ops::version)),
+        )
+        .service(
+            get("/v1/turns")
+                .route(web::get().to(turns::list))
+                .route(web::head().to(turns::list)),
+        )
+        .service(
+            get("/v1/turns/{id}")
+                .route(web::get().to(turns::one))
+                .route(web::head().to(turns::one)),
+        )
         .service(
             web::resource("/v1/sessions")
                 .route(web::post().to(sessions::mint))

@@ -1,14 +1,20 @@
 //! What platforms and operators ask: alive, ready, metrics, version, models.
 
+use std::time::Duration;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::memory::MemoryHealth;
 use crate::telemetry::metrics;
 
 use super::error::Refusal;
 use super::{Door, trace};
+
+/// How long readiness waits for the store's answer.
+const STORE_WAIT: Duration = Duration::from_millis(250);
 
 /// The process runs; nothing else is asked.
 pub(super) async fn healthz() -> HttpResponse {
@@ -18,7 +24,11 @@ pub(super) async fn healthz() -> HttpResponse {
 /// Whether turns can be taken. A lost store or memory degrades, it does not make unready: speech
 /// goes on without them.
 pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    let store = door.store_health.is_well() && door.store.is_well().await;
+    // A reader busy with a long question must not make the platform think that we are dead.
+    let read = timeout(STORE_WAIT, door.store.is_well())
+        .await
+        .unwrap_or(false);
+    let store = door.store_health.is_well() && read;
     let memory = door.rooms.memory.health();
     let is_open = door.rooms.lifecycle.is_open();
     let is_degraded = !store || matches!(memory, MemoryHealth::Down(_));
@@ -97,7 +107,7 @@ pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
 }
 
 pub(super) async fn get_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("GET").respond(&request, &trace(&request))
+    Refusal::Method("GET, HEAD").respond(&request, &trace(&request))
 }
 
 pub(super) async fn post_only(request: HttpRequest) -> HttpResponse {

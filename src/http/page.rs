@@ -5,9 +5,14 @@ use actix_web::{HttpRequest, HttpResponse};
 
 /// What to paste into a shell; `address` is without a trailing slash.
 #[must_use]
-pub fn curl(address: &str) -> String {
+pub fn curl(address: &str, needs_key: bool) -> String {
+    let key = if needs_key {
+        "  -H \"Authorization: Bearer ${CLM_API_KEYS%%,*}\" \\\n"
+    } else {
+        ""
+    };
     format!(
-        "curl -N {address}/chat/completions \\\n  -H 'Content-Type: application/json' \\\n  \
+        "curl -N {address}/chat/completions \\\n{key}  -H 'Content-Type: application/json' \\\n  \
          -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"I was passed over for a promotion.\"}}]}}'"
     )
 }
@@ -18,7 +23,7 @@ pub(super) fn turn_route(request: &HttpRequest) -> HttpResponse {
         .get(HOST)
         .and_then(|v| v.to_str().ok())
         .unwrap_or("localhost");
-    let curl = escape(&curl(&format!("http://{host}")));
+    let curl = escape(&curl(&format!("http://{host}"), false));
     let body = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>clm</title>\
          <h1>This is a language model for voice platforms</h1>\

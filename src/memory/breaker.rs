@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many failures in a row open it (`reliability.md` D3).
+/// So many failures in a row open it.
 const FAILURES: u32 = 5;
 /// How long it stays open after failures, and how long a probe may take to report.
 const OPEN: Duration = Duration::from_secs(30);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::{Exchange, Person};
+use crate::telemetry::events::MemoryWriteDropped;
 
 /// Exchanges waiting or being written.
 pub(super) const TOTAL: usize = 4096;
@@ -66,6 +67,11 @@ impl Queue {
         if waiting.exchanges.len() > PER_THREAD {
             waiting.exchanges.pop_front();
             inside.lost += 1;
+            MemoryWriteDropped {
+                reason: "thread_full",
+                exchanges: 1,
+            }
+            .emit();
         } else {
             inside.total += 1;
         }
@@ -94,6 +100,13 @@ impl Queue {
     pub(super) fn finished(&self, thread: &Arc<str>, lost: usize) {
         let mut inside = self.lock();
         inside.lost += lost as u64;
+        if lost > 0 {
+            MemoryWriteDropped {
+                reason: "given_up",
+                exchanges: lost,
+            }
+            .emit();
+        }
         let Some((_, waiting)) = inside.threads.get_mut(thread) else {
             return;
         };
@@ -141,6 +154,13 @@ impl Queue {
     pub(super) fn abandon(&self) -> usize {
         let mut inside = self.lock();
         let left = inside.total;
+        if left > 0 {
+            MemoryWriteDropped {
+                reason: "stopped",
+                exchanges: left,
+            }
+            .emit();
+        }
         let lost = inside.lost + left as u64;
         *inside = Inside {
             lost,

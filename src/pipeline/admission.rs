@@ -9,7 +9,14 @@ use crate::telemetry::metrics;
 #[derive(Clone, Debug)]
 pub struct Admission {
     open: Arc<AtomicUsize>,
+    present: Arc<AtomicUsize>,
     max: usize,
+}
+
+/// A turn that is not settled yet, be it that it speaks or that its bill is awaited.
+#[derive(Debug)]
+pub struct Presence {
+    present: Arc<AtomicUsize>,
 }
 
 /// One open turn; dropping it makes room.
@@ -23,6 +30,7 @@ impl Admission {
     pub fn new(max: usize) -> Self {
         Self {
             open: Arc::default(),
+            present: Arc::default(),
             max,
         }
     }
@@ -41,9 +49,31 @@ impl Admission {
         })
     }
 
+    /// Counts a turn as unsettled until the returned value is dropped.
+    #[must_use]
+    pub fn attend(&self) -> Presence {
+        self.present.fetch_add(1, Ordering::AcqRel);
+        Presence {
+            present: Arc::clone(&self.present),
+        }
+    }
+
+    /// Turns that are not settled yet; a stop waits for them.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        self.present.load(Ordering::Acquire)
+    }
+
+    /// Turns being answered.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.present.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

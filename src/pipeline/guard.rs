@@ -8,11 +8,13 @@ use tracing::Span;
 use crate::memory::{Person, Recalled};
 use crate::session::{Speaker, Spoken, Ticket};
 use crate::telemetry::spans;
-use crate::turn::{CallerProfile, CostSource, Mark, MicroUsd, Outcome, Timings, TurnRecord, Usage};
+use crate::turn::{
+    CallerProfile, CostSource, FinishReason, Mark, MicroUsd, Outcome, Timings, TurnRecord, Usage,
+};
 use crate::upstream::{AttemptLog, Meta, millis};
 
 use super::Rooms;
-use super::admission::Permit;
+use super::admission::{Permit, Presence};
 use super::prepare::Head;
 
 /// What either side said beyond this is not kept for memory: more than anybody speaks in one turn.
@@ -37,6 +39,7 @@ pub(super) struct Guard {
     pub(super) attempts: AttemptLog,
     pub(super) span: Span,
     pub(super) permit: Option<Permit>,
+    pub(super) _presence: Presence,
     pub(super) said: Said,
 }
 
@@ -48,7 +51,10 @@ pub(super) struct Said {
     provider: Option<String>,
     generation_id: Option<String>,
     usage: Option<Usage>,
+    finish: Option<FinishReason>,
     outcome: Option<Outcome>,
+    /// The span of the call that speaks.
+    call: Option<Span>,
 }
 
 impl Guard {
@@ -64,7 +70,8 @@ impl Guard {
     }
 
     /// Notes who answers.
-    pub(super) fn served_by(&mut self, model: &str, meta: &Meta) {
+    pub(super) fn served_by(&mut self, model: &str, meta: &Meta, call: Span) {
+        self.said.call = Some(call);
         self.said.served_model = Some(model.to_owned());
         self.said.provider.clone_from(&meta.provider);
         self.said.generation_id.clone_from(&meta.generation_id);
@@ -83,6 +90,11 @@ impl Guard {
     pub(super) fn usage(&mut self, usage: Usage) {
         self.attempts.usage(&usage);
         self.said.usage = Some(usage);
+    }
+
+    /// Notes why the model stopped.
+    pub(super) fn finished(&mut self, reason: FinishReason) {
+        self.said.finish = Some(reason);
     }
 
     pub(super) fn bill(&self) -> Option<&Usage> {
@@ -105,8 +117,13 @@ impl Guard {
         // Dropped before its end: the caller hung up.
         self.end(Outcome::Interrupted);
         let outcome = self.said.outcome.unwrap_or(Outcome::Interrupted);
+        if let Some(call) = self.said.call.take() {
+            let model = self.said.served_model.as_deref();
+            spans::spoken(&call, model, self.said.finish, self.said.usage.as_ref());
+        }
         let record = self.record(outcome);
-        spans::settled(&self.span, outcome.as_str(), &record.session_id);
+        let conversation = self.rooms.pseudonyms.session(self.speaker.session.as_str());
+        spans::settled(&self.span, outcome.as_str(), &conversation);
         self.rooms.recorder.keep(record);
     }
 

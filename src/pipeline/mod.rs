@@ -55,6 +55,7 @@ impl Rooms {
             if !self.memory.remember(&turn.owner, exchange) {
                 MemoryWriteDropped {
                     reason: "queue_full",
+                    exchanges: 1,
                 }
                 .emit();
             }

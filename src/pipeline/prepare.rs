@@ -110,6 +110,7 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         attempts: AttemptLog::new(began),
         span,
         permit,
+        _presence: rooms.admission.attend(),
         speaker,
         said: Said::default(),
     };

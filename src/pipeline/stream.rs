@@ -72,6 +72,7 @@ pub(super) async fn run<M: Mouth + 'static>(
         mut answer,
         first,
         model,
+        span: call,
     }) = begun
     else {
         speak_line(&mut guard, &mouth, Outcome::Failed);
@@ -79,7 +80,7 @@ pub(super) async fn run<M: Mouth + 'static>(
     };
     // What was said so far is with the model now; a long answer need not hold it here.
     drop((turn, upstream));
-    guard.served_by(&model, answer.meta());
+    guard.served_by(&model, answer.meta(), call);
     guard.mark(Mark::FirstSpeakable);
     let ending = {
         let mut leaving = pin!(hard.cancelled());
@@ -188,7 +189,10 @@ async fn relay<M: Mouth>(
             }
             Some(Delta::Tool(call)) => mouth.borrow_mut().tool(&call),
             Some(Delta::Usage(usage)) => guard.usage(usage),
-            Some(Delta::Finish(reason)) => return Ending::Finished(reason),
+            Some(Delta::Finish(reason)) => {
+                guard.finished(reason);
+                return Ending::Finished(reason);
+            }
             None => {}
         }
         // One timer for the whole stream: it is moved only when it fires, not with every token.

@@ -49,7 +49,7 @@ impl Serialize for PromptMessage {
 }
 
 /// The whole prompt of a turn. It ends with a user's message, or with the tool result that is to be
-/// answered: several models refuse anything else (`contracts/openrouter.md` 2.4).
+/// answered: several models refuse anything else.
 #[must_use]
 pub fn compose(
     coach: &Coach,

@@ -9,7 +9,7 @@ const CLEAR: f64 = 0.3;
 /// A prompt sees this many at most, whoever filled the list.
 const TOP: usize = 3;
 
-/// How each expression on Hume's wire is put into words (`contracts/hume.md` 1.3).
+/// How each expression on Hume's wire is put into words.
 const WORDS: [(&str, &str); 48] = [
     ("admiration", "admiring"),
     ("adoration", "adoring"),

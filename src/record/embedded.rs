@@ -2,8 +2,9 @@
 //!
 //! WAL with `synchronous = normal`: a killed process loses nothing, a lost machine the last moments.
 
-use std::fs;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,8 +52,8 @@ impl Embedded {
     /// # Errors
     /// When the directory is not writable or the file is not ours.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(data_dir).map_err(|e| StoreError::Directory(data_dir.to_owned(), e))?;
         let path = data_dir.join(FILE);
+        private(data_dir, &path).map_err(|e| StoreError::Directory(data_dir.to_owned(), e))?;
         let mut connection = Connection::open(&path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -86,4 +87,16 @@ impl Embedded {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// Makes directory and file for their owner alone: an unsigned session id in a row is all that it
+/// takes to be that person. SQLite gives its side files the same mode.
+fn private(dir: &Path, file: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)?;
+    Ok(())
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
-/// The longest line and the largest event that are taken, in bytes (`reliability.md` 2.4).
+/// The longest line and the largest event that are taken, in bytes.
 pub const EVENT_LIMIT_BYTES: usize = 1 << 20;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -83,7 +83,11 @@ impl TurnEnded<'_> {
         for attempt in &t.attempts {
             count_attempt(attempt);
         }
-        for _ in 1..t.attempts.len() {
+        let moves = t.attempts.windows(2).filter(|pair| match pair {
+            [before, after] => before.model != after.model,
+            _ => false,
+        });
+        for _ in moves {
             count(
                 names::FAILOVERS_TOTAL,
                 &[("phase", "before_speech".to_owned())],
@@ -125,19 +129,28 @@ impl RecordDropped {
     }
 }
 
-/// A committed exchange could not be handed to memory.
+/// Committed exchanges that memory will never hold.
 #[derive(Debug)]
 pub struct MemoryWriteDropped {
+    /// `queue_full`, `thread_full`, `given_up` or `stopped`.
     pub reason: &'static str,
+    pub exchanges: usize,
 }
 
 impl MemoryWriteDropped {
     pub fn emit(&self) {
-        count(
-            names::MEMORY_WRITES_DROPPED_TOTAL,
-            &[("reason", self.reason.to_owned())],
+        for _ in 0..self.exchanges {
+            count(
+                names::MEMORY_WRITES_DROPPED_TOTAL,
+                &[("reason", self.reason.to_owned())],
+            );
+        }
+        warn!(
+            target: "clm::memory",
+            reason = self.reason,
+            exchanges = self.exchanges,
+            "memory writes were dropped"
         );
-        warn!(target: "clm::memory", reason = self.reason, "a memory write was dropped");
     }
 }
 
@@ -149,6 +162,7 @@ pub struct RequestRefused<'a> {
     pub route: &'a str,
     /// Why, without any of the caller's text.
     pub reason: &'a str,
+    pub trace_id: &'a str,
 }
 
 impl RequestRefused<'_> {
@@ -160,6 +174,7 @@ impl RequestRefused<'_> {
             status = self.status,
             route = self.route,
             reason = self.reason,
+            trace = self.trace_id,
             "request refused"
         );
     }
@@ -168,6 +183,9 @@ impl RequestRefused<'_> {
 /// A session's pseudonym for logs: an id may be a key to somebody's memory, so it is never shown.
 #[must_use]
 pub fn short_session(session_id: &str) -> String {
+    if let Some(pseudonym) = session_id.strip_prefix("s_") {
+        return format!("s_{}", pseudonym.get(..10).unwrap_or_default());
+    }
     let digest = Sha256::digest(session_id.as_bytes());
     digest
         .iter()

@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 
 use super::names::{self, Kind};
 
-/// Bounds fit for voice, in seconds (`ux.md` O5).
+/// Bounds fit for voice, in seconds.
 const BUCKETS: &[f64] = &[
     0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0,
 ];

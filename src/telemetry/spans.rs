@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tracing::{Span, field, info_span};
 
+use crate::turn::{FinishReason, Usage};
+
 /// The server span of one request. Neither address nor query string: the latter holds session ids.
 #[must_use]
 pub fn request(method: &str, route: &str, trace_id: &str) -> Span {
@@ -47,7 +49,7 @@ pub fn settled(span: &Span, outcome: &str, conversation: &str) {
 
 /// One upstream call.
 #[must_use]
-pub fn chat(model: &str) -> Span {
+pub fn chat(model: &str, address: &str) -> Span {
     info_span!(
         "chat",
         otel.name = format!("chat {model}"),
@@ -58,6 +60,11 @@ pub fn chat(model: &str) -> Span {
         gen_ai.request.model = model,
         gen_ai.request.stream = true,
         gen_ai.response.id = field::Empty,
+        gen_ai.response.model = field::Empty,
+        gen_ai.response.finish_reasons = field::Empty,
+        gen_ai.usage.input_tokens = field::Empty,
+        gen_ai.usage.output_tokens = field::Empty,
+        server.address = address,
         gen_ai.response.time_to_first_chunk = field::Empty,
         "error.type" = field::Empty,
     )
@@ -69,6 +76,25 @@ pub fn spoke(span: &Span, generation_id: Option<&str>, after: Duration) {
         span.record("gen_ai.response.id", id);
     }
     span.record("gen_ai.response.time_to_first_chunk", after.as_secs_f64());
+}
+
+/// The call has said its last, or was cut off where it stood.
+pub fn spoken(
+    span: &Span,
+    model: Option<&str>,
+    finish: Option<FinishReason>,
+    usage: Option<&Usage>,
+) {
+    if let Some(model) = model {
+        span.record("gen_ai.response.model", model);
+    }
+    if let Some(finish) = finish {
+        span.record("gen_ai.response.finish_reasons", finish.as_str());
+    }
+    if let Some(usage) = usage {
+        span.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
+        span.record("gen_ai.usage.output_tokens", usage.completion_tokens);
+    }
 }
 
 /// The call failed; `kind` is from a closed set.

@@ -23,7 +23,7 @@ pub struct Expression {
 
 /// How many expressions a prompt gets to see.
 const TOP: usize = 3;
-/// Scores below this are the classifier's noise floor (`contracts/hume.md` 1.3: noise up to about
+/// Scores below this are the classifier's noise floor (noise up to about
 /// 0.05, one deployment's threshold 0.12).
 const FLOOR: f64 = 0.12;
 /// A longer name is not an expression.

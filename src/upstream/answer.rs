@@ -14,7 +14,7 @@ use crate::turn::{Delta, FinishReason, ToolCall};
 use super::error::AttemptError;
 use super::wire::{self, Call, Choice, Chunk, ToolFragment};
 
-/// Unreadable events in a row that make a stream hopeless (`reliability.md` B6).
+/// Unreadable events in a row that make a stream hopeless.
 const MAX_MALFORMED: u32 = 3;
 /// Arguments of one tool call beyond this are not assembled.
 const MAX_TOOL_BYTES: usize = 64 << 10;

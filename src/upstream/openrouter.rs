@@ -146,6 +146,11 @@ impl OpenRouter {
         Ok(Answer::new(response, call))
     }
 
+    /// The host that answers, for spans.
+    pub(super) fn address(&self) -> &str {
+        self.target.completions.host_str().unwrap_or_default()
+    }
+
     /// Remembers that `model` refuses a parameter. False if it was left out already: then leaving
     /// it out once more will not help.
     pub(super) fn leave_out(&self, model: &str, what: Omittable) -> bool {

@@ -4,7 +4,7 @@
 //! relay. All waiting is inside the turn's one clock.
 
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::config::Deadlines;
 use crate::prompt::PromptMessage;
@@ -17,8 +17,9 @@ use super::log::AttemptLog;
 use super::openrouter::OpenRouter;
 use super::wire::{Call, Mend};
 
-/// Messages that stay when a history proves too long: the rules, and the newest of the talk.
-const SHORT_HISTORY: usize = 5;
+/// Messages that stay when a history proves too long: the rules, and the newest of the talk with
+/// the notes that go with it (context, memory, stage note).
+const SHORT_HISTORY: usize = 8;
 
 /// One turn's search for somebody who speaks.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Race<'a> {
     pub call: Call<'a>,
     /// In order of preference, each once.
     pub candidates: &'a [String],
-    /// Whether more than one attempt may be made.
+    /// Whether further models may be asked. A mended request to the same one always may.
     pub fallback: bool,
     pub deadlines: &'a Deadlines,
     /// When the turn began.
@@ -42,6 +43,8 @@ pub struct Speaking {
     pub first: Delta,
     /// The model as it was asked for.
     pub model: String,
+    /// The call's span: open until the answer is.
+    pub span: Span,
 }
 
 /// Nobody spoke in time; the log says why.
@@ -98,9 +101,6 @@ impl Race<'_> {
                 call.messages = &shorter;
             }
         }
-        if !self.fallback {
-            return Err(Next::Model);
-        }
         self.attempt(model, &call, until, log).await
     }
 
@@ -113,7 +113,7 @@ impl Race<'_> {
     ) -> Result<Speaking, Next> {
         log.begin(model);
         let began = Instant::now();
-        let span = spans::chat(model);
+        let span = spans::chat(model, self.upstream.address());
         let opened = async {
             let mut answer = self.upstream.open(model, call, log).await?;
             match speakable(&mut answer).await {
@@ -140,6 +140,7 @@ impl Race<'_> {
                     answer,
                     first,
                     model: model.to_owned(),
+                    span,
                 })
             }
             Err(error) => {
@@ -162,17 +163,19 @@ async fn speakable(answer: &mut Answer) -> Result<Delta, AttemptError> {
     }
 }
 
-/// The rules and the newest messages, beginning with the user.
+/// The rules and the newest messages, beginning with the user; everything, where the user has not
+/// spoken among the newest.
 fn shortened(messages: &[PromptMessage]) -> Vec<PromptMessage> {
     let (rules, talk) = match messages.split_first() {
         Some((rules @ PromptMessage::System(_), talk)) => (Some(rules), talk),
         _ => (None, messages),
     };
     let newest = talk.split_at(talk.len().saturating_sub(SHORT_HISTORY)).1;
-    let from_user = newest
+    let begin = newest
         .iter()
-        .skip_while(|m| !matches!(m, PromptMessage::User(_)));
-    rules.into_iter().chain(from_user).cloned().collect()
+        .position(|m| matches!(m, PromptMessage::User(_)));
+    let kept = begin.map_or(talk, |at| newest.split_at(at).1);
+    rules.into_iter().chain(kept).cloned().collect()
 }
 
 #[cfg(test)]
@@ -189,8 +192,8 @@ mod tests {
         messages.push(PromptMessage::User("now".into()));
         let short = shortened(&messages);
         assert!(matches!(&short[0], PromptMessage::System(_)));
-        assert!(matches!(&short[1], PromptMessage::User(u) if u == "u18"));
+        assert!(matches!(&short[1], PromptMessage::User(u) if u == "u17"));
         assert!(matches!(short.last(), Some(PromptMessage::User(u)) if u == "now"));
-        assert_eq!(short.len(), 6);
+        assert_eq!(short.len(), 8);
     }
 }

@@ -66,7 +66,7 @@ fn is_echoable(model: &str) -> bool {
     model.len() <= MAX_MODEL_BYTES && !model.chars().any(char::is_control)
 }
 
-/// First found wins (`contracts/callers.md` 2).
+/// First found wins.
 fn session(body: &Fields<'_>) -> Option<String> {
     let call = body.object("call");
     [
