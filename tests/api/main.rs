@@ -20,6 +20,8 @@ mod upstream_failures;
 mod deadlines;
 mod recordings;
 mod hangup;
+mod memory;
+mod sessions;
 mod errors;
 mod ops;
 mod shutdown;
