@@ -24,5 +24,6 @@ mod hangup;
 mod memory;
 mod sessions;
 mod errors;
+mod connections;
 mod ops;
 mod shutdown;
