@@ -228,6 +228,7 @@ fn keep_house(rooms: &Rooms) {
 async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
+    let lost = rooms.memory.lost();
     tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
     // Not listening any more, but connections with a running turn are left alone.
     let graceful = handle.stop(true);
@@ -242,11 +243,13 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
         () = lifecycle.hard().cancelled() => rooms.admission.open() == 0,
     };
     // What was said and confirmed goes to memory while its writer still waits for answers.
-    rooms.remember(rooms.turns.drain());
-    let remembered = tokio::select! {
+    let taken = rooms.remember(rooms.turns.drain());
+    let drained = tokio::select! {
         done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
         () = lifecycle.hard().cancelled() => false,
     };
+    // The writer also lets go when it gives up: that is an end, but not a clean one.
+    let remembered = taken && drained && rooms.memory.lost() == lost;
     lifecycle.hard().cancel();
     let closed = async {
         while rooms.admission.open() > 0 {
