@@ -308,6 +308,7 @@ async fn survive(fault: MemoryFault, outcome: &str, ended: Ended) {
     app.options(|o| o.memory_fault = None);
     if ended == Ended::Cut {
         // What cannot be written is not waited for here.
+        app.lifecycle().soft().cancel();
         app.lifecycle().hard().cancel();
     }
     app.stop_as(ended).await;
