@@ -230,19 +230,22 @@ fn keep_house(rooms: &Rooms) {
 async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
+    let lost = rooms.memory.lost();
     tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
     let finished = tokio::select! {
         done = timeout(grace, nobody_present(&rooms)) => done.is_ok(),
         () = lifecycle.hard().cancelled() => rooms.admission.open() == 0,
     };
     // What was said and confirmed goes to memory while its writer still waits for answers.
-    rooms.remember(rooms.turns.drain());
-    let remembered = tokio::select! {
+    let taken = rooms.remember(rooms.turns.drain());
+    let drained = tokio::select! {
         done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
         () = lifecycle.hard().cancelled() => false,
     };
+    // The writer also lets go when it gives up: that is an end, but not a clean one.
+    let remembered = taken && drained && rooms.memory.lost() == lost;
     if !remembered {
-        tracing::warn!(target: "clm::app", writes = rooms.memory.backlog(), "memory writes were left undelivered");
+        tracing::warn!(target: "clm::app", waiting = rooms.memory.backlog(), "memory writes were left undelivered");
     }
     lifecycle.hard().cancel();
     // A caller that does not read its last words in time has had its chance.
@@ -250,7 +253,11 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     // Last bytes are on their way; idle connections are not worth waiting for.
     sleep(LAST_BYTES).await;
     handle.stop(false).await;
-    if finished { Ended::Clean } else { Ended::Cut }
+    if finished && remembered {
+        Ended::Clean
+    } else {
+        Ended::Cut
+    }
 }
 
 async fn nobody_present(rooms: &Rooms) {

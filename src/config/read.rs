@@ -301,6 +301,14 @@ fn advise(r: &mut Reader<'_>, settings: &Settings) {
             silence.as_millis()
         ));
     }
+    let keyless = settings.keys.callers.is_empty() && settings.keys.admins.is_empty();
+    if keyless && !settings.sessions.signing_keys.is_empty() {
+        r.warnings.push(
+            "SESSION_SIGNING_KEYS is set, but neither CLM_API_KEYS nor ADMIN_API_KEYS: whoever \
+             reaches this address can mint a session in anybody's name"
+                .to_owned(),
+        );
+    }
     if settings.sessions.require_signed == RequireSigned::Off && !settings.listen.host.is_loopback()
     {
         r.warnings.push(

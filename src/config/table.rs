@@ -99,7 +99,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::secrets("CLM_API_KEYS", KEYS)
         .is("open the turn routes and `/models`; all are valid at once, for rotation"),
     Setting::secrets("ADMIN_API_KEYS", KEYS)
-        .is("open everything else under `/v1`, and `/metrics`; unset: open only where no key of any kind is set and `HOST` is loopback"),
+        .is("open everything else under `/v1`, and `/metrics`; unset: open only where `CLM_API_KEYS` is unset too and `HOST` is loopback"),
     Setting::new("ALLOW_ANONYMOUS", "false", BOOL)
         .is("lets anybody take turns, also beyond loopback, without `CLM_API_KEYS`; opens nothing else"),
     Setting::secrets("SESSION_SIGNING_KEYS", "one or more keys of at least 16 bytes without spaces, separated by commas")

@@ -19,7 +19,7 @@ pub struct Keys {
     admins: Vec<Digested>,
     /// Turns are answered without a key: on loopback, or where the operator said so.
     anonymous_turns: bool,
-    /// Everything is open: no key of any kind is set, and only this machine can reach us. An open
+    /// Everything is open: neither caller nor admin keys are set, and only this machine can reach us. An open
     /// admin door mints session ids in anybody's name, so nothing less opens it.
     anonymous_admin: bool,
 }
@@ -36,9 +36,7 @@ impl Keys {
                 .collect()
         };
         let local = is_loopback(settings.listen.host);
-        let is_keyless = settings.keys.callers.is_empty()
-            && settings.keys.admins.is_empty()
-            && settings.sessions.signing_keys.is_empty();
+        let is_keyless = settings.keys.callers.is_empty() && settings.keys.admins.is_empty();
         Self {
             callers: digests(&settings.keys.callers),
             admins: digests(&settings.keys.admins),
@@ -151,11 +149,7 @@ mod tests {
         let anybody = keys(&[("HOST", "0.0.0.0"), ("ALLOW_ANONYMOUS", "true")]);
         assert!(anybody.caller(&none).is_ok());
         assert_eq!(anybody.admin(&none), Err(Refusal::AdminClosed));
-        for guarded in [
-            ("CLM_API_KEYS", "k-123456"),
-            ("SESSION_SIGNING_KEYS", "0123456789abcdef"),
-        ] {
-            assert_eq!(keys(&[guarded]).admin(&none), Err(Refusal::AdminClosed));
-        }
+        let guarded = keys(&[("CLM_API_KEYS", "k-123456")]);
+        assert_eq!(guarded.admin(&none), Err(Refusal::AdminClosed));
     }
 }

@@ -44,8 +44,10 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Hands committed turns to memory, in order.
-    pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Person>>) {
+    /// Hands committed turns to memory, in order. False when it did not take all of them, which is
+    /// told and counted here.
+    pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Person>>) -> bool {
+        let mut taken = true;
         for turn in committed {
             let exchange = Exchange {
                 user: turn.user,
@@ -58,8 +60,10 @@ impl Rooms {
                     exchanges: 1,
                 }
                 .emit();
+                taken = false;
             }
         }
+        taken
     }
 }
 

@@ -146,6 +146,15 @@ impl Call {
         }
     }
 
+    /// Asks once more on the same connection, after a whole response.
+    pub(crate) async fn again(&mut self, request: &Request) {
+        assert!(matches!(self.left, Left::Nothing | Left::Bytes(0)) && self.buffer.is_empty());
+        (self.head, self.left) = (None, Left::Unknown);
+        let (head, body) = request.wire();
+        self.write(&[head, body].concat()).await;
+        self.began = Instant::now();
+    }
+
     /// Sends bytes as they are. A server that refuses early may have closed already.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
@@ -258,6 +267,11 @@ impl Call {
     }
 
     pub(crate) async fn response(mut self) -> Response {
+        self.whole().await
+    }
+
+    /// The whole response; the connection can be used again.
+    pub(crate) async fn whole(&mut self) -> Response {
         let head = self.head().await;
         let mut pieces = Vec::new();
         while let Some(piece) = self.piece().await {

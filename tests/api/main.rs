@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "these are tests, also where a function has no #[test] on it"
+    clippy::print_stdout,
+    reason = "these are tests, also where a function has no #[test] on it; measured times are shown"
 )]
 
 mod app;
@@ -20,6 +21,9 @@ mod upstream_failures;
 mod deadlines;
 mod recordings;
 mod hangup;
+mod memory;
+mod sessions;
 mod errors;
+mod connections;
 mod ops;
 mod shutdown;

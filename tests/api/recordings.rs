@@ -102,6 +102,125 @@ async fn recorded_streams_pass_whole_however_they_are_cut() {
     app.stop().await;
 }
 
+fn chunk(delta: &str, finish: &str) -> String {
+    format!(
+        r#"{{"id":"gen-1","model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+    )
+}
+
+/// Shapes that the standard or the reference allow and nobody has recorded in public.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_are_only_described_pass_as_well() {
+    let app = TestApp::spawn(&[]).await;
+    let words = |text: &str| {
+        format!(
+            "data: {}\n\n",
+            chunk(&format!(r#"{{"content":"{text}"}}"#), "null")
+        )
+    };
+    let end = |reason: &str| {
+        format!(
+            "data: {}\n\ndata: [DONE]\n\n",
+            chunk("{}", &format!("\"{reason}\""))
+        )
+    };
+    let plain = words("Hi") + &words(" there") + &end("stop");
+    let multi_line = plain.replace(r#","choices""#, ",\ndata: \"choices\"");
+    let table = [
+        (
+            "crlf",
+            plain.replace('\n', "\r\n"),
+            "Hi there",
+            "stop",
+            "complete",
+        ),
+        (
+            "cr",
+            plain.replace('\n', "\r"),
+            "Hi there",
+            "stop",
+            "complete",
+        ),
+        (
+            "no space",
+            plain.replace("data: ", "data:"),
+            "Hi there",
+            "stop",
+            "complete",
+        ),
+        ("several lines", multi_line, "Hi there", "stop", "complete"),
+        (
+            "names and ids",
+            plain.replace("data: {", "event: x\nid: 7\nretry: 1\ndata: {"),
+            "Hi there",
+            "stop",
+            "complete",
+        ),
+        (
+            "after the end",
+            plain.clone() + &words(" no") + "data: [DONE]\n\n",
+            "Hi there",
+            "stop",
+            "complete",
+        ),
+        (
+            "escapes",
+            words(r"\ud83c\udf89 \u2028 \n \\ \u0022") + &end("stop"),
+            "🎉 \u{2028} \n \\ \"",
+            "stop",
+            "complete",
+        ),
+        (
+            "filtered",
+            words("Hi") + &end("content_filter"),
+            "Hi",
+            "content_filter",
+            "complete",
+        ),
+        (
+            "unheard-of finish",
+            words("Hi") + &end("error"),
+            "Hi",
+            "stop",
+            "partial_failed",
+        ),
+        ("no terminal", words("Hi"), "Hi", "stop", "partial_failed"),
+        (
+            "done alone",
+            words("Hi") + "data: [DONE]\n\n",
+            "Hi",
+            "stop",
+            "complete",
+        ),
+        (
+            "bare error",
+            words("Hi") + "data: {\"error\":\"x\"}\n\n",
+            "Hi",
+            "stop",
+            "partial_failed",
+        ),
+    ];
+    for (name, stream, text, finish, outcome) in table {
+        for cut_every in [0, 1, 5] {
+            app.simulator()
+                .add_recording("odd", stream.clone(), cut_every);
+            app.script(&["replay:odd"]);
+            let heard = app.say("s", "Hello").await;
+            assert_eq!(
+                (heard.text.as_str(), heard.finish_reason.as_str()),
+                (text, finish),
+                "{name} / {cut_every}"
+            );
+            assert_eq!(
+                app.record(&heard.turn_id).await["outcome"],
+                outcome,
+                "{name} / {cut_every}"
+            );
+        }
+    }
+    app.stop().await;
+}
+
 fn decode(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();

@@ -276,7 +276,7 @@ async fn a_history_that_is_too_long_is_shortened_once() {
     use crate::caller::Request;
     use serde_json::json;
     let app = TestApp::spawn(&[
-        ("COACH_MODEL_MASTER", "sim/400-context:8"),
+        ("COACH_MODEL_MASTER", "sim/400-context:10"),
         ("ZEP_API_KEY", ""),
     ])
     .await;
@@ -290,7 +290,7 @@ async fn a_history_that_is_too_long_is_shortened_once() {
     assert!(!is_fallback_line(&heard.text));
     let asked = app.asked();
     let messages = asked["messages"].as_array().unwrap();
-    assert_eq!((app.chats().len(), messages.len()), (2, 6));
+    assert_eq!((app.chats().len(), messages.len()), (2, 8));
     assert_eq!(
         (&messages[0]["role"], &messages[1]["role"]),
         (&json!("system"), &json!("user"))

@@ -74,6 +74,7 @@ async fn what_works_and_what_is_gone() {
             ("ZEP_API_KEY", "z"),
             ("ZEP_BASE_URL", &zep),
             ("SESSION_SIGNING_KEYS", "0123456789abcdef"),
+            ("ADMIN_API_KEYS", "an-admin-key-of-some-length"),
         ],
         CLOCK,
     )

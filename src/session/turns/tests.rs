@@ -1,0 +1,157 @@
+use super::*;
+use crate::turn::Ask;
+
+fn spoken(words: &str, reply: &str) -> Spoken<()> {
+    Spoken {
+        words: words.into(),
+        reply: reply.into(),
+        whole: true,
+        at_ms: 7,
+        owner: (),
+    }
+}
+
+fn next(history: &[(Role, &str)], words: &str) -> Conversation {
+    let message = |(role, text): &(Role, &str)| Message {
+        role: *role,
+        text: (*text).into(),
+        raw: None,
+    };
+    Conversation {
+        history: history.iter().map(message).collect(),
+        ask: Ask::Words(words.into()),
+        context: vec![],
+        expressions: vec![],
+        tools: None,
+    }
+}
+
+fn sides(c: Option<Committed<()>>) -> Option<(Option<String>, Option<String>)> {
+    c.map(|c| (c.user, c.assistant))
+}
+
+type Sides = Option<(Option<String>, Option<String>)>;
+/// The next history, its words, and what counts then.
+type Case<'a> = (&'a [(Role, &'a str)], &'a str, Sides);
+
+#[test]
+fn the_next_request_decides() {
+    use Role::{Assistant, User};
+    let full = Some((
+        Some("I am stuck".into()),
+        Some("Where exactly?  Tell me.".into()),
+    ));
+    let squeezed = Some((
+        Some("I am stuck".into()),
+        Some("Where exactly? Tell me.".into()),
+    ));
+    let cut = Some((Some("I am stuck".into()), Some("Where exactly?".into())));
+    let unheard = Some((Some("I am stuck".into()), None));
+    let table: &[Case<'_>] = &[
+        (
+            &[(User, "I am stuck"), (Assistant, "Where exactly? Tell me.")],
+            "At work",
+            squeezed.clone(),
+        ),
+        (
+            &[
+                (User, "I am stuck"),
+                (Assistant, "Where exactly?"),
+                (Assistant, "Tell me."),
+            ],
+            "At work",
+            squeezed,
+        ),
+        (
+            &[(User, "I am stuck"), (Assistant, "Where exactly?")],
+            "At work",
+            cut.clone(),
+        ),
+        (
+            &[(User, "I am stuck"), (Assistant, "Where exactly? Te-")],
+            "At work",
+            Some((Some("I am stuck".into()), Some("Where exactly? Te-".into()))),
+        ),
+        (&[], "I am stuck at work", None),
+        (&[], "I am stuck", None),
+        (&[], "Something else", full),
+        (&[(User, "I am stuck")], "At work", unheard),
+        (&[(User, "Hello"), (Assistant, "Hi")], "At work", None),
+    ];
+    for (history, words, expected) in table {
+        let got = judge(
+            spoken("I am stuck", "Where exactly?  Tell me."),
+            &next(history, words),
+        );
+        assert_eq!(&sides(got), expected, "{history:?} {words}");
+    }
+}
+
+#[test]
+fn a_reply_cut_off_by_the_caller_counts_only_as_far_as_it_was_heard() {
+    let half = Spoken {
+        whole: false,
+        ..spoken("Hi", "One two three")
+    };
+    assert_eq!(sides(judge(half.clone(), &next(&[], "No"))), None);
+    let seen = next(&[(Role::User, "Hi"), (Role::Assistant, "One two")], "Wait");
+    assert_eq!(
+        sides(judge(half, &seen)),
+        Some((Some("Hi".into()), Some("One two".into())))
+    );
+}
+
+#[test]
+fn an_older_line_that_happens_to_fit_is_no_proof() {
+    let old = [
+        (Role::Assistant, "Good."),
+        (Role::User, "Hm"),
+        (Role::User, "I am stuck"),
+    ];
+    let got = judge(spoken("I am stuck", "Good. Where?"), &next(&old, "Hello?"));
+    assert_eq!(sides(got), Some((Some("I am stuck".into()), None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_for_a_minute_commits_what_was_read_to_its_end() {
+    let turns = Turns::default();
+    let (a, _) = turns.begin("a", &next(&[], "Hi"));
+    let (b, _) = turns.begin("b", &next(&[], "Yo"));
+    assert_eq!(turns.end("a", a, Some(spoken("Hi", "Hello"))), None);
+    let cut = Spoken {
+        whole: false,
+        ..spoken("Yo", "He")
+    };
+    assert_eq!(turns.end("b", b, Some(cut)), None);
+    assert!(turns.due(Instant::now()).is_empty());
+    tokio::time::advance(COMMIT_AFTER).await;
+    assert_eq!(turns.due(Instant::now()).len(), 1);
+    assert!(turns.drain().is_empty());
+}
+
+#[test]
+fn what_was_overtaken_counts_only_if_the_newer_request_holds_it() {
+    let said = || Some(spoken("I am stuck", "Where exactly?"));
+    let overtaken = |history: &[(Role, &str)], words: &str| {
+        let turns = Turns::default();
+        let (first, _) = turns.begin("s", &next(&[], "I am stuck"));
+        let (_, none) = turns.begin("s", &next(history, words));
+        assert!(none.is_empty());
+        sides(turns.end("s", first, said()))
+    };
+    assert_eq!(overtaken(&[], "I am stuck at work"), None);
+    assert_eq!(overtaken(&[], "I am stuck"), None);
+    assert_eq!(overtaken(&[], "Something else"), None);
+    let cut = [(Role::User, "I am stuck"), (Role::Assistant, "Where")];
+    let heard = Some((Some("I am stuck".into()), Some("Where".into())));
+    assert_eq!(overtaken(&cut, "Wait"), heard);
+}
+
+#[test]
+fn a_greeting_has_no_users_side() {
+    let greeting = judge(
+        spoken("", "Welcome!"),
+        &next(&[(Role::Assistant, "Welcome!")], "Hi"),
+    );
+    assert_eq!(sides(greeting), Some((None, Some("Welcome!".into()))));
+}
