@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use crate::memory::Recalled;
 use crate::prompt;
 use crate::routing::Plan;
+use crate::sse::TooLarge;
 use crate::turn::{Conversation, Delta, FinishReason, Mark, MemoryOutcome, Outcome};
 use crate::upstream::{Answer, AttemptError, Call, OpenRouter, Race, Speaking};
 
@@ -23,6 +24,8 @@ use super::{Mouth, SharedMouth};
 
 /// Words said but not taken beyond which upstream is no longer read: back-pressure.
 const MAX_BACKLOG_BYTES: usize = 16 << 10;
+/// An answer beyond this is no speech; it is ended where it stands.
+const MAX_ANSWER_BYTES: usize = 256 << 10;
 /// How long the bill is waited for once the caller has its end.
 const BILL_WAIT: Duration = Duration::from_secs(2);
 /// The same where the caller wants the bill itself, and so waits with us.
@@ -177,11 +180,16 @@ async fn relay<M: Mouth>(
 ) -> Ending {
     let idle = guard.rooms.deadlines.idle;
     let mut last = Instant::now();
+    let mut said = 0;
     let mut silence = pin!(sleep_until(last + idle));
     let mut next = Some(first);
     loop {
         match next.take() {
             Some(Delta::Words(words)) => {
+                said += words.len();
+                if said > MAX_ANSWER_BYTES {
+                    return Ending::Broken(TooLarge.into());
+                }
                 guard.say(&words);
                 mouth.borrow_mut().words(&words);
                 room(mouth).await;

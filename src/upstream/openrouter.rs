@@ -121,7 +121,7 @@ impl OpenRouter {
             .cloned()
             .unwrap_or_default();
         let body = wire::request(model, call, &omit).map_err(AttemptError::Request)?;
-        let response = self
+        let mut response = self
             .client
             .post(self.target.completions.clone())
             .headers(self.target.headers.clone())
@@ -143,6 +143,9 @@ impl OpenRouter {
         if !is_event_stream(&response) {
             return Err(AttemptError::WrongBody);
         }
+        // Header values are slices of the connection's first read buffer; kept, they would hold all
+        // of it for as long as the answer runs.
+        *response.headers_mut() = HeaderMap::new();
         Ok(Answer::new(response, call))
     }
 
