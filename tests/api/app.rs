@@ -260,7 +260,10 @@ pub(crate) fn remembered(ledger: &Ledger, user: &str, session: &str) -> Vec<Stri
     let mut threads = ledger.zep_threads().into_iter();
     let thread = threads.find(|t| t.thread_id == who.zep_thread());
     let messages = thread.map(|t| t.messages).unwrap_or_default();
-    messages.iter().map(|m| format!("{}: {}", m.role, m.content)).collect()
+    messages
+        .iter()
+        .map(|m| format!("{}: {}", m.role, m.content))
+        .collect()
 }
 
 /// Whether this is exactly one of a coach's lines for a turn that failed.

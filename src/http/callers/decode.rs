@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
+use crate::json::{Fields, is_shallow, text};
 use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, strongest};
 
 use super::Dialect;
 use super::clean::{self, Clean, Kind};
-use super::fields::{Fields, is_shallow, text};
 
 /// The longest caller's name for a model that is echoed.
 const MAX_MODEL_BYTES: usize = 128;
@@ -66,7 +66,7 @@ fn is_echoable(model: &str) -> bool {
     model.len() <= MAX_MODEL_BYTES && !model.chars().any(char::is_control)
 }
 
-/// First found wins (`contracts/callers.md` 2).
+/// The first found wins; an empty one is none. The README lists the same order.
 fn session(body: &Fields<'_>) -> Option<String> {
     let call = body.object("call");
     [
