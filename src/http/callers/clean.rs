@@ -121,11 +121,10 @@ pub(super) fn clean(text: &str) -> Clean {
     }
     context.reverse();
     let (is_asked_to_greet, words) = without_greeting(rest);
-    let lower = words.to_lowercase();
     let kind = match (is_asked_to_greet, words.is_empty()) {
         (true, true) => Kind::Greeting,
         (false, true) => Kind::Nothing,
-        _ if SILENCE.contains(&lower.as_str()) => Kind::Silence,
+        _ if SILENCE.iter().any(|s| words.eq_ignore_ascii_case(s)) => Kind::Silence,
         _ => Kind::Words,
     };
     let words = if kind == Kind::Words {

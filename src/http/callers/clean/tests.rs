@@ -150,7 +150,7 @@ fn the_platforms_additions_go_and_the_users_words_stay() {
 /// A body is 4 MiB at most: time that grew with the square of it would be minutes of a worker.
 #[test]
 fn the_largest_body_is_cleaned_in_time_that_grows_with_its_length() {
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     for group in [
         "{very calm}",
         "{Context: a}",
