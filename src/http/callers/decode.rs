@@ -72,7 +72,7 @@ fn is_echoable(model: &str) -> bool {
     model.len() <= MAX_MODEL_BYTES && !model.chars().any(char::is_control)
 }
 
-/// The first found wins; an empty one is none. The README lists the same order.
+/// First found wins.
 fn session(body: &Fields<'_>) -> Option<String> {
     let call = body.object("call");
     [
