@@ -1,17 +1,18 @@
 //! The turn routes: key, body, speaker, and then the corridor.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 use crate::pipeline::{self, Head, Prepared, TurnRequest};
-use crate::session::Unproven;
-use crate::turn::{SessionId, Timings};
+use crate::session::{IdentityError, Unproven};
+use crate::turn::{InvalidSessionId, SessionId, Timings};
 use crate::upstream::OpenRouter;
 
 use super::body::{self, TurnBody};
@@ -83,13 +84,11 @@ async fn accept(
     let began = Instant::now();
     let mut decoded = callers::decode(&body, dialect)?;
     drop(body);
-    let header = request
-        .headers()
-        .get("x-clm-session")
-        .filter(|_| dialect.session_in_body);
-    let header = header
-        .map(|v| v.to_str().map_err(|_| Refusal::Query))
-        .transpose()?;
+    let header = if dialect.session_in_body {
+        session_of_header(request.headers())?
+    } else {
+        None
+    };
     let query = session_of_query(request.query_string())?;
     let session = header.or(query.as_deref()).or(decoded.session.as_deref());
     let speaker = door.sessions.identify(Unproven {
@@ -193,23 +192,38 @@ fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
     response
 }
 
-/// The first `custom_session_id` of a query string. An empty one counts as absent.
+/// The session id of a header. It is text of the caller's, so it is UTF-8, not ASCII only.
+fn session_of_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all("x-clm-session").map(HeaderValue::as_bytes);
+    let invalid = |_| Refusal::Identity(IdentityError::Session(InvalidSessionId::NotUtf8));
+    values
+        .find(|value| !value.is_empty())
+        .map(|value| std::str::from_utf8(value).map_err(invalid))
+        .transpose()
+}
+
+/// The first `custom_session_id` of a query string that is not empty.
 fn session_of_query(query: &str) -> Result<Option<String>, Refusal> {
-    let value = query
+    let pairs = query
         .split('&')
-        .find_map(|pair| pair.strip_prefix("custom_session_id="));
-    let Some(value) = value.filter(|v| !v.is_empty()) else {
-        return Ok(None);
-    };
-    let spaced = value.replace('+', " ");
-    let decoded = percent_decode_str(&spaced)
-        .decode_utf8()
-        .map_err(|_| Refusal::Query)?;
-    Ok(Some(decoded.into_owned()))
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let is_named = |key: &str| percent_decode_str(key).eq(b"custom_session_id".iter().copied());
+    let value = pairs
+        .filter(|(key, value)| !value.is_empty() && is_named(key))
+        .map(|(_, value)| value.replace('+', " "))
+        .next();
+    value
+        .map(|value| {
+            let decoded = percent_decode_str(&value).decode_utf8();
+            decoded.map(Cow::into_owned).map_err(|_| Refusal::Query)
+        })
+        .transpose()
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderName;
+
     use super::*;
 
     #[test]
@@ -222,8 +236,38 @@ mod tests {
             ("custom_session_id=%C3%A9", Ok(Some("é".to_owned()))),
             ("custom_session_id=%FF", Err(Refusal::Query)),
             ("my_custom_session_id=x", Ok(None)),
+            ("custom_session_id", Ok(None)),
+            (
+                "custom_session_id=&custom_session_id=x&custom_session_id=y",
+                Ok(Some("x".to_owned())),
+            ),
+            ("custom%5Fsession%5fid=x=y", Ok(Some("x=y".to_owned()))),
+            ("%FF=%FF&custom_session_id=x", Ok(Some("x".to_owned()))),
+            (
+                "custom_session_id=x&custom_session_id=%FF",
+                Ok(Some("x".to_owned())),
+            ),
         ] {
             assert_eq!(session_of_query(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_is_read_from_the_header() {
+        let invalid = Refusal::Identity(IdentityError::Session(InvalidSessionId::NotUtf8));
+        for (values, expected) in [
+            (&[][..], Ok(None)),
+            (&[&b""[..]], Ok(None)),
+            (&[b"", b"x", b"y"], Ok(Some("x"))),
+            (&["é|1".as_bytes()], Ok(Some("é|1"))),
+            (&[b"a\xff"], Err(invalid)),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                let name = HeaderName::from_static("x-clm-session");
+                headers.append(name, HeaderValue::from_bytes(value).unwrap());
+            }
+            assert_eq!(session_of_header(&headers), expected, "{values:?}");
         }
     }
 }

@@ -108,6 +108,8 @@ pub enum InvalidSessionId {
     TooLong(usize),
     #[error("the session id holds control characters")]
     Control,
+    #[error("the session id is not UTF-8")]
+    NotUtf8,
 }
 
 impl SessionId {

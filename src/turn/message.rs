@@ -18,7 +18,8 @@ pub enum Role {
 pub struct Message {
     pub role: Role,
     pub text: String,
-    /// The message as the caller sent it, kept only where tool calls make its exact form matter.
+    /// The message in `OpenAI`'s form, each field as the caller sent it; kept only where tool calls
+    /// make its exact form matter.
     pub raw: Option<Box<RawValue>>,
 }
 

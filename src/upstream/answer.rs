@@ -116,7 +116,15 @@ impl Reader {
             self.ended = true;
             return self.finish(FinishReason::Stop);
         }
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+        let mended;
+        let chunk = match Chunk::of(data) {
+            Some(chunk) => Some(chunk),
+            None => {
+                mended = String::from_utf8_lossy(data);
+                Chunk::of_odd(&mended)
+            }
+        };
+        let Some(chunk) = chunk else {
             self.meta.malformed += 1;
             self.malformed_in_a_row += 1;
             return if self.malformed_in_a_row >= MAX_MALFORMED && !self.finished {
@@ -136,9 +144,8 @@ impl Reader {
             || choice
                 .as_ref()
                 .is_some_and(|c| is_error(c.error) || c.finish_reason.as_deref() == Some("error"));
-        if let Some(usage) = chunk.usage {
-            self.ready.push_back(Delta::Usage(usage.into()));
-        }
+        let usage = chunk.usage.and_then(wire::usage);
+        self.ready.extend(usage.map(Delta::Usage));
         if failed && !self.finished {
             return Err(AttemptError::InBand);
         }
@@ -266,126 +273,4 @@ fn is_whole(call: &ToolCall) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(events: &[&str]) -> (Vec<Delta>, Option<&'static str>) {
-        let mut reader = Reader {
-            takes_tools: true,
-            ..Reader::default()
-        };
-        for event in events {
-            if let Err(e) = reader.take(event.as_bytes()) {
-                return (reader.ready.into(), Some(e.kind()));
-            }
-        }
-        (reader.ready.into(), None)
-    }
-
-    fn said(deltas: &[Delta]) -> String {
-        let words = |d: &Delta| match d {
-            Delta::Words(w) => w.clone(),
-            _ => String::new(),
-        };
-        deltas.iter().map(words).collect()
-    }
-
-    const HI: &str = r#"{"id":"gen-1","model":"m","choices":[{"delta":{"content":"Hi"}}]}"#;
-    const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
-
-    #[test]
-    fn odd_chunks_are_survived() {
-        let (deltas, error) = read(&[
-            r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
-            r#"{"choices":null}"#,
-            r#"{"id":"x"}"#,
-            r#"{"choices":[]}"#,
-            r#"{"choices":[{"delta":{"content":null,"reasoning":"secret"}}]}"#,
-            r#"{"choices":[{"delta":{"content":" \n"}}]}"#,
-            HI,
-            "not json",
-            r#"{"choices":[{"delta":{"content":" there"},"finish_reason":"","logprobs":{}}]}"#,
-            STOP,
-            r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}],"usage":{"cost":0.1}}"#,
-            "[DONE]",
-            "[DONE]",
-            HI,
-        ]);
-        assert_eq!(error, None);
-        assert_eq!(said(&deltas), " \nHi there");
-        let finishes = deltas
-            .iter()
-            .filter(|d| matches!(d, Delta::Finish(_)))
-            .count();
-        assert_eq!(finishes, 1);
-        assert!(matches!(deltas.last(), Some(Delta::Usage(_))));
-    }
-
-    #[test]
-    fn every_in_band_error_shape_is_an_error() {
-        for shape in [
-            r#"{"error":{"code":502,"message":"x"},"choices":[{"delta":{},"finish_reason":"error"}]}"#,
-            r#"{"error":{"code":"502"},"choices":[],"model":""}"#,
-            r#"{"error":{"code":400},"choices":[{"finish_reason":null}],"usage":{"cost":0}}"#,
-            r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#,
-            r#"{"choices":[{"error":{"code":1}}]}"#,
-            r#"{"error":{"message":"x"},"user_id":"u"}"#,
-            r#"{"error":"bare"}"#,
-        ] {
-            assert_eq!(read(&[HI, shape]).1, Some("in_band_error"), "{shape}");
-        }
-    }
-
-    #[test]
-    fn nothing_to_say_is_a_failure() {
-        assert_eq!(read(&["[DONE]"]).1, Some("empty"));
-        assert_eq!(read(&[STOP]).1, Some("empty"));
-        let refusal = r#"{"choices":[{"delta":{"refusal":"no"},"finish_reason":"stop"}]}"#;
-        assert_eq!(read(&[refusal]).1, Some("empty"));
-    }
-
-    #[test]
-    fn done_alone_is_a_terminal() {
-        let (deltas, error) = read(&[HI, "[DONE]"]);
-        assert_eq!(error, None);
-        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::Stop)));
-    }
-
-    #[test]
-    fn three_unreadable_events_in_a_row_are_too_many() {
-        assert_eq!(read(&[HI, "a", "b", HI, "c", "d", HI]).1, None);
-        assert_eq!(read(&[HI, "a", "b", "c"]).1, Some("malformed"));
-    }
-
-    #[test]
-    fn one_whole_tool_call_passes_and_a_cut_one_does_not() {
-        let piece = |i: u32, rest: &str| {
-            format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{i},{rest}}}]}}}}]}}"#)
-        };
-        let first = piece(
-            0,
-            r#""id":"c1","function":{"name":"end_call","arguments":"{\"a\":"}"#,
-        );
-        let rest = piece(0, r#""function":{"arguments":"1}"}"#);
-        let second = piece(
-            1,
-            r#""id":"c2","function":{"name":"other","arguments":"{}"}"#,
-        );
-        let end = r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#;
-        let (deltas, error) = read(&[&first, &rest, &second, end]);
-        assert_eq!(error, None);
-        let Some(Delta::Tool(call)) = deltas.first() else {
-            panic!("{deltas:?}")
-        };
-        assert_eq!(
-            (call.name.as_str(), call.arguments.as_str()),
-            ("end_call", r#"{"a":1}"#)
-        );
-        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::ToolCalls)));
-        assert_eq!(read(&[&first, end]).1, Some("empty"));
-        let cut = r#"{"choices":[{"delta":{},"finish_reason":"tool_calls","native_finish_reason":"length"}]}"#;
-        assert_eq!(read(&[&first, &rest, cut]).1, Some("empty"));
-        let (deltas, _) = read(&[HI, &first, cut]);
-        assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::Stop)));
-    }
-}
+mod tests;

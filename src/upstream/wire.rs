@@ -3,13 +3,16 @@
 //!
 //! Source: `OpenRouter` API reference (chat completions, streaming, errors) and recorded streams.
 
-use std::borrow::Cow;
+mod chunk;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json::Fields;
 use crate::prompt::PromptMessage;
 use crate::turn::{FinishReason, MicroUsd, Tools, Usage};
+
+pub(super) use chunk::{Choice, Chunk, ToolFragment};
 
 /// Makers whose own endpoint stops billing when the stream is closed; a barge-in is then not paid
 /// in full. Asked for first, others stay allowed.
@@ -159,111 +162,36 @@ pub(super) fn mend(body: &[u8]) -> Option<Mend> {
         .map(|(what, _)| Mend::Omit(what))
 }
 
-/// One data event of the stream, with the fields that mean something here.
-#[derive(Debug, Deserialize)]
-pub(super) struct Chunk<'a> {
-    #[serde(borrow, default)]
-    pub(super) id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) model: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) provider: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) choices: Option<Vec<Choice<'a>>>,
-    #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
-    #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Choice<'a> {
-    #[serde(borrow, default)]
-    pub(super) delta: Option<ChunkDelta<'a>>,
-    #[serde(borrow, default)]
-    pub(super) finish_reason: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) native_finish_reason: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ChunkDelta<'a> {
-    #[serde(borrow, default)]
-    pub(super) content: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) tool_calls: Option<Vec<ToolFragment<'a>>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ToolFragment<'a> {
-    #[serde(default)]
-    pub(super) index: Option<u32>,
-    #[serde(borrow, default)]
-    pub(super) id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) function: Option<FunctionFragment<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct FunctionFragment<'a> {
-    #[serde(borrow, default)]
-    pub(super) name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(super) arguments: Option<Cow<'a, str>>,
-}
-
-/// Counts arrive as integers or floats; details may be null or missing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct WireUsage {
-    prompt_tokens: Option<f64>,
-    completion_tokens: Option<f64>,
-    cost: Option<f64>,
-    is_byok: Option<bool>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-    cost_details: Option<CostDetails>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PromptDetails {
-    cached_tokens: Option<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CompletionDetails {
-    reasoning_tokens: Option<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CostDetails {
-    upstream_inference_cost: Option<f64>,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Self {
-        // With the account's own provider key, `cost` is only the fee; the inference comes on top.
-        let own_key = wire
-            .cost_details
-            .and_then(|d| d.upstream_inference_cost)
-            .filter(|_| wire.is_byok == Some(true));
-        let cost = wire.cost.map(|fee| fee + own_key.unwrap_or(0.0));
-        Self {
-            prompt_tokens: count(wire.prompt_tokens),
-            completion_tokens: count(wire.completion_tokens),
-            cached_tokens: count(wire.prompt_tokens_details.and_then(|d| d.cached_tokens)),
-            reasoning_tokens: count(
-                wire.completion_tokens_details
-                    .and_then(|d| d.reasoning_tokens),
-            ),
-            cost: cost.and_then(MicroUsd::from_dollars),
-        }
+/// What a stream says it cost; not from anything but an object. Counts arrive as integers, floats
+/// or text; details may be null, missing or odd.
+pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
+    if !raw.get().starts_with('{') {
+        return None;
     }
+    let wire = Fields::of(raw);
+    let [prompt, completion, costs] = [
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "cost_details",
+    ]
+    .map(|name| wire.object(name));
+    // With the account's own provider key, `cost` is only the fee; the inference comes on top.
+    let own_key =
+        number(&costs, "upstream_inference_cost").filter(|_| wire.boolean("is_byok") == Some(true));
+    let cost = number(&wire, "cost").map(|fee| fee + own_key.unwrap_or(0.0));
+    Some(Usage {
+        prompt_tokens: count(number(&wire, "prompt_tokens")),
+        completion_tokens: count(number(&wire, "completion_tokens")),
+        cached_tokens: count(number(&prompt, "cached_tokens")),
+        reasoning_tokens: count(number(&completion, "reasoning_tokens")),
+        cost: cost.and_then(MicroUsd::from_dollars),
+    })
+}
+
+/// A number, or one in quotation marks.
+fn number(fields: &Fields<'_>, name: &str) -> Option<f64> {
+    let number: f64 = fields.get(name)?.get().trim_matches('"').parse().ok()?;
+    number.is_finite().then_some(number)
 }
 
 #[expect(
@@ -361,7 +289,7 @@ mod tests {
 
     #[test]
     fn usage_is_read_in_every_recorded_spelling() {
-        let read = |json: &str| Usage::from(serde_json::from_str::<WireUsage>(json).unwrap());
+        let read = |json: &str| usage(serde_json::from_str(json).unwrap()).unwrap();
         let usage = read(
             r#"{"prompt_tokens":1200,"completion_tokens":80.0,"cost":0.00016,
                 "prompt_tokens_details":{"cached_tokens":1024},"completion_tokens_details":null}"#,
@@ -376,5 +304,13 @@ mod tests {
         );
         assert_eq!(own.cost, Some(MicroUsd(210)));
         assert_eq!(read("{}").cost, None);
+        let odd = read(
+            r#"{"prompt_tokens":"12","completion_tokens":{},"cost":"0.00016","is_byok":"no",
+                "prompt_tokens_details":[7],"cost_details":"x"}"#,
+        );
+        assert_eq!((odd.prompt_tokens, odd.completion_tokens), (12, 0));
+        assert_eq!(odd.cost, Some(MicroUsd(160)));
+        assert_eq!(read(r#"{"cost":"NaN"}"#).cost, None);
+        assert_eq!(super::usage(serde_json::from_str("7").unwrap()), None);
     }
 }

@@ -105,6 +105,23 @@ async fn the_platforms_additions_never_reach_the_model() {
             &[context, "user: Hi"],
         ),
         (
+            "context with a smiley",
+            json!([user("Hi {Context: rainy} {Context: :} }")]),
+            &["user: These are background notes…", "user: Hi"],
+        ),
+        (
+            "one item of their own",
+            json!([user("I said {very important}")]),
+            &["user: I said {very important}"],
+        ),
+        (
+            "a greeting of their own",
+            json!([user(
+                "Speak your greeting to my new boss was hard, and I froze"
+            )]),
+            &["user: Speak your greeting to my new boss was hard, and I froze"],
+        ),
+        (
             "greeting alone",
             json!([user("Speak your greeting to the user.")]),
             &[greet],
@@ -135,8 +152,21 @@ async fn the_platforms_additions_never_reach_the_model() {
         ),
         (
             "an exact duplicate",
-            json!([user("yes"), user("yes"), coach("Fine."), user("ok")]),
+            json!([
+                {"role": "user", "content": "yes", "time": {"begin": 1, "end": 2}},
+                {"role": "user", "content": "yes", "time": {"begin": 1, "end": 2}},
+                coach("Fine."), user("ok")]),
             &["user: yes", "assistant: Fine.", "user: ok"],
+        ),
+        (
+            "an exact duplicate without a time",
+            json!([user("I lost my job"), user("I lost my job")]),
+            &["user: I lost my job"],
+        ),
+        (
+            "a short word twice without a time",
+            json!([user("yes"), user("yes"), coach("Fine."), user("ok")]),
+            &["user: yes yes", "assistant: Fine.", "user: ok"],
         ),
         (
             "a real repeat",
@@ -160,6 +190,9 @@ async fn odd_bodies_are_survived() {
         ("missing content", json!([{"role": "user"}]), &[nothing]),
         ("number content", json!([{"role": "user", "content": 7}]), &[nothing]),
         ("blank content", json!([user("  ")]), &[nothing]),
+        ("empty assistant last", json!([user("I lost my job"), coach("")]), &["user: I lost my job"]),
+        ("empty user last", json!([user("I lost my job"), user("")]), &["user: I lost my job"]),
+        ("nothing after an answer", json!([user("a"), coach("b"), user("")]), &["user: a", "assistant: b", nothing]),
         ("parts", json!([{"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image_url"}, "there"]}]), &["user: Hi there"]),
         ("unknown role", json!([{"role": "all", "content": "x"}, {"role": "context", "content": "y"}, user("Hi")]), &["user: Hi"]),
         ("not messages", json!([3, null, "x", {}, [], user("Hi")]), &["user: Hi"]),
@@ -200,6 +233,8 @@ async fn odd_fields_around_the_messages_are_survived() {
     let surrogate = r#"{"messages":[{"role":"user","content":"a\ud83d b"}]}"#;
     app.hear(&Request::bytes("/chat/completions", surrogate))
         .await;
+    let marked = "\u{feff}{\"messages\":[]}";
+    app.hear(&Request::bytes("/chat/completions", marked)).await;
     let twice = r#"{"messages":[],"messages":[{"role":"user","content":"Hi"}]}"#;
     app.hear(&Request::bytes("/chat/completions", twice)).await;
     app.stop().await;

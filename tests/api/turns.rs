@@ -188,6 +188,25 @@ async fn the_openai_route_answers_in_one_body_unless_asked_to_stream() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_session_id_that_is_not_empty_counts() {
+    let app = TestApp::spawn(&[]).await;
+    for (header, query, body, expected) in [
+        ("h", "?custom_session_id=q", "b", "h"),
+        ("é", "?custom_session_id=q", "b", "é"),
+        ("", "?custom_session_id=q", "b", "q"),
+        ("", "?custom_session_id=&custom%5Fsession_id=q", "b", "q"),
+        ("", "?custom_session_id=", "b", "b"),
+    ] {
+        let path = format!("/v1/chat/completions{query}");
+        let body = json!({"stream": true, "messages": [], "custom_session_id": body});
+        let request = Request::post(&path, &body).header("x-clm-session", header);
+        let heard = app.hear(&request).await;
+        assert_eq!(heard.events[0]["system_fingerprint"], expected, "{query}");
+    }
+    app.stop().await;
+}
+
 fn with_tools(session: &str) -> Request {
     let tool = json!({"type": "function", "function": {"name": "save_goal", "parameters": {}}});
     let body = json!({"stream": true, "tools": [tool], "tool_choice": "auto",
@@ -253,13 +272,17 @@ async fn a_tool_call_nobody_asked_for_is_neither_spoken_nor_passed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tool_result_goes_back_as_it_came() {
+async fn a_tool_result_goes_back_without_what_the_platform_attached() {
     let app = TestApp::spawn(&[]).await;
     let call = json!({"role": "assistant", "content": null, "tool_calls": [
         {"id": "call_0", "type": "function", "function": {"name": "save_goal", "arguments": "{}"}}]});
     let result = json!({"role": "tool", "tool_call_id": "call_0", "content": "saved"});
+    let wrapped = json!({"type": "assistant_message", "message": call,
+        "models": {"prosody": {"scores": {"Joy": 0.9}}}});
+    let mut voiced = result.clone();
+    voiced["time"] = json!({"begin": 1});
     let body = json!({"stream": true, "tools": [{"type": "function", "function": {"name": "save_goal"}}],
-        "messages": [{"role": "user", "content": "Save it."}, call, result]});
+        "messages": [{"role": "user", "content": "Save it."}, wrapped, voiced]});
     let heard = app
         .hear(&Request::post("/v1/chat/completions", &body))
         .await;

@@ -16,10 +16,73 @@ const INTENSITIES: &[&str] = &[
     "highly",
     "very",
 ];
+/// Adjectives for the 48 expressions of Hume's classifier, in order. A tail of one item, or of items
+/// without an intensity, counts only with these: people write braces of their own.
+const ADJECTIVES: &[&str] = &[
+    "admiring",
+    "adoring",
+    "afraid",
+    "amused",
+    "angry",
+    "anxious",
+    "appreciative",
+    "ashamed",
+    "awed",
+    "awestruck",
+    "awkward",
+    "bored",
+    "calm",
+    "concentrated",
+    "concentrating",
+    "confused",
+    "contemplative",
+    "contemptuous",
+    "content",
+    "contented",
+    "craving",
+    "desirous",
+    "determined",
+    "disappointed",
+    "disgusted",
+    "distressed",
+    "doubtful",
+    "ecstatic",
+    "embarrassed",
+    "empathetic",
+    "entranced",
+    "envious",
+    "excited",
+    "fearful",
+    "focused",
+    "guilty",
+    "happy",
+    "horrified",
+    "interested",
+    "joyful",
+    "joyous",
+    "loving",
+    "nostalgic",
+    "pained",
+    "proud",
+    "realizing",
+    "relieved",
+    "romantic",
+    "sad",
+    "satisfied",
+    "surprised",
+    "sympathetic",
+    "thoughtful",
+    "tired",
+    "triumphant",
+];
 /// A tail names the three strongest; more than this is something else.
 const MAX_TAIL_ITEMS: usize = 5;
-/// The sentence with which a platform asks for a greeting, by its beginning.
-const GREETING: &str = "speak your greeting";
+const MAX_TAIL_BYTES: usize = 256;
+/// A platform adds two groups at most; each is looked for in the whole text, so they are counted.
+const MAX_ADDITIONS: usize = 8;
+/// The sentence with which Hume asks for a greeting, in any case and without its full stop. The
+/// whole sentence: people do begin with "Speak your greeting to my boss …".
+const GREETING: &str = "speak your greeting to the user";
 const SILENCE: &[&str] = &["[user silent]", "...", "…"];
 const CONTEXT: &str = "context:";
 
@@ -45,23 +108,23 @@ pub(super) enum Kind {
 pub(super) fn clean(text: &str) -> Clean {
     let mut context = Vec::new();
     let mut rest = text.trim();
-    while let Some((before, group)) = last_group(rest) {
-        if let Some(note) = strip_prefix_ignoring_case(group.trim_start(), CONTEXT) {
-            let note = note.trim();
-            if !note.is_empty() {
-                context.insert(0, note.to_owned());
-            }
-        } else if !is_expression_tail(group) {
+    for _ in 0..MAX_ADDITIONS {
+        let Some((before, addition)) = last_addition(rest) else {
             break;
+        };
+        if let Addition::Context(note) = addition
+            && !note.is_empty()
+        {
+            context.push(note.to_owned());
         }
         rest = before.trim_end();
     }
+    context.reverse();
     let (is_asked_to_greet, words) = without_greeting(rest);
-    let lower = words.to_lowercase();
     let kind = match (is_asked_to_greet, words.is_empty()) {
         (true, true) => Kind::Greeting,
         (false, true) => Kind::Nothing,
-        _ if SILENCE.contains(&lower.as_str()) => Kind::Silence,
+        _ if SILENCE.iter().any(|s| words.eq_ignore_ascii_case(s)) => Kind::Silence,
         _ => Kind::Words,
     };
     let words = if kind == Kind::Words {
@@ -76,61 +139,124 @@ pub(super) fn clean(text: &str) -> Clean {
     }
 }
 
-/// The text before a brace group that ends the text, and the group's inside.
-fn last_group(text: &str) -> Option<(&str, &str)> {
-    let inside_end = text.strip_suffix('}')?.len();
-    let mut depth = 1_u32;
-    for (at, byte) in text
-        .bytes()
-        .enumerate()
-        .take(inside_end)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-    {
-        match byte {
-            b'}' => depth += 1,
-            b'{' => depth -= 1,
-            _ => {}
+/// What a platform appended in braces.
+enum Addition<'t> {
+    Expressions,
+    Context(&'t str),
+}
+
+/// The text before an addition that ends the text, and the addition. A full stop may follow it.
+fn last_addition(text: &str) -> Option<(&str, Addition<'_>)> {
+    let text = text.strip_suffix('.').map_or(text, str::trim_end);
+    let open = text.strip_suffix('}')?;
+    let group = opening(open).and_then(|at| Some((open.get(..at)?, open.get(at + 1..)?)));
+    if let Some((before, group)) = group {
+        if let Some(note) = context_of(group) {
+            return Some((before, Addition::Context(note)));
         }
-        if depth == 0 {
-            return Some((text.get(..at)?, text.get(at + 1..inside_end)?));
+        if is_expression_tail(group) {
+            return Some((before, Addition::Expressions));
         }
     }
-    None
+    // An application's text may hold braces without their partners, a smiley for one.
+    let at = memchr::memrchr_iter(b'{', open.as_bytes())
+        .find(|at| open.get(at + 1..).and_then(context_of).is_some())?;
+    let note = open.get(at + 1..).and_then(context_of)?;
+    (!is_balanced(text.get(at..)?)).then_some((open.get(..at)?, Addition::Context(note)))
 }
 
-/// Every item is an intensity and one to four plain words: nothing that a person says in braces.
+/// Where the brace opens that one just after the text would close.
+fn opening(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 1_u32;
+    memchr::memchr2_iter(b'{', b'}', bytes).rev().find(|at| {
+        if bytes.get(*at) == Some(&b'{') {
+            depth -= 1;
+        } else {
+            depth += 1;
+        }
+        depth == 0
+    })
+}
+
+/// Whether every brace has its partner.
+fn is_balanced(text: &str) -> bool {
+    let mut braces = text.bytes().filter(|b| matches!(b, b'{' | b'}'));
+    let depth = braces.try_fold(0_u32, |depth, brace| match brace {
+        b'{' => Some(depth + 1),
+        _ => depth.checked_sub(1),
+    });
+    depth == Some(0)
+}
+
+/// The text of a group that is an injected context.
+fn context_of(group: &str) -> Option<&str> {
+    strip_prefix_ignoring_case(group.trim_start(), CONTEXT).map(str::trim)
+}
+
+/// Two items or more that are all an intensity and one to four plain words, or known adjectives
+/// alone; of a single item, both. Nothing that a person says in braces.
 fn is_expression_tail(group: &str) -> bool {
-    let items: Vec<&str> = group.split(',').map(str::trim).collect();
-    items.len() <= MAX_TAIL_ITEMS && items.iter().all(|item| is_expression(item))
+    if group.len() > MAX_TAIL_BYTES {
+        return false;
+    }
+    let lower = group.to_lowercase();
+    let items: Vec<Item<'_>> = lower.split(',').map(Item::of).collect();
+    let are_graded = items.iter().all(|item| item.is_graded);
+    let are_known = items.iter().all(|item| is_known(item.described));
+    match items.as_slice() {
+        [item] => item.is_graded && are_known,
+        _ if items.len() > MAX_TAIL_ITEMS => false,
+        _ => are_known || are_graded && items.iter().all(|item| is_plain(item.described)),
+    }
 }
 
-fn is_expression(item: &str) -> bool {
-    let lower = item.to_lowercase();
-    let described = INTENSITIES
-        .iter()
-        .find_map(|i| lower.strip_prefix(i)?.strip_prefix(' '));
-    let Some(described) = described else {
-        return false;
-    };
+struct Item<'t> {
+    /// An intensity came before what is described.
+    is_graded: bool,
+    described: &'t str,
+}
+
+impl<'t> Item<'t> {
+    fn of(text: &'t str) -> Self {
+        let text = text.trim();
+        let text = text.strip_prefix("and ").map_or(text, str::trim_start);
+        let graded = INTENSITIES
+            .iter()
+            .find_map(|i| text.strip_prefix(i)?.strip_prefix(' '));
+        Self {
+            is_graded: graded.is_some(),
+            described: graded.unwrap_or(text).trim(),
+        }
+    }
+}
+
+fn is_plain(described: &str) -> bool {
     let words: Vec<&str> = described.split_whitespace().collect();
     let is_plain = |w: &&str| w.chars().all(|c| c.is_alphabetic() || "()-'".contains(c));
     (1..=4).contains(&words.len()) && words.iter().all(is_plain)
 }
 
+/// A known adjective, also as `negatively surprised` or `surprised (negative)`.
+fn is_known(described: &str) -> bool {
+    let word = described
+        .strip_suffix(')')
+        .and_then(|d| d.rsplit_once(" ("))
+        .map_or(described, |(word, _)| word);
+    let word = word
+        .split_once(' ')
+        .filter(|(adverb, _)| adverb.ends_with("ly"))
+        .map_or(word, |(_, word)| word);
+    ADJECTIVES.contains(&word)
+}
+
 /// Takes the greeting instruction off the front, alone or glued to the user's words.
 fn without_greeting(text: &str) -> (bool, &str) {
-    let Some(after) = strip_prefix_ignoring_case(text, GREETING) else {
-        return (false, text);
-    };
-    let end = after.find(['.', '!', '\n']).map(|at| at + 1);
-    (
-        true,
-        end.and_then(|at| after.get(at..))
-            .unwrap_or_default()
-            .trim(),
-    )
+    let after = strip_prefix_ignoring_case(text, GREETING)
+        .filter(|after| !after.starts_with(|c: char| !c.is_whitespace() && !".!".contains(c)));
+    after.map_or((false, text), |after| {
+        (true, after.strip_prefix(['.', '!']).unwrap_or(after).trim())
+    })
 }
 
 fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
@@ -141,81 +267,4 @@ fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_platforms_additions_go_and_the_users_words_stay() {
-        use Kind::{Greeting, Nothing, Silence, Words};
-        for (text, kind, words, context) in [
-            (
-                "It went okay. {slightly doubtful, slightly calm, very slightly tired}",
-                Words,
-                "It went okay.",
-                "",
-            ),
-            ("Hi {very happy}", Words, "Hi", ""),
-            ("Hi {extremely surprised (negative)}", Words, "Hi", ""),
-            ("Ça va {slightly calm}", Words, "Ça va", ""),
-            ("use {braces} please", Words, "use {braces} please", ""),
-            ("I wrote {x: 1}", Words, "I wrote {x: 1}", ""),
-            ("a set {very}", Words, "a set {very}", ""),
-            (
-                "he said {very good, 3 times}",
-                Words,
-                "he said {very good, 3 times}",
-                "",
-            ),
-            ("mine {keep me} {quite calm}", Words, "mine {keep me}", ""),
-            (
-                "Hi {Context: it is raining} {slightly calm}",
-                Words,
-                "Hi",
-                "it is raining",
-            ),
-            (
-                "Hi {slightly calm} {Context: a {nested} note}",
-                Words,
-                "Hi",
-                "a {nested} note",
-            ),
-            ("{slightly calm}", Nothing, "", ""),
-            ("Speak your greeting to the user.", Greeting, "", ""),
-            ("speak your greeting to the user", Greeting, "", ""),
-            (
-                "Speak your greeting to the user. I lost my job {very sad}",
-                Words,
-                "I lost my job",
-                "",
-            ),
-            ("[user silent]", Silence, "", ""),
-            (" [User Silent] ", Silence, "", ""),
-            ("...", Silence, "", ""),
-            (
-                "I said [user silent] once",
-                Words,
-                "I said [user silent] once",
-                "",
-            ),
-            ("", Nothing, "", ""),
-            ("}", Words, "}", ""),
-            ("}{", Words, "}{", ""),
-        ] {
-            let clean = clean(text);
-            assert_eq!((clean.kind, clean.words.as_str()), (kind, words), "{text}");
-            assert_eq!(clean.context.join("|"), context, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics_and_is_idempotent_on_plain_words(text in "\\PC{0,80}") {
-            let once = clean(&text);
-            if once.kind == Kind::Words {
-                prop_assert_eq!(&clean(&once.words).words, &once.words);
-            }
-        }
-    }
-}
+mod tests;

@@ -2,16 +2,21 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json::{Fields, is_shallow, text};
 use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, strongest};
 
 use super::Dialect;
 use super::clean::{self, Clean, Kind};
-use super::fields::{Fields, is_shallow, text};
 
 /// The longest caller's name for a model that is echoed.
 const MAX_MODEL_BYTES: usize = 128;
+/// A sentence longer than this, in characters, is not said twice to the byte: "yes" is.
+const MAX_REPEATED_CHARS: usize = 12;
+/// Some clients begin a file, and so a body, with it.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// Everything a request says, none of it believed yet.
 #[derive(Debug)]
@@ -42,6 +47,7 @@ pub enum BadBody {
 /// # Errors
 /// Only for what is no chat request at all; everything odd within one is survived.
 pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
+    let body = body.strip_prefix(BOM).unwrap_or(body);
     if !is_shallow(body) {
         return Err(BadBody::TooDeep);
     }
@@ -97,10 +103,11 @@ fn tools(body: &Fields<'_>) -> Option<Tools> {
 struct Line<'a> {
     role: Role,
     fields: Fields<'a>,
-    raw: &'a RawValue,
     text: String,
     /// Of a tool call or its result: its exact form matters.
     is_tool: bool,
+    /// That form, where tools are offered.
+    raw: Option<Box<RawValue>>,
 }
 
 struct Reading<'d> {
@@ -120,27 +127,22 @@ impl<'d> Reading<'d> {
 
     fn read(mut self, messages: &[&RawValue]) -> Conversation {
         let mut lines: Vec<Line<'_>> = Vec::with_capacity(messages.len());
-        let mut before: Option<Identity<'_>> = None;
+        let mut before: Option<Delivery<'_>> = None;
         for raw in messages {
             let outer = Fields::of(raw);
             let inner = outer.object("message");
-            let identity = Identity::of(&outer, &inner);
-            if before.as_ref() == Some(&identity) {
+            let delivery = Delivery::of(raw, &outer, &inner);
+            if before.is_some_and(|before| before.is_repeated_by(&delivery)) {
                 continue;
             }
-            before = Some(identity);
-            lines.extend(self.line(raw, outer, &inner));
+            before = Some(delivery);
+            lines.extend(self.line(outer, &inner));
         }
         self.conclude(lines)
     }
 
     /// One message. System text is context or nothing; unknown roles are nothing.
-    fn line<'a>(
-        &mut self,
-        raw: &'a RawValue,
-        outer: Fields<'a>,
-        inner: &Fields<'a>,
-    ) -> Option<Line<'a>> {
+    fn line<'a>(&mut self, outer: Fields<'a>, inner: &Fields<'a>) -> Option<Line<'a>> {
         let field = |name: &str| outer.get(name).or_else(|| inner.get(name));
         let content = field("content").map(content).unwrap_or_default();
         let role = match field("role").and_then(text)?.as_str() {
@@ -157,29 +159,25 @@ impl<'d> Reading<'d> {
         };
         let is_tool = role == Role::Tool
             || role == Role::Assistant && field("tool_calls").is_some_and(|c| c.get() != "[]");
+        let raw = Some(ToolMessage::of(field)).filter(|_| is_tool && self.tools.is_some());
+        let raw = raw.and_then(|message| serde_json::value::to_raw_value(&message).ok());
         Some(Line {
             role,
             fields: outer,
-            raw,
             text: content,
             is_tool,
+            raw,
         })
     }
 
     fn conclude(mut self, mut lines: Vec<Line<'_>>) -> Conversation {
-        let last = lines.pop_if(|line| line.role == Role::User);
+        let last = last_said(&mut lines, &mut self.context);
         let has_talk = lines.iter().any(|l| !l.text.trim().is_empty() || l.is_tool);
         let ends_with_result = lines.last().is_some_and(|l| l.role == Role::Tool);
-        let (ask, expressions) = match &last {
-            Some(line) => {
-                let Clean {
-                    words,
-                    context,
-                    kind,
-                } = clean::clean(&line.text);
-                self.context.extend(context);
-                let ask = match kind {
-                    Kind::Words => Ask::Words(words),
+        let (ask, expressions) = match last {
+            Some((line, said)) => {
+                let ask = match said.kind {
+                    Kind::Words => Ask::Words(said.words),
                     Kind::Greeting => Ask::Greeting,
                     Kind::Silence => Ask::Silence,
                     Kind::Nothing => Ask::Nothing,
@@ -191,11 +189,7 @@ impl<'d> Reading<'d> {
             None if has_talk => (Ask::Silence, Vec::new()),
             None => (Ask::Greeting, Vec::new()),
         };
-        let keeps_raw = self.tools.is_some();
-        let history = lines
-            .into_iter()
-            .filter_map(|line| past(line, keeps_raw))
-            .collect();
+        let history = lines.into_iter().filter_map(past).collect();
         Conversation {
             history,
             ask,
@@ -206,39 +200,112 @@ impl<'d> Reading<'d> {
     }
 }
 
+/// Takes the user's last delivery off the end, and with it whatever is empty behind or around it:
+/// an empty line that a platform left at the end must not hide what the user said. The contexts
+/// that the platform put into what is taken off are gathered.
+fn last_said<'a>(
+    lines: &mut Vec<Line<'a>>,
+    context: &mut Vec<String>,
+) -> Option<(Line<'a>, Clean)> {
+    let mut last = None;
+    let mut later = Vec::new();
+    while let Some(line) = lines.pop_if(|l| l.role == Role::User || is_empty(l)) {
+        if line.role != Role::User {
+            continue;
+        }
+        let mut said = clean::clean(&line.text);
+        let is_nothing = said.kind == Kind::Nothing;
+        later.push(std::mem::take(&mut said.context));
+        if !is_nothing {
+            last = Some((line, said));
+            break;
+        }
+        last = last.or(Some((line, said)));
+    }
+    context.extend(later.into_iter().rev().flatten());
+    last
+}
+
+fn is_empty(line: &Line<'_>) -> bool {
+    !line.is_tool && line.text.trim().is_empty()
+}
+
 /// A line of the history, or nothing if nothing was said in it.
-fn past(line: Line<'_>, keeps_raw: bool) -> Option<Message> {
-    let raw = (line.is_tool && keeps_raw).then(|| line.raw.to_owned());
+fn past(line: Line<'_>) -> Option<Message> {
     let text = match line.role {
         Role::User => clean::clean(&line.text).words,
         Role::Assistant | Role::Tool => line.text,
     };
-    let is_said = raw.is_some() || (line.role != Role::Tool && !text.trim().is_empty());
+    let is_said = line.raw.is_some() || (line.role != Role::Tool && !text.trim().is_empty());
     is_said.then_some(Message {
         role: line.role,
         text,
-        raw,
+        raw: line.raw,
     })
 }
 
-/// What makes two neighbours one delivery sent twice: role, content and time, to the byte.
-#[derive(PartialEq)]
-struct Identity<'a>([Option<&'a str>; 4]);
+/// A message of a tool exchange as it goes on to the model, each field as the caller sent it. Only
+/// these: what else callers attach, such as how the user sounded, is not the model's.
+#[derive(Serialize)]
+struct ToolMessage<'a> {
+    role: Option<&'a RawValue>,
+    /// Said to be null where it is: next to calls it has to be.
+    content: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a RawValue>,
+}
 
-impl<'a> Identity<'a> {
-    fn of(outer: &Fields<'a>, inner: &Fields<'a>) -> Self {
-        let field = |name| {
-            outer
-                .get(name)
-                .or_else(|| inner.get(name))
-                .map(RawValue::get)
-        };
-        Self([
-            field("role"),
-            field("content"),
-            field("time"),
-            field("tool_call_id"),
-        ])
+impl<'a> ToolMessage<'a> {
+    fn of(field: impl Fn(&str) -> Option<&'a RawValue>) -> Self {
+        Self {
+            role: field("role"),
+            content: field("content"),
+            tool_calls: field("tool_calls"),
+            tool_call_id: field("tool_call_id"),
+            name: field("name"),
+        }
+    }
+}
+
+/// What tells whether a neighbour is the same delivery, sent twice.
+#[derive(Clone, Copy)]
+struct Delivery<'a> {
+    raw: &'a RawValue,
+    role: Option<&'a str>,
+    content: Option<&'a RawValue>,
+    time: Option<&'a str>,
+    /// Of calls and results, whose content says little.
+    tool: [Option<&'a str>; 2],
+}
+
+impl<'a> Delivery<'a> {
+    fn of(raw: &'a RawValue, outer: &Fields<'a>, inner: &Fields<'a>) -> Self {
+        let field = |name| outer.get(name).or_else(|| inner.get(name));
+        let json = |name| field(name).map(RawValue::get);
+        Self {
+            raw,
+            role: json("role"),
+            content: field("content"),
+            time: json("time"),
+            tool: [json("tool_calls"), json("tool_call_id")],
+        }
+    }
+
+    /// The same to the byte, and of the same moment. Without a time only the user's own longer
+    /// words, in a message that is the same throughout: "yes" is said twice, and calls are made
+    /// twice.
+    fn is_repeated_by(&self, next: &Self) -> bool {
+        let parts = |d: &Self| (d.role, d.content.map(RawValue::get), d.time, d.tool);
+        let is_long = |raw| content(raw).chars().nth(MAX_REPEATED_CHARS).is_some();
+        parts(self) == parts(next)
+            && (self.time.is_some()
+                || self.role == Some("\"user\"")
+                    && self.raw.get() == next.raw.get()
+                    && self.content.is_some_and(is_long))
     }
 }
 

@@ -8,7 +8,6 @@
 mod chunks;
 mod clean;
 mod decode;
-mod fields;
 pub mod hume;
 pub mod openai;
 

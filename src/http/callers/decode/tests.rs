@@ -67,6 +67,34 @@ fn every_odd_body_is_survived() {
             Ask::Silence,
         ),
         (
+            r#"[{"role":"user","content":"I lost my job"},{"role":"assistant","content":""}]"#,
+            Ask::Words("I lost my job".into()),
+        ),
+        (
+            r#"[{"role":"user","content":"I lost my job"},{"role":"user","content":" "}]"#,
+            Ask::Words("I lost my job".into()),
+        ),
+        (
+            r#"[{"role":"user","content":"I lost my job"},{"role":"assistant","content":null},
+                {"role":"user","content":"{very calm, very sad}"}]"#,
+            Ask::Words("I lost my job".into()),
+        ),
+        (
+            r#"[{"role":"user","content":"I lost my job"},{"role":"user","content":"[user silent]"},
+                {"role":"assistant","content":""}]"#,
+            Ask::Silence,
+        ),
+        (
+            r#"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},
+                {"role":"user","content":""}]"#,
+            Ask::Nothing,
+        ),
+        (
+            r#"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},
+                {"role":"assistant","content":""}]"#,
+            Ask::Silence,
+        ),
+        (
             r#"[{"role":"system","content":"You are x"}]"#,
             Ask::Greeting,
         ),
@@ -76,18 +104,7 @@ fn every_odd_body_is_survived() {
         ),
     ] {
         let c = messages(json);
-        let got = match c.ask {
-            Ask::Words(w) => Ask::Words(
-                w.trim_end_matches('\u{fffd}').to_owned()
-                    + if w.contains('\u{fffd}') {
-                        "\u{fffd}"
-                    } else {
-                        ""
-                    },
-            ),
-            other => other,
-        };
-        assert_eq!(got, ask, "{json}");
+        assert_eq!(c.ask, ask, "{json}");
     }
 }
 
@@ -125,6 +142,86 @@ fn a_delivery_sent_twice_counts_once_and_a_repeated_word_twice() {
             .len(),
         1
     );
+}
+
+#[test]
+fn neighbours_are_one_delivery_only_where_that_is_sure() {
+    let user =
+        |content: &str, rest: &str| format!(r#"{{"role":"user","content":"{content}"{rest}}}"#);
+    let (begin, longer) = (r#","time":{"begin":1}"#, "I lost my job today");
+    let call = |id: &str| {
+        format!(r#"{{"role":"assistant","content":null,"tool_calls":[{{"id":"{id}"}}]}}"#)
+    };
+    for (name, one, two, lines) in [
+        ("no time, short", user("yes", ""), user("yes", ""), 2),
+        (
+            "null time",
+            user("yes", r#","time":null"#),
+            user("yes", r#","time":null"#),
+            2,
+        ),
+        ("no time, long", user(longer, ""), user(longer, ""), 1),
+        (
+            "no time, long, not to the byte",
+            user(longer, ""),
+            user(longer, r#","x":1"#),
+            2,
+        ),
+        ("same time", user("yes", begin), user("yes", begin), 1),
+        (
+            "same time, other extras",
+            user("yes", begin),
+            user("yes", r#","time":{"begin":1},"x":1"#),
+            1,
+        ),
+        ("calls", call("1"), call("2"), 2),
+        ("the same call", call("1"), call("1"), 2),
+    ] {
+        let body = format!(
+            r#"{{"tools":[{{}}],"messages":[{one},{two},{}]}}"#,
+            user("end", "")
+        );
+        let c = hume(&body).conversation;
+        assert_eq!(c.history.len(), lines, "{name}");
+    }
+}
+
+#[test]
+fn a_tool_message_goes_on_with_what_the_model_needs_and_nothing_else() {
+    let c = hume(
+        r#"{"tools":[{"type":"function"}],"messages":[
+            {"type":"assistant_message","models":{"prosody":{"scores":{"Joy":1}}},
+             "message":{"role":"assistant","content":null,"tool_calls":[{"id":"1"}],"x":1}},
+            {"role":"tool","tool_call_id":"1","name":"end","content":"ok","time":{"begin":1},"models":{}}]}"#,
+    )
+    .conversation;
+    let raw: Vec<_> = c
+        .history
+        .iter()
+        .map(|m| m.raw.as_deref().unwrap().get())
+        .collect();
+    assert_eq!(
+        raw,
+        [
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}"#,
+            r#"{"role":"tool","content":"ok","tool_call_id":"1","name":"end"}"#,
+        ]
+    );
+}
+
+#[test]
+fn the_context_of_an_unheard_delivery_is_kept() {
+    let c = messages(
+        r#"[{"role":"user","content":"Hi {Context: a}"},{"role":"user","content":"{Context: b}"}]"#,
+    );
+    assert_eq!(c.ask, Ask::Words("Hi".into()));
+    assert_eq!(c.context, ["a", "b"]);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let marked = "\u{feff}{\"messages\":[]}";
+    assert!(decode(marked.as_bytes(), &HUME).is_ok());
 }
 
 #[test]

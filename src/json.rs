@@ -1,7 +1,8 @@
-//! JSON as callers really send it: any field may be absent, null, of another type, or repeated.
+//! JSON as strangers really send it: any field may be absent, null, of another type, or repeated.
 //!
 //! An object is a list of borrowed names and raw values; a value is looked into only where it means
 //! something, so nothing that is not needed can fail, and a long history is walked, not built.
+//! Knows nothing of chat: callers' requests and upstream's chunks are both read with it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,47 +15,54 @@ const MAX_DEPTH: u32 = 64;
 
 /// An object's fields in their order; a repeated name counts as it came last.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// The fields of an object; anything else has none.
-    pub(super) fn of(raw: &'a RawValue) -> Self {
+    #[must_use]
+    pub fn of(raw: &'a RawValue) -> Self {
         serde_json::from_str(raw.get()).unwrap_or_default()
     }
 
     /// A field that is there and not null.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         let found = self.0.iter().rev().find(|(key, _)| key == name);
         found.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
-    pub(super) fn boolean(&self, name: &str) -> Option<bool> {
+    #[must_use]
+    pub fn boolean(&self, name: &str) -> Option<bool> {
         self.get(name)
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
 
-    pub(super) fn object(&self, name: &str) -> Self {
+    #[must_use]
+    pub fn object(&self, name: &str) -> Self {
         self.get(name).map(Self::of).unwrap_or_default()
     }
 
     /// The members of an array; anything else has none.
-    pub(super) fn array(&self, name: &str) -> Option<Vec<&'a RawValue>> {
+    #[must_use]
+    pub fn array(&self, name: &str) -> Option<Vec<&'a RawValue>> {
         self.get(name)
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, raw)| (name.as_ref(), *raw))
     }
 }
 
 /// A JSON string as text. Half a surrogate pair becomes U+FFFD rather than an error: one odd
-/// character must not cost a turn.
-pub(super) fn text(raw: &RawValue) -> Option<String> {
+/// character must not cost what was said around it.
+#[must_use]
+pub fn text(raw: &RawValue) -> Option<String> {
     let json = raw.get();
     if !json.starts_with('"') {
         return None;
@@ -67,7 +75,8 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
 }
 
 /// Whether no bracket opens more than [`MAX_DEPTH`] levels. Brackets inside strings do not count.
-pub(super) fn is_shallow(json: &[u8]) -> bool {
+#[must_use]
+pub fn is_shallow(json: &[u8]) -> bool {
     let mut depth = 0_u32;
     let mut rest = json;
     while let Some((first, tail)) = rest.split_first() {
@@ -146,7 +155,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     }
 }
 
-/// A string read as bytes, which `serde_json` allows to hold lone surrogates.
+/// A string read as bytes, which `serde_json` allows to hold lone surrogates. One of them is three
+/// bytes that are no UTF-8, and becomes one character.
 struct Lossy(String);
 
 impl<'de> Deserialize<'de> for Lossy {
@@ -160,7 +170,15 @@ impl<'de> Deserialize<'de> for Lossy {
             }
 
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+                let mut text = String::with_capacity(bytes.len());
+                for chunk in bytes.utf8_chunks() {
+                    text.push_str(chunk.valid());
+                    let is_new = !chunk.valid().is_empty() || text.is_empty();
+                    if is_new && !chunk.invalid().is_empty() {
+                        text.push(char::REPLACEMENT_CHARACTER);
+                    }
+                }
+                Ok(Lossy(text))
             }
         }
         deserializer.deserialize_bytes(Take)
@@ -190,8 +208,14 @@ mod tests {
 
     #[test]
     fn half_a_surrogate_pair_is_one_odd_character() {
-        let text = text(raw(r#""a\ud83db""#)).unwrap();
-        assert!(text.starts_with('a') && text.ends_with('b') && text.contains('\u{fffd}'));
+        for (json, expected) in [
+            (r#""a\ud83db""#, "a\u{fffd}b"),
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""\ude00 ok""#, "\u{fffd} ok"),
+            (r#""\ud83d\ude00""#, "\u{1f600}"),
+        ] {
+            assert_eq!(text(raw(json)).as_deref(), Some(expected), "{json}");
+        }
     }
 
     #[test]
