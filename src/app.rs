@@ -22,6 +22,7 @@ use crate::outbound;
 use crate::pipeline::{Admission, Rooms};
 use crate::record::{Embedded, StoreError};
 use crate::session::{DataKeyError, Pseudonyms, Sessions};
+use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
 use crate::upstream::{OpenRouter, SetupError, Target};
@@ -89,8 +90,9 @@ impl Application {
         metrics::install();
         let lifecycle = Lifecycle::new();
         let clock = Clock::System;
+        let live = Live::default();
         let store = Embedded::open(&settings.store.data_dir)?;
-        let (recorder, reader, store_health) = store.start(&lifecycle)?;
+        let (recorder, reader, store_health) = store.start(&lifecycle, live.clone())?;
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,
@@ -110,6 +112,7 @@ impl Application {
             limits: settings.limits,
             store: reader,
             store_health,
+            live,
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, door)?;

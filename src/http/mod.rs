@@ -20,6 +20,7 @@ use crate::config::Limits;
 use crate::pipeline::Rooms;
 use crate::record::{Reader, StoreHealth};
 use crate::session::Sessions;
+use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::turn::TraceContext;
 
@@ -39,6 +40,7 @@ pub struct Door {
     pub limits: Limits,
     pub store: Reader,
     pub store_health: StoreHealth,
+    pub live: Live,
     /// Absent where nobody set up logging, as in tests.
     pub dropped_lines: Option<DroppedLines>,
 }
@@ -110,6 +112,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(turns::list))
                 .route(web::head().to(turns::list)),
         )
+        // Before the route with the id, which would take the word for one.
+        .service(get("/v1/turns/live").route(web::get().to(turns::live)))
         .service(
             get("/v1/turns/{id}")
                 .route(web::get().to(turns::one))

@@ -1,18 +1,25 @@
-//! `GET /v1/turns` and `/v1/turns/{id}`: what was recorded.
+//! `GET /v1/turns`, `/v1/turns/{id}` and `/v1/turns/live`: what was recorded, and what is.
+
+use std::time::Duration;
 
 use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Responder as _};
+use actix_web_lab::sse;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::record::TurnFilter;
+use crate::telemetry::live::Seen;
 use crate::turn::{MicroUsd, Outcome, TurnRecord};
 
 use super::error::Refusal;
 use super::{Door, trace};
 
 const DEFAULT_PAGE: u32 = 50;
+/// How often a quiet live stream shows that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Every filter may be left out; an empty one counts as left out.
 #[derive(Debug, Default, Deserialize)]
@@ -63,6 +70,28 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
         Ok(turn) => HttpResponse::Ok().json(turn_json(&turn, true)),
         Err(refusal) => refusal.respond(&request, &trace(&request)),
     }
+}
+
+/// Every settled turn as it happens, as events named `turn`; a watcher that falls behind is told
+/// with an event named `missed` how many it did not see.
+pub(super) async fn live(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    if let Err(refusal) = door.keys.admin(&request) {
+        return refusal.respond(&request, &trace(&request));
+    }
+    let stopping = door.rooms.lifecycle.soft().clone().cancelled_owned();
+    let events = stream::unfold(door.live.watch(), |mut watch| async {
+        let event = match watch.next().await? {
+            Seen::Turn(turn) => sse::Data::new(turn_json(&turn, true).to_string())
+                .id(turn.turn_id.clone())
+                .event("turn"),
+            Seen::Missed(turns) => sse::Data::new(turns.to_string()).event("missed"),
+        };
+        Some((sse::Event::Data(event), watch))
+    });
+    sse::Sse::from_infallible_stream(events.take_until(stopping))
+        .with_keep_alive(KEEP_ALIVE)
+        .respond_to(&request)
+        .map_into_boxed_body()
 }
 
 fn filter(door: &Door, wanted: Wanted) -> Result<TurnFilter, Refusal> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::live::Live;
 use crate::turn::TurnRecord;
 
 use super::query::Reader;
@@ -69,12 +70,14 @@ impl Embedded {
     pub fn start(
         self,
         lifecycle: &Lifecycle,
+        live: Live,
     ) -> Result<(Recorder, Reader, StoreHealth), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(BUSY)?;
         let reader = Reader::new(connection, lifecycle.clone());
-        let (recorder, health) = worker::start(self, lifecycle).map_err(StoreError::Thread)?;
+        let (recorder, health) =
+            worker::start(self, lifecycle, live).map_err(StoreError::Thread)?;
         Ok((recorder, reader, health))
     }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::events::{RecordDropped, TurnEnded};
+use crate::telemetry::live::Live;
 use crate::turn::TurnRecord;
 
 use super::embedded::Embedded;
@@ -44,15 +45,23 @@ impl StoreHealth {
 pub(super) fn start(
     mut store: Embedded,
     lifecycle: &Lifecycle,
+    live: Live,
 ) -> io::Result<(Recorder, StoreHealth)> {
     let (recorder, mut queue) = Recorder::new();
     let health = StoreHealth(Arc::new(AtomicBool::new(true)));
     let written = health.clone();
-    lifecycle.spawn_thread("record", move || run(&mut store, &mut queue, &written))?;
+    lifecycle.spawn_thread("record", move || {
+        run(&mut store, &mut queue, &written, &live);
+    })?;
     Ok((recorder, health))
 }
 
-fn run(store: &mut Embedded, queue: &mut mpsc::Receiver<TurnRecord>, health: &StoreHealth) {
+fn run(
+    store: &mut Embedded,
+    queue: &mut mpsc::Receiver<TurnRecord>,
+    health: &StoreHealth,
+    live: &Live,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut last_write = Instant::now();
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -78,6 +87,7 @@ fn run(store: &mut Embedded, queue: &mut mpsc::Receiver<TurnRecord>, health: &St
         last_write = Instant::now();
         for record in batch.drain(..) {
             TurnEnded(&record).emit();
+            live.announce(&record);
             if !is_kept {
                 RecordDropped { reason: "store" }.emit();
             }

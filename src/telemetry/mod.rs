@@ -6,6 +6,7 @@
 //! moves it, a row in `docs/TELEMETRY.md` (`tests/tidy.rs` compares them).
 
 pub mod events;
+pub mod live;
 pub mod logs;
 pub mod metrics;
 pub mod names;

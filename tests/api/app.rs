@@ -13,6 +13,7 @@ use quest_clm::lifecycle::Lifecycle;
 use quest_clm::memory::Person;
 use quest_clm::record::{Embedded, TurnFilter};
 use quest_clm::simulate::{ChatCall, Ledger, Options, Simulator};
+use quest_clm::telemetry::live::Live;
 use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -219,7 +220,10 @@ impl Drop for TestApp {
 /// Everything in the store of a service that has ended, with its attempts.
 async fn stored(data: &Path) -> Vec<TurnRecord> {
     let lifecycle = Lifecycle::new();
-    let (recorder, reader, _) = Embedded::open(data).unwrap().start(&lifecycle).unwrap();
+    let (recorder, reader, _) = Embedded::open(data)
+        .unwrap()
+        .start(&lifecycle, Live::default())
+        .unwrap();
     let mut records = Vec::new();
     let mut before = None;
     loop {

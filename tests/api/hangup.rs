@@ -52,21 +52,30 @@ async fn once(app: &TestApp, fault: &str, how: How, streams: bool) -> Duration {
     aborted.saturating_duration_since(closed)
 }
 
+/// Nine of ten within the limit: one wake-up that a busy machine delayed proves nothing, and a
+/// hang-up that is noticed only with the next write fails them all.
+fn judge(what: &str, how: How, mut times: Vec<Duration>) {
+    times.sort();
+    let (nine_of_ten, longest) = (times[TIMES * 9 / 10 - 1], times[TIMES - 1]);
+    println!(
+        "{what}, {how:?}: {:.2} ms for nine of ten, at most {:.2} ms of {TIMES}",
+        nine_of_ten.as_secs_f64() * 1e3,
+        longest.as_secs_f64() * 1e3
+    );
+    assert!(nine_of_ten <= AT_MOST, "{what}, {how:?}: {times:?}");
+}
+
 async fn measure(what: &str, fault: &str, streams: bool) {
     let app = TestApp::spawn_alone(&[("ZEP_API_KEY", "")]).await;
     app.options(|o| o.gap = Duration::from_millis(5));
     let mut count = 0;
     for how in [How::Fin, How::Reset] {
-        let mut longest = Duration::ZERO;
+        let mut times = Vec::new();
         for _ in 0..TIMES {
-            longest = longest.max(once(&app, fault, how, streams).await);
+            times.push(once(&app, fault, how, streams).await);
             count += 1;
         }
-        println!(
-            "{what}, {how:?}: at most {:.2} ms of {TIMES}",
-            longest.as_secs_f64() * 1e3
-        );
-        assert!(longest <= AT_MOST, "{what}, {how:?}: {longest:?}");
+        judge(what, how, times);
     }
     for turn in app.recorded(count).await {
         assert_eq!(turn["outcome"], "interrupted", "{turn}");
@@ -100,7 +109,7 @@ async fn while_memory_is_waited_for() {
     app.options(|o| o.memory_latency = Duration::from_secs(1));
     let mut number = 0;
     for how in [How::Fin, How::Reset] {
-        let mut longest = Duration::ZERO;
+        let mut times = Vec::new();
         for _ in 0..TIMES {
             let mut call = app
                 .call(&Request::hume(&format!("s-{number}"), "Hello"))
@@ -114,13 +123,9 @@ async fn while_memory_is_waited_for() {
             assert_eq!(record["outcome"], "interrupted");
             // The turn's own clock stopped when it was dropped, and began after the caller's.
             let lived = Duration::from_secs_f64(record["total_ms"].as_f64().unwrap() / 1e3);
-            longest = longest.max(lived.saturating_sub(closed - began));
+            times.push(lived.saturating_sub(closed - began));
         }
-        println!(
-            "memory wait, {how:?}: at most {:.2} ms of {TIMES}",
-            longest.as_secs_f64() * 1e3
-        );
-        assert!(longest <= AT_MOST, "memory wait, {how:?}: {longest:?}");
+        judge("memory wait", how, times);
     }
     assert_eq!(app.chats().len(), 0, "a model is asked for nobody");
     app.options(|o| o.memory_latency = Duration::ZERO);
@@ -150,17 +155,20 @@ async fn a_caller_that_went_has_no_second_model_asked_for_it() {
 async fn a_caller_that_does_not_read_holds_upstream_back() {
     let app = TestApp::spawn(&[("IDLE_DEADLINE_MS", "60000")]).await;
     // More than all the buffers of two connections hold.
-    let words = "word ".repeat(1000);
-    let event = json!({"id": "gen-1", "choices": [{"index": 0, "delta": {"content": words}}]});
+    let event = json!({
+        "id": "gen-1",
+        "choices": [{"index": 0, "delta": {"content": "a "}}],
+        "padding": "x".repeat(250),
+    });
     let event = format!("data: {event}\n\n");
     let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-    let stream = event.repeat(5000) + end;
+    let stream = event.repeat(60_000) + end;
     app.simulator().add_recording("long", stream, 64 << 10);
     app.script(&["replay:long", "replay:long"]);
     let began = Instant::now();
     let read = app.send(&Request::hume("s", "Hello")).await;
     let usual = began.elapsed();
-    assert!(read.body.len() > 25_000_000 && read.body.ends_with(b"data: [DONE]\n\n"));
+    assert!(read.body.len() > 10_000_000 && read.body.ends_with(b"data: [DONE]\n\n"));
     let mut call = app.call(&Request::hume("s", "Hello")).await;
     call.hear_words().await;
     let turn = call.turn_id().await;

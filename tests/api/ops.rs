@@ -176,3 +176,27 @@ async fn turns_are_listed_page_by_page_and_by_what_they_were() {
     }
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turns_can_be_watched_as_they_happen() {
+    use futures::StreamExt as _;
+    let app = TestApp::spawn(&[]).await;
+    let client = quest_clm::outbound::client().unwrap();
+    let watch = client
+        .get(format!("http://{}/v1/turns/live", app.addr))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(watch.headers()["content-type"], "text/event-stream");
+    let heard = app.say("watched", "I want a promotion").await;
+    let mut bytes = watch.bytes_stream();
+    let mut text = String::new();
+    while !text.contains("event: turn") || !text.ends_with("\n\n") {
+        text.push_str(std::str::from_utf8(&bytes.next().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(
+        text.contains(&format!("\"turn_id\":\"{}\"", heard.turn_id)),
+        "{text}"
+    );
+    app.stop().await;
+}
