@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::coach::{self, Coach};
-use crate::memory::{Person, Recall, Recalled};
+use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
 use crate::session::Speaker;
 use crate::telemetry::spans;
@@ -185,6 +185,3 @@ impl Rooms {
         }
     }
 }
-
-/// What is waited for from memory, if anything.
-pub(super) type Recalling = Option<Recall>;

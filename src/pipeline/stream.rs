@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument as _;
 
-use crate::memory::Recalled;
+use crate::memory::{Recall, Recalled};
 use crate::prompt;
 use crate::routing::Plan;
 use crate::sse::TooLarge;
@@ -19,7 +19,6 @@ use crate::turn::{Conversation, Delta, FinishReason, Mark, MemoryOutcome, Outcom
 use crate::upstream::{Answer, AttemptError, Call, OpenRouter, Race, Speaking};
 
 use super::guard::Guard;
-use super::prepare::Recalling;
 use super::{Mouth, SharedMouth};
 
 /// Words said but not taken beyond which upstream is no longer read: back-pressure.
@@ -35,7 +34,8 @@ const BILL_WAIT_IN_STREAM: Duration = Duration::from_millis(500);
 pub(super) struct Turn {
     pub(super) plan: Plan,
     pub(super) conversation: Conversation,
-    pub(super) recall: Recalling,
+    /// What is waited for from memory, if anything.
+    pub(super) recall: Option<Recall>,
 }
 
 /// How the words came to their end.

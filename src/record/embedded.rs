@@ -86,6 +86,7 @@ impl Embedded {
         let transaction = self.connection.transaction()?;
         for record in batch {
             rows::insert(&transaction, record)?;
+            worker::step_aside();
         }
         transaction.commit()?;
         Ok(())
