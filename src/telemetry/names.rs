@@ -56,7 +56,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     (
         FAILOVERS_TOTAL,
         Kind::Counter,
-        "Moves to a further attempt within one turn, by phase.",
+        "Moves to another model within one turn, by phase.",
     ),
     (
         INTERRUPTS_TOTAL,
