@@ -242,6 +242,7 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     // What was said and confirmed goes to memory while its writer still waits for answers.
     let taken = rooms.remember(rooms.turns.drain());
     let drained = tokio::select! {
+        biased;
         done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
         () = lifecycle.hard().cancelled() => false,
     };

@@ -6,10 +6,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use quest_clm::cli::{self, Cli, Exit};
 
-// Streams allocate and free small buffers at a high rate; see docs/DECISIONS.md for the figures.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // For what no turn waits for: memory, records, house-keeping. Turns run on actix's workers.

@@ -261,7 +261,6 @@ fn path(text: &str) -> Result<std::path::PathBuf, super::fault::Problem> {
     Ok(text.into())
 }
 
-/// What works, but hardly as intended.
 /// What later versions act on. Set here, it would be believed and do nothing.
 const NOT_YET: &[&str] = &[
     "DATABASE_URL",
@@ -275,6 +274,7 @@ const NOT_YET: &[&str] = &[
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
+/// What works, but hardly as intended.
 fn advise(r: &mut Reader<'_>, settings: &Settings) {
     for name in NOT_YET {
         if !r.is_set(name) {

@@ -113,7 +113,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::head().to(turns::list)),
         )
         // Before the route with the id, which would take the word for one.
-        .service(get("/v1/turns/live").route(web::get().to(turns::live)))
+        .service(
+            web::resource("/v1/turns/live")
+                .route(web::get().to(turns::live))
+                .default_service(web::to(ops::watch_only)),
+        )
         .service(
             get("/v1/turns/{id}")
                 .route(web::get().to(turns::one))

@@ -110,6 +110,10 @@ pub(super) async fn get_only(request: HttpRequest) -> HttpResponse {
     Refusal::Method("GET, HEAD").respond(&request, &trace(&request))
 }
 
+pub(super) async fn watch_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("GET").respond(&request, &trace(&request))
+}
+
 pub(super) async fn post_only(request: HttpRequest) -> HttpResponse {
     Refusal::Method("POST").respond(&request, &trace(&request))
 }

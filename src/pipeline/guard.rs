@@ -15,7 +15,7 @@ use crate::upstream::{AttemptLog, Meta, millis};
 
 use super::Rooms;
 use super::admission::{Permit, Presence};
-use super::prepare::Head;
+use super::prepare::{Head, beginning};
 
 /// What either side said beyond this is not kept for memory: more than anybody speaks in one turn.
 pub(super) const MAX_REMEMBERED_BYTES: usize = 16 << 10;
@@ -48,6 +48,8 @@ pub(super) struct Guard {
 pub(super) struct Said {
     reply: String,
     served_model: Option<String>,
+    /// The model's name as upstream reports it: often a dated one.
+    reported_model: Option<String>,
     provider: Option<String>,
     generation_id: Option<String>,
     usage: Option<Usage>,
@@ -64,8 +66,10 @@ impl Guard {
 
     /// Notes words on their way to the caller.
     pub(super) fn say(&mut self, words: &str) {
-        if self.person.is_some() && self.said.reply.len() + words.len() <= MAX_REMEMBERED_BYTES {
-            self.said.reply.push_str(words);
+        let room = MAX_REMEMBERED_BYTES.saturating_sub(self.said.reply.len());
+        if self.person.is_some() && room > 0 {
+            // The beginning only: with a hole in it, no history would match it.
+            self.said.reply.push_str(beginning(words, room));
         }
     }
 
@@ -73,6 +77,7 @@ impl Guard {
     pub(super) fn served_by(&mut self, model: &str, meta: &Meta, call: Span) {
         self.said.call = Some(call);
         self.said.served_model = Some(model.to_owned());
+        self.said.reported_model.clone_from(&meta.model);
         self.said.provider.clone_from(&meta.provider);
         self.said.generation_id.clone_from(&meta.generation_id);
         let first = meta
@@ -118,7 +123,7 @@ impl Guard {
         self.end(Outcome::Interrupted);
         let outcome = self.said.outcome.unwrap_or(Outcome::Interrupted);
         if let Some(call) = self.said.call.take() {
-            let model = self.said.served_model.as_deref();
+            let model = self.said.reported_model.as_deref();
             spans::spoken(&call, model, self.said.finish, self.said.usage.as_ref());
         }
         let record = self.record(outcome);

@@ -127,7 +127,7 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
 }
 
 /// At most `bytes` of a text, cut between characters.
-fn beginning(text: &str, bytes: usize) -> &str {
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes))
         .unwrap_or_default()
 }

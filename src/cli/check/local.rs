@@ -86,12 +86,14 @@ pub(super) fn doors(settings: &Settings) -> Vec<Row> {
         n => strong("caller keys", n, &keys.callers),
     };
     let admins = match keys.admins.len() {
-        0 if loopback => Row::ok("admin keys", "none"),
+        0 if loopback && keys.callers.is_empty() => {
+            Row::ok("admin keys", "none: open to this machine only")
+        }
         0 => Row::warn(
             "admin keys",
-            "none: nothing but keys tells an operator from a stranger",
+            "none: records, /metrics and minting are closed to all",
         )
-        .hint("set ADMIN_API_KEYS to open the dashboard, /metrics and the records to yourself"),
+        .hint("set ADMIN_API_KEYS to open them to yourself"),
         n => strong("admin keys", n, &keys.admins),
     };
     vec![callers, admins]
