@@ -46,7 +46,8 @@ pub struct Head {
 
 /// A turn ready to run. Dropping it unrun settles it as interrupted.
 pub struct Prepared {
-    guard: Guard,
+    /// Boxed, as it is handed on from stage to stage: each would else hold room for a copy.
+    guard: Box<Guard>,
     turn: stream::Turn,
     is_shed: bool,
 }
@@ -93,7 +94,7 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
     };
     let span = spans::turn(&head.turn_id.to_string(), &head.coach);
     let is_shed = permit.is_none();
-    let guard = Guard {
+    let guard = Box::new(Guard {
         rooms: rooms.clone(),
         head,
         profile,
@@ -113,7 +114,7 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         _presence: rooms.admission.attend(),
         speaker,
         said: Said::default(),
-    };
+    });
     let turn = stream::Turn {
         plan,
         conversation,

@@ -47,12 +47,12 @@ enum Ending {
 }
 
 /// No place for this turn: one spoken sentence, nothing else touched.
-pub(super) fn shed<M: Mouth>(mut guard: Guard, mouth: &SharedMouth<M>) {
+pub(super) fn shed<M: Mouth>(mut guard: Box<Guard>, mouth: &SharedMouth<M>) {
     speak_line(&mut guard, mouth, Outcome::Shed);
 }
 
 pub(super) async fn run<M: Mouth + 'static>(
-    mut guard: Guard,
+    mut guard: Box<Guard>,
     mut turn: Turn,
     upstream: Rc<OpenRouter>,
     mouth: SharedMouth<M>,
@@ -239,8 +239,8 @@ async fn room<M: Mouth>(mouth: &SharedMouth<M>) {
 /// The model is done. The caller gets its end at once; the bill comes after it, and is read to the
 /// body's own end so that the connection can serve the next turn.
 async fn finish<M: Mouth>(
-    mut guard: Guard,
-    mut answer: Answer,
+    mut guard: Box<Guard>,
+    mut answer: Box<Answer>,
     reason: FinishReason,
     mouth: &SharedMouth<M>,
 ) {

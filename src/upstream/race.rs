@@ -38,7 +38,8 @@ pub struct Race<'a> {
 /// An upstream that has begun to speak.
 #[derive(Debug)]
 pub struct Speaking {
-    pub answer: Answer,
+    /// Boxed: it is handed on from stage to stage.
+    pub answer: Box<Answer>,
     /// Its first words, or its tool call.
     pub first: Delta,
     /// The model as it was asked for.
@@ -137,7 +138,7 @@ impl Race<'_> {
                     began.elapsed(),
                 );
                 Ok(Speaking {
-                    answer,
+                    answer: Box::new(answer),
                     first,
                     model: model.to_owned(),
                     span,
