@@ -37,10 +37,6 @@ use quest_clm::sse::Decoder;
 use quest_clm::turn::Conversation;
 use tokio::sync::mpsc;
 
-/// The service's own, so that an allocation costs here what it costs there.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     session_identify(&mut criterion);
