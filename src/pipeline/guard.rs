@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use crate::memory::{Person, Recalled};
-use crate::session::{Speaker, Spoken, Ticket};
+use crate::session::{MAX_REMEMBERED_BYTES, Speaker, Spoken, Ticket, beginning};
 use crate::telemetry::spans;
 use crate::turn::{
     CallerProfile, CostSource, FinishReason, Mark, MicroUsd, Outcome, Timings, TurnRecord, Usage,
@@ -15,10 +15,7 @@ use crate::upstream::{AttemptLog, Meta, millis};
 
 use super::Rooms;
 use super::admission::{Permit, Presence};
-use super::prepare::{Head, beginning};
-
-/// What either side said beyond this is not kept for memory: more than anybody speaks in one turn.
-pub(super) const MAX_REMEMBERED_BYTES: usize = 16 << 10;
+use super::prepare::Head;
 
 /// What is known of a turn, kept true at every moment.
 pub(super) struct Guard {
@@ -28,8 +25,8 @@ pub(super) struct Guard {
     pub(super) profile: CallerProfile,
     /// Whose memory this turn may write; absent where nobody is known or memory is off.
     pub(super) person: Option<Person>,
-    /// This turn's place in its session.
-    pub(super) ticket: Ticket,
+    /// This turn's place in its session, where what is said in it may be remembered.
+    pub(super) ticket: Option<Ticket>,
     /// The user's words, for memory alone.
     pub(super) words: String,
     pub(super) began: Instant,
@@ -150,7 +147,8 @@ impl Guard {
             owner,
         });
         let session = self.speaker.session.as_str();
-        let committed = self.rooms.turns.end(session, self.ticket, spoken);
+        let ended = self.ticket.take();
+        let committed = ended.and_then(|ticket| self.rooms.turns.end(session, ticket, spoken));
         self.rooms.remember(committed);
     }
 

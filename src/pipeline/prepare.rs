@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use crate::coach::{self, Coach};
 use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
-use crate::session::Speaker;
+use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning};
 use crate::telemetry::spans;
 use crate::turn::{
     CallerProfile, Conversation, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
-use super::guard::{Guard, MAX_REMEMBERED_BYTES, Said};
+use super::guard::{Guard, Said};
 use super::{Mouth, Rooms, SharedMouth, stream};
 
 /// A request as the front door hands it over: authenticated, parsed, its speaker known.
@@ -69,8 +69,6 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         ..Timings::default()
     };
     timings.mark(Mark::Session, began.elapsed());
-    let (ticket, committed) = rooms.turns.begin(speaker.session.as_str(), &conversation);
-    rooms.remember(committed);
     let permit = rooms
         .admission
         .admit()
@@ -80,6 +78,12 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         .as_deref()
         .filter(|_| rooms.memory.is_on())
         .map(|user| Person::new(user, speaker.session.as_str()));
+    let ticket = person.as_ref().map(|_| {
+        let session = speaker.session.as_str();
+        let (ticket, committed) = rooms.turns.begin(session, &conversation);
+        rooms.remember(committed);
+        ticket
+    });
     let recall = person
         .as_ref()
         .filter(|_| permit.is_some())
@@ -125,12 +129,6 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         turn,
         is_shed,
     }
-}
-
-/// At most `bytes` of a text, cut between characters.
-pub(super) fn beginning(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes))
-        .unwrap_or_default()
 }
 
 fn choose<'r>(

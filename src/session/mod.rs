@@ -12,4 +12,4 @@ mod turns;
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use pseudonym::{DataKeyError, Pseudonyms};
 pub use token::{Claims, TokenError};
-pub use turns::{COMMIT_AFTER, Committed, Spoken, Ticket, Turns};
+pub use turns::{COMMIT_AFTER, Committed, MAX_REMEMBERED_BYTES, Spoken, Ticket, Turns, beginning};

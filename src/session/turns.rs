@@ -5,6 +5,7 @@
 //! request for [`COMMIT_AFTER`], or when the session or the service ends.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::turn::{Conversation, Message, Role};
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
 /// Sessions held at once; beyond it the longest untouched is settled early.
 const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// What is remembered of either side of a turn: more than anybody speaks in one.
+pub const MAX_REMEMBERED_BYTES: usize = 16 << 10;
 /// Lines of a newer request that are kept to judge a turn it overtook.
 const EVIDENCE: usize = 6;
 
@@ -48,10 +51,14 @@ pub struct Committed<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
 
-/// What a session's newest request says of a turn that was still running when it came.
+/// What a session's newest request says of the turn that was still running when it came.
 #[derive(Debug)]
 struct Evidence {
+    /// The turn it speaks of: the newest before.
+    of: u64,
+    /// Its last lines, each no longer than what is remembered of a side.
     history: Vec<Message>,
+    ask: String,
 }
 
 #[derive(Debug)]
@@ -61,6 +68,7 @@ struct Session<T> {
     /// Requests whose turn has not ended yet.
     running: u32,
     pending: Option<(Spoken<T>, Instant)>,
+    /// Held only while the turn it speaks of runs.
     evidence: Option<Evidence>,
 }
 
@@ -79,12 +87,16 @@ impl<T> Default for Session<T> {
 #[derive(Debug)]
 pub struct Turns<T> {
     sessions: Mutex<LruCache<String, Session<T>>>,
+    /// One count for all sessions: a session that was evicted and came back cannot take an old
+    /// turn for its newest.
+    tickets: AtomicU64,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
         Self {
             sessions: Mutex::new(LruCache::new(MAX_SESSIONS)),
+            tickets: AtomicU64::new(0),
         }
     }
 }
@@ -106,25 +118,21 @@ impl<T> Turns<T> {
         let Some(entry) = sessions.get_mut(session) else {
             return (Ticket(0), committed);
         };
-        entry.newest += 1;
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+        let before = std::mem::replace(&mut entry.newest, ticket);
         committed.extend(
             entry
                 .pending
                 .take()
-                .and_then(|(spoken, _)| judge(spoken, next)),
+                .and_then(|(spoken, _)| judge(spoken, &next.history, next.ask.words())),
         );
         entry.evidence = (entry.running > 0).then(|| Evidence {
-            history: next
-                .history
-                .iter()
-                .rev()
-                .take(EVIDENCE)
-                .rev()
-                .map(plain)
-                .collect(),
+            of: before,
+            history: last_lines(&next.history),
+            ask: beginning(next.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
         });
         entry.running += 1;
-        (Ticket(entry.newest), committed)
+        (Ticket(ticket), committed)
     }
 
     /// The request's turn has ended, with something that may count or with nothing. A turn that was
@@ -138,14 +146,18 @@ impl<T> Turns<T> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = sessions.get_mut(session)?;
         entry.running = entry.running.saturating_sub(1);
+        let evidence = entry.evidence.take_if(|e| e.of == ticket.0);
+        if entry.running == 0 {
+            entry.evidence = None;
+        }
         let spoken = spoken?;
         if entry.newest == ticket.0 {
             entry.pending = Some((spoken, Instant::now()));
             return None;
         }
-        let evidence = entry.evidence.take_if(|_| entry.newest == ticket.0 + 1)?;
-        let heard = heard(&spoken, &evidence.history)?;
-        Some(committed(spoken.words, heard, spoken.at_ms, spoken.owner))
+        // A caller without a history says nothing of a turn that it talked over.
+        let Evidence { history, ask, .. } = evidence.filter(|e| !e.history.is_empty())?;
+        judge(spoken, &history, &ask)
     }
 
     /// Turns whose time is up at `now`.
@@ -170,13 +182,22 @@ impl<T> Turns<T> {
     }
 }
 
-/// A line without what only upstream needs.
-fn plain(message: &Message) -> Message {
-    Message {
+/// The last lines of a history, without what only upstream needs.
+fn last_lines(history: &[Message]) -> Vec<Message> {
+    let from = history.len().saturating_sub(EVIDENCE);
+    let plain = |message: &Message| Message {
         role: message.role,
-        text: message.text.clone(),
+        text: beginning(&message.text, MAX_REMEMBERED_BYTES).to_owned(),
         raw: None,
-    }
+    };
+    history.iter().skip(from).map(plain).collect()
+}
+
+/// At most `bytes` of a text, cut between characters.
+#[must_use]
+pub fn beginning(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes))
+        .unwrap_or_default()
 }
 
 /// No request speaks for or against it: a reply read to its end counts.
@@ -196,22 +217,22 @@ fn committed<T>(words: String, reply: String, at_ms: i64, owner: T) -> Committed
     }
 }
 
-fn judge<T>(spoken: Spoken<T>, next: &Conversation) -> Option<Committed<T>> {
-    if let Some(heard) = heard(&spoken, &next.history) {
+fn judge<T>(spoken: Spoken<T>, history: &[Message], ask: &str) -> Option<Committed<T>> {
+    if let Some(heard) = heard(&spoken, history) {
         return Some(committed(spoken.words, heard, spoken.at_ms, spoken.owner));
     }
     let words = squeeze(&spoken.words);
-    let now = squeeze(next.ask.words());
+    let now = squeeze(ask);
     if !words.is_empty() && now.starts_with(&words) {
         // The same words again, or the sentence they were a fragment of.
         return None;
     }
-    if next.history.is_empty() {
+    if history.is_empty() {
         // A caller without a history can neither confirm nor deny.
         return by_itself(spoken);
     }
     // The reply is missing from a history that is kept: it was never heard.
-    let said = !words.is_empty() && next.history.iter().any(|m| is_line(m, &words));
+    let said = !words.is_empty() && history.iter().any(|m| is_line(m, &words));
     said.then(|| committed(spoken.words, String::new(), spoken.at_ms, spoken.owner))
 }
 

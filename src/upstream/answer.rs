@@ -120,7 +120,8 @@ impl Reader {
         let chunk = match Chunk::of(data) {
             Some(chunk) => Some(chunk),
             None => {
-                mended = String::from_utf8_lossy(data);
+                // Control characters have no place inside JSON strings; as spaces they cost no words.
+                mended = String::from_utf8_lossy(data).replace(|c: char| c < ' ', " ");
                 Chunk::of_odd(&mended)
             }
         };

@@ -26,6 +26,12 @@ fn next(history: &[(Role, &str)], words: &str) -> Conversation {
     }
 }
 
+/// What the next request says of a turn.
+fn told(spoken: Spoken<()>, history: &[(Role, &str)], words: &str) -> Option<Committed<()>> {
+    let next = next(history, words);
+    judge(spoken, &next.history, next.ask.words())
+}
+
 fn sides(c: Option<Committed<()>>) -> Option<(Option<String>, Option<String>)> {
     c.map(|c| (c.user, c.assistant))
 }
@@ -79,9 +85,10 @@ fn the_next_request_decides() {
         (&[(User, "Hello"), (Assistant, "Hi")], "At work", None),
     ];
     for (history, words, expected) in table {
-        let got = judge(
+        let got = told(
             spoken("I am stuck", "Where exactly?  Tell me."),
-            &next(history, words),
+            history,
+            words,
         );
         assert_eq!(&sides(got), expected, "{history:?} {words}");
     }
@@ -93,10 +100,10 @@ fn a_reply_cut_off_by_the_caller_counts_only_as_far_as_it_was_heard() {
         whole: false,
         ..spoken("Hi", "One two three")
     };
-    assert_eq!(sides(judge(half.clone(), &next(&[], "No"))), None);
-    let seen = next(&[(Role::User, "Hi"), (Role::Assistant, "One two")], "Wait");
+    assert_eq!(sides(told(half.clone(), &[], "No")), None);
+    let seen = [(Role::User, "Hi"), (Role::Assistant, "One two")];
     assert_eq!(
-        sides(judge(half, &seen)),
+        sides(told(half, &seen, "Wait")),
         Some((Some("Hi".into()), Some("One two".into())))
     );
 }
@@ -108,7 +115,7 @@ fn an_older_line_that_happens_to_fit_is_no_proof() {
         (Role::User, "Hm"),
         (Role::User, "I am stuck"),
     ];
-    let got = judge(spoken("I am stuck", "Good. Where?"), &next(&old, "Hello?"));
+    let got = told(spoken("I am stuck", "Good. Where?"), &old, "Hello?");
     assert_eq!(sides(got), Some((Some("I am stuck".into()), None)));
 }
 
@@ -145,13 +152,37 @@ fn what_was_overtaken_counts_only_if_the_newer_request_holds_it() {
     let cut = [(Role::User, "I am stuck"), (Role::Assistant, "Where")];
     let heard = Some((Some("I am stuck".into()), Some("Where".into())));
     assert_eq!(overtaken(&cut, "Wait"), heard);
+    // Talked over before anything was heard: the words were said all the same.
+    let unheard = Some((Some("I am stuck".into()), None));
+    assert_eq!(overtaken(&[(Role::User, "I am stuck")], "Wait"), unheard);
 }
 
 #[test]
 fn a_greeting_has_no_users_side() {
-    let greeting = judge(
+    let greeting = told(
         spoken("", "Welcome!"),
-        &next(&[(Role::Assistant, "Welcome!")], "Hi"),
+        &[(Role::Assistant, "Welcome!")],
+        "Hi",
     );
     assert_eq!(sides(greeting), Some((None, Some("Welcome!".into()))));
+}
+
+#[test]
+fn what_a_request_says_is_held_only_while_the_turn_it_speaks_of_runs() {
+    let turns = Turns::<()>::default();
+    let long = "x".repeat(4 << 20);
+    let history = [(Role::User, long.as_str())];
+    let (first, _) = turns.begin("s", &next(&[], "Hi"));
+    let (second, _) = turns.begin("s", &next(&history, "Wait"));
+    let held = |turns: &Turns<()>| {
+        let mut sessions = turns.sessions.lock().unwrap();
+        let evidence = &sessions.get_mut("s").unwrap().evidence;
+        evidence
+            .as_ref()
+            .map(|e| e.history.iter().map(|m| m.text.len()).sum::<usize>())
+    };
+    assert_eq!(held(&turns), Some(MAX_REMEMBERED_BYTES));
+    assert_eq!(turns.end("s", first, None), None);
+    assert_eq!(held(&turns), None);
+    assert_eq!(turns.end("s", second, None), None);
 }

@@ -226,3 +226,9 @@ fn one_whole_tool_call_passes_and_a_cut_one_does_not() {
     let (deltas, _) = read(&[HI, &first, cut]);
     assert_eq!(deltas.last(), Some(&Delta::Finish(FinishReason::Stop)));
 }
+
+#[test]
+fn a_raw_control_character_costs_no_words() {
+    let (deltas, error) = read(&["{\"choices\":[{\"delta\":{\"content\":\"a\tb\"}}]}", STOP]);
+    assert_eq!((said(&deltas).as_str(), error), ("a b", None));
+}
