@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::coach::{self, Coach};
 use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
-use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning};
+use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
 use crate::telemetry::spans;
 use crate::turn::{
     CallerProfile, Conversation, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
@@ -49,6 +49,7 @@ pub struct Prepared {
     /// Boxed, as it is handed on from stage to stage: each would else hold room for a copy.
     guard: Box<Guard>,
     turn: stream::Turn,
+    /// There was no place for this turn: it will say so and end.
     is_shed: bool,
 }
 
@@ -154,12 +155,6 @@ impl Prepared {
         &self.guard.timings
     }
 
-    /// Whether there was no place for this turn: it will say so and end.
-    #[must_use]
-    pub fn is_shed(&self) -> bool {
-        self.is_shed
-    }
-
     /// The rest of the turn: recall, prompt, race, relay, end.
     ///
     /// # Cancellation
@@ -177,7 +172,7 @@ impl Rooms {
     /// The session id as it is kept: a signed one opens somebody's memory, so only its pseudonym is.
     #[must_use]
     pub fn session_key(&self, session: &str) -> String {
-        if session.starts_with("c1.") {
+        if has_signed_form(session) {
             format!("s_{}", self.pseudonyms.session(session))
         } else {
             session.to_owned()

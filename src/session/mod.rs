@@ -11,5 +11,5 @@ mod turns;
 
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use pseudonym::{DataKeyError, Pseudonyms};
-pub use token::{Claims, TokenError};
+pub use token::{Claims, TokenError, has_signed_form};
 pub use turns::{COMMIT_AFTER, Committed, MAX_REMEMBERED_BYTES, Spoken, Ticket, Turns, beginning};

@@ -51,6 +51,12 @@ pub enum TokenError {
     TooLong(usize),
 }
 
+/// Whether an id looks like one of ours, valid or not: it may open somebody's memory.
+#[must_use]
+pub fn has_signed_form(session: &str) -> bool {
+    session.starts_with(PREFIX)
+}
+
 /// Signs with the first key, verifies with all: that is how keys are rotated.
 #[derive(Clone, Debug)]
 pub(super) struct Signer {
