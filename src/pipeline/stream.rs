@@ -97,7 +97,7 @@ pub(super) async fn run<M: Mouth + 'static>(
     match ending {
         Ending::Finished(reason) => finish(guard, answer, reason, &mouth).await,
         Ending::Broken(error) => {
-            guard.attempts.broke(&error);
+            guard.attempts.failed(&error);
             close(
                 &mut guard,
                 &mouth,

@@ -57,8 +57,11 @@ impl AttemptLog {
         });
     }
 
-    pub(super) fn failed(&mut self, error: &AttemptError) {
-        let cancelled = matches!(error, AttemptError::FirstToken(_));
+    /// The last attempt failed, before its first words or after.
+    pub fn failed(&mut self, error: &AttemptError) {
+        use AttemptError::{FirstToken, Idle, TooLarge};
+        // These are ends that we made.
+        let cancelled = matches!(error, FirstToken(_) | Idle(_) | TooLarge(_));
         self.last(|row| {
             row.error_kind = Some(error.kind().to_owned());
             row.cancelled = cancelled;
@@ -85,16 +88,6 @@ impl AttemptLog {
             row.completion_tokens = Some(usage.completion_tokens);
             row.cost_microusd = usage.cost;
         });
-    }
-
-    /// The last attempt broke after it had begun to speak.
-    pub fn broke(&mut self, error: &AttemptError) {
-        let cancelled = matches!(error, AttemptError::Idle(_) | AttemptError::TooLarge(_));
-        self.last(|row| {
-            row.error_kind = Some(error.kind().to_owned());
-            row.cancelled = cancelled;
-        });
-        self.close();
     }
 
     /// The last attempt has ended by itself.
