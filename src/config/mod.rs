@@ -38,6 +38,10 @@ pub struct Settings {
     pub prosody: ProsodyPolicy,
     pub deadlines: Deadlines,
     pub limits: Limits,
+    pub switches: Switches,
+    /// `SPEECH_WPM`: words a minute.
+    pub speech_wpm: u32,
+    pub silence: SilenceReply,
     pub log: Log,
     /// `SHUTDOWN_GRACE_S`: how long running turns may take to finish once told to stop.
     pub shutdown_grace: Duration,
@@ -144,13 +148,34 @@ pub struct Deadlines {
     pub spoken_fallback: Duration,
 }
 
-/// `MAX_TURNS`, `MAX_BODY_BYTES`.
+/// `HEDGING`, `RESUME`, `LEAD_INS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switches {
+    pub hedging: bool,
+    pub resume: bool,
+    pub lead_ins: bool,
+}
+
+/// `SILENCE_REPLY`: what a turn without words is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SilenceReply {
+    /// The model is asked for a gentle sentence.
+    Model,
+    /// One of the coach's own nudges, without a model; after two in a row nothing.
+    Line,
+    /// A well-formed answer without a word.
+    Quiet,
+}
+
+/// `MAX_TURNS`, `MAX_BODY_BYTES`, `CALLER_STALL_S`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Turns open at once before new ones are shed.
     pub max_turns: usize,
     /// The largest turn body.
     pub max_body_bytes: usize,
+    /// How long a caller may take nothing before it is disconnected.
+    pub caller_stall: Duration,
 }
 
 /// `LOG_FORMAT`, `RUST_LOG`.

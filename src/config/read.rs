@@ -10,7 +10,7 @@ use super::fault::{Fault, Faults, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, Store, Upstream, retired, table,
+    Settings, SilenceReply, Store, Switches, Upstream, retired, table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
@@ -59,7 +59,17 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
             max_body_bytes: r
                 .number("MAX_BODY_BYTES", 1024..=64 << 20)
                 .unwrap_or_default(),
+            caller_stall: Duration::from_secs(
+                r.number("CALLER_STALL_S", 1..=600).unwrap_or_default(),
+            ),
         },
+        switches: Switches {
+            hedging: r.truth("HEDGING"),
+            resume: r.truth("RESUME"),
+            lead_ins: r.truth("LEAD_INS"),
+        },
+        speech_wpm: r.number("SPEECH_WPM", 60..=400).unwrap_or_default(),
+        silence: silence(r),
         deadlines: deadlines(r),
         log: log(r),
         shutdown_grace: Duration::from_secs(
@@ -188,6 +198,16 @@ fn prosody(r: &mut Reader<'_>) -> ProsodyPolicy {
         ("full", ProsodyPolicy::Full),
     ];
     r.one_of("PROSODY", POLICIES).unwrap_or(ProsodyPolicy::Off)
+}
+
+fn silence(r: &mut Reader<'_>) -> SilenceReply {
+    const REPLIES: &[(&str, SilenceReply)] = &[
+        ("model", SilenceReply::Model),
+        ("line", SilenceReply::Line),
+        ("quiet", SilenceReply::Quiet),
+    ];
+    r.one_of("SILENCE_REPLY", REPLIES)
+        .unwrap_or(SilenceReply::Model)
 }
 
 fn deadlines(r: &mut Reader<'_>) -> Deadlines {

@@ -111,6 +111,18 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("MAX_TURNS", "4000", "1 to 1000000")
         .is("turns open at once before new ones are shed"),
     Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),
+    Setting::new("HEDGING", "true", BOOL)
+        .is("whether a second model starts when the first is slower than usual; at most one turn in ten"),
+    Setting::new("RESUME", "true", BOOL)
+        .is("whether another model goes on in the same stream when one breaks off in mid-answer"),
+    Setting::new("LEAD_INS", "true", BOOL)
+        .is("whether a coach says a short phrase when nothing was said for 1,200 ms; never on a first reply"),
+    Setting::new("SPEECH_WPM", "170", "60 to 400 words a minute, a bare number")
+        .is("how fast the voice speaks, words a minute: tells how long the words already sent still sound"),
+    Setting::new("SILENCE_REPLY", "model", "model, line, quiet")
+        .is("what a turn without words is answered with: `model` a sentence of the model's, `line` one of the coach's nudges, twice at most, `quiet` nothing"),
+    Setting::new("CALLER_STALL_S", "30", "1 to 600 seconds, a bare number")
+        .is("a caller that takes nothing for so long is disconnected, seconds"),
     Setting::new("PROSODY", "prompt", "off, prompt, full")
         .is("how the user sounded: `off` dropped at the door, `prompt` used for the turn and stored nowhere; `full` allows storing, which this version does not do; a session may only lower it"),
     Setting::new("MEMORY_DEADLINE_MS", "250", MS).is("how long a turn waits for memory"),

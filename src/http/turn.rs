@@ -10,9 +10,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
-use crate::pipeline::{self, Head, Prepared, TurnRequest};
+use crate::pipeline::{self, Prepared, TurnRequest};
 use crate::session::{IdentityError, Unproven};
-use crate::turn::{InvalidSessionId, SessionId, Timings};
+use crate::turn::{Head, InvalidSessionId, SessionId, Timings};
 use crate::upstream::OpenRouter;
 
 use super::body::{self, TurnBody};

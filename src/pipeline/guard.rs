@@ -9,13 +9,13 @@ use crate::memory::{Person, Recalled};
 use crate::session::{MAX_REMEMBERED_BYTES, Speaker, Spoken, Ticket, beginning};
 use crate::telemetry::spans;
 use crate::turn::{
-    CallerProfile, CostSource, FinishReason, Mark, MicroUsd, Outcome, Timings, TurnRecord, Usage,
+    CallerProfile, CostSource, FinishReason, Head, Mark, MicroUsd, Outcome, Timings, TurnRecord,
+    Usage,
 };
 use crate::upstream::{AttemptLog, Meta, millis};
 
 use super::Rooms;
 use super::admission::{Permit, Presence};
-use super::prepare::Head;
 
 /// What is known of a turn, kept true at every moment.
 pub(super) struct Guard {
@@ -202,6 +202,9 @@ impl Guard {
             } else {
                 CostSource::Unknown
             },
+            hedged: false,
+            continued: false,
+            lead_in: false,
             trace_id: self.head.trace.trace_id(),
             created_at: self.created_at,
             attempts,

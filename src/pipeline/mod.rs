@@ -25,7 +25,7 @@ use crate::telemetry::events::MemoryWriteDropped;
 use crate::turn::{FinishReason, ToolCall, Usage};
 
 pub use admission::{Admission, Permit};
-pub use prepare::{Head, Prepared, TurnRequest, prepare};
+pub use prepare::{Prepared, TurnRequest, prepare};
 
 /// Everything that turns share, one per process. Cheap to clone.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use crate::routing::{self, Plan};
 use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
 use crate::telemetry::spans;
 use crate::turn::{
-    CallerProfile, Conversation, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
+    CallerProfile, Conversation, Head, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
@@ -31,17 +31,6 @@ pub struct TurnRequest {
     pub auth: Duration,
     /// The end of the request body: the turn's clock starts here.
     pub began: Instant,
-}
-
-/// What is known of a turn before upstream is asked: its response head.
-#[derive(Clone, Debug)]
-pub struct Head {
-    pub turn_id: TurnId,
-    pub coach: String,
-    pub coach_reason: String,
-    /// The first candidate.
-    pub model: String,
-    pub trace: TraceContext,
 }
 
 /// A turn ready to run. Dropping it unrun settles it as interrupted.

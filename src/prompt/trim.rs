@@ -207,6 +207,7 @@ mod tests {
             context: Vec::new(),
             expressions: Vec::new(),
             tools: None,
+            last_reply: None,
         };
         assert_eq!(
             shown(&units(&conversation)),

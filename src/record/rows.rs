@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Error, Row, named_params, types::Type};
 
 use crate::turn::{
-    AttemptRecord, CallerProfile, CostSource, Identity, MemoryOutcome, MicroUsd, Outcome, Tier,
-    TurnRecord,
+    AttemptRecord, CallerProfile, Cause, CostSource, Identity, MemoryOutcome, MicroUsd, Outcome,
+    Tier, TurnRecord,
 };
 
 pub(super) fn insert(db: &Connection, t: &TurnRecord) -> Result<(), Error> {
@@ -38,6 +38,9 @@ pub(super) fn insert(db: &Connection, t: &TurnRecord) -> Result<(), Error> {
         ":reasoning_tokens": signed(t.reasoning_tokens),
         ":cost_microusd": t.cost_microusd.map(|m| m.0),
         ":cost_source": t.cost_source.as_str(),
+        ":hedged": t.hedged,
+        ":continued": t.continued,
+        ":lead_in": t.lead_in,
         ":attempts": i64::try_from(t.attempts.len()).unwrap_or(i64::MAX),
         ":trace_id": t.trace_id,
         ":created_at": t.created_at,
@@ -60,6 +63,7 @@ fn insert_attempt(
     attempt.execute(named_params! {
         ":turn_id": turn_id,
         ":position": position,
+        ":cause": a.cause.as_str(),
         ":model": a.model,
         ":provider": a.provider,
         ":generation_id": a.generation_id,
@@ -72,6 +76,7 @@ fn insert_attempt(
         ":prompt_tokens": signed(a.prompt_tokens),
         ":completion_tokens": signed(a.completion_tokens),
         ":cost_microusd": a.cost_microusd.map(|m| m.0),
+        ":cost_source": a.cost_source.as_str(),
         ":cancelled": a.cancelled,
     })?;
     Ok(())
@@ -108,6 +113,9 @@ pub(super) fn turn(row: &Row<'_>) -> Result<TurnRecord, Error> {
         reasoning_tokens: unsigned(row, "reasoning_tokens")?,
         cost_microusd: row.get::<_, Option<i64>>("cost_microusd")?.map(MicroUsd),
         cost_source: word(row, "cost_source", CostSource::parse)?,
+        hedged: row.get("hedged")?,
+        continued: row.get("continued")?,
+        lead_in: row.get("lead_in")?,
         trace_id: row.get("trace_id")?,
         created_at: row.get("created_at")?,
         attempts: Vec::new(),
@@ -116,6 +124,7 @@ pub(super) fn turn(row: &Row<'_>) -> Result<TurnRecord, Error> {
 
 pub(super) fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Error> {
     Ok(AttemptRecord {
+        cause: word(row, "cause", Cause::parse)?,
         model: row.get("model")?,
         provider: row.get("provider")?,
         generation_id: row.get("generation_id")?,
@@ -128,6 +137,7 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Error> {
         prompt_tokens: unsigned(row, "prompt_tokens")?,
         completion_tokens: unsigned(row, "completion_tokens")?,
         cost_microusd: row.get::<_, Option<i64>>("cost_microusd")?.map(MicroUsd),
+        cost_source: word(row, "cost_source", CostSource::parse)?,
         cancelled: row.get("cancelled")?,
     })
 }

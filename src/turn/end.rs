@@ -111,6 +111,22 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why an upstream call was made.
+    Cause {
+        /// The plan's first model.
+        First => "first",
+        /// The model before it failed without a word.
+        Fallback => "fallback",
+        /// The same model again, without what it had refused.
+        Mended => "mended",
+        /// The model before it was slow; the two race.
+        Hedge => "hedge",
+        /// The model before it broke off in mid-answer.
+        Resume => "resume",
+    }
+}
+
+closed_set! {
     /// Why a stream ended, in `OpenAI`'s words.
     FinishReason {
         Stop => "stop",

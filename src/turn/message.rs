@@ -69,6 +69,15 @@ impl Ask {
     }
 }
 
+/// How much of the assistant's last reply reached the user, where it was not all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastReply {
+    /// The user broke in; these were the last words heard, a handful at most.
+    CutAfter(String),
+    /// None of it.
+    Unheard,
+}
+
 /// The tools a request offers, passed through untouched.
 #[derive(Clone, Debug)]
 pub struct Tools {
@@ -86,6 +95,8 @@ pub struct Conversation {
     /// How the user sounded in this turn, strongest first, at most three.
     pub expressions: Vec<Expression>,
     pub tools: Option<Tools>,
+    /// Absent where the last reply was heard whole, and where nothing is known of it.
+    pub last_reply: Option<LastReply>,
 }
 
 impl Conversation {

@@ -5,6 +5,7 @@
 
 mod delta;
 mod end;
+mod head;
 mod id;
 mod message;
 mod money;
@@ -13,9 +14,12 @@ mod record;
 mod timing;
 
 pub use delta::{Delta, ToolCall, Usage};
-pub use end::{CallerProfile, CostSource, FinishReason, Identity, MemoryOutcome, Outcome, Tier};
+pub use end::{
+    CallerProfile, Cause, CostSource, FinishReason, Identity, MemoryOutcome, Outcome, Tier,
+};
+pub use head::Head;
 pub use id::{InvalidSessionId, MAX_SESSION_ID_BYTES, SessionId, TraceContext, TurnId};
-pub use message::{Ask, Conversation, Message, Role, Tools};
+pub use message::{Ask, Conversation, LastReply, Message, Role, Tools};
 pub use money::MicroUsd;
 pub use prosody::{Expression, ProsodyPolicy, strongest};
 pub use record::{AttemptRecord, TurnRecord};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::end::{CallerProfile, CostSource, Identity, MemoryOutcome, Outcome, Tier};
+use super::end::{CallerProfile, Cause, CostSource, Identity, MemoryOutcome, Outcome, Tier};
 use super::money::MicroUsd;
 
 /// One row of table `turn`, with its attempts. Times in milliseconds from the end of the request
@@ -38,6 +38,12 @@ pub struct TurnRecord {
     pub reasoning_tokens: Option<u64>,
     pub cost_microusd: Option<MicroUsd>,
     pub cost_source: CostSource,
+    /// Whether two models raced for the first words.
+    pub hedged: bool,
+    /// Whether another model was asked to go on after words were out.
+    pub continued: bool,
+    /// Whether a lead-in phrase was said before the answer.
+    pub lead_in: bool,
     pub trace_id: String,
     pub created_at: i64,
     /// One entry per upstream call, in the order they were made.
@@ -48,6 +54,7 @@ pub struct TurnRecord {
 /// One row of table `attempt`: one upstream call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
+    pub cause: Cause,
     pub model: String,
     pub provider: Option<String>,
     pub generation_id: Option<String>,
@@ -62,6 +69,7 @@ pub struct AttemptRecord {
     pub prompt_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
     pub cost_microusd: Option<MicroUsd>,
+    pub cost_source: CostSource,
     /// The connection was closed by us before the stream's own end.
     pub cancelled: bool,
 }

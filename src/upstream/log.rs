@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::turn::{AttemptRecord, Usage};
+use crate::turn::{AttemptRecord, Cause, CostSource, Usage};
 
 use super::answer::Meta;
 use super::error::AttemptError;
@@ -32,6 +32,7 @@ impl AttemptLog {
     pub(super) fn begin(&mut self, model: &str) {
         let started_ms = self.now();
         self.rows.push(AttemptRecord {
+            cause: Cause::First,
             model: model.to_owned(),
             provider: None,
             generation_id: None,
@@ -44,6 +45,7 @@ impl AttemptLog {
             prompt_tokens: None,
             completion_tokens: None,
             cost_microusd: None,
+            cost_source: CostSource::Unknown,
             cancelled: false,
         });
         self.open = true;
@@ -87,6 +89,9 @@ impl AttemptLog {
             row.prompt_tokens = Some(usage.prompt_tokens);
             row.completion_tokens = Some(usage.completion_tokens);
             row.cost_microusd = usage.cost;
+            row.cost_source = usage
+                .cost
+                .map_or(CostSource::Unknown, |_| CostSource::Reported);
         });
     }
 

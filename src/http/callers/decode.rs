@@ -196,6 +196,7 @@ impl<'d> Reading<'d> {
             context: self.context,
             expressions,
             tools: self.tools,
+            last_reply: None,
         }
     }
 }

@@ -17,6 +17,7 @@ fn saying(ask: Ask) -> Conversation {
         context: Vec::new(),
         expressions: Vec::new(),
         tools: None,
+        last_reply: None,
     }
 }
 
@@ -60,6 +61,7 @@ fn tool_call(tools: Option<Tools>) -> Conversation {
             },
         ],
         tools,
+        last_reply: None,
         ..saying(Ask::ToolResult)
     }
 }
@@ -215,6 +217,7 @@ proptest! {
             context,
             expressions: vec![Expression { name, score }],
             tools: tools.then(some_tools).flatten(),
+            last_reply: None,
         };
         let messages = compose(roster.master(), &conversation, memory.as_deref());
         prop_assert!(matches!(

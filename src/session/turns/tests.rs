@@ -23,6 +23,7 @@ fn next(history: &[(Role, &str)], words: &str) -> Conversation {
         context: vec![],
         expressions: vec![],
         tools: None,
+        last_reply: None,
     }
 }
 
