@@ -1,5 +1,6 @@
-//! Which models may answer a turn, in the order they are tried. Pure.
+//! Which models may answer a turn, in the order they are tried, and what is known of them. Pure.
 
+pub mod catalog;
 mod tier;
 
 pub use tier::{Class, Plan, candidates, plan};

@@ -10,19 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::json::Fields;
 use crate::prompt::PromptMessage;
+use crate::routing::catalog;
 use crate::turn::{FinishReason, MicroUsd, Tools, Usage};
 
 pub(super) use chunk::{Choice, Chunk, ToolFragment};
-
-/// Makers whose own endpoint stops billing when the stream is closed; a barge-in is then not paid
-/// in full. Asked for first, others stay allowed.
-const STOPS_BILLING_ON_CANCEL: &[(&str, &[&str])] = &[
-    ("anthropic/", &["anthropic"]),
-    ("openai/", &["openai", "azure"]),
-    ("x-ai/", &["xai"]),
-    ("deepseek/", &["deepseek"]),
-    ("cohere/", &["cohere"]),
-];
 
 /// Models that refuse a request that names a temperature.
 const WITHOUT_TEMPERATURE: &[&str] = &["anthropic/claude-haiku-5.5"];
@@ -112,10 +103,7 @@ pub(super) fn request(
     omit: &[Omittable],
 ) -> Result<Vec<u8>, serde_json::Error> {
     let keep = |what| !omit.contains(&what);
-    let order = STOPS_BILLING_ON_CANCEL
-        .iter()
-        .find(|(maker, _)| model.starts_with(maker))
-        .map(|(_, order)| *order);
+    let order = catalog::pinned(model);
     let temperature = Some(call.temperature)
         .filter(|_| keep(Omittable::Temperature) && !WITHOUT_TEMPERATURE.contains(&model));
     serde_json::to_vec(&Request {
@@ -125,12 +113,10 @@ pub(super) fn request(
         max_tokens: call.max_tokens,
         temperature,
         reasoning: keep(Omittable::Reasoning).then_some(Reasoning { enabled: false }),
-        provider: order
-            .filter(|_| keep(Omittable::Provider))
-            .map(|order| Provider {
-                order,
-                allow_fallbacks: true,
-            }),
+        provider: (!order.is_empty() && keep(Omittable::Provider)).then_some(Provider {
+            order,
+            allow_fallbacks: true,
+        }),
         user: call.user.filter(|_| keep(Omittable::User)),
         session_id: Some(call.session).filter(|_| keep(Omittable::SessionId)),
         tools: call.tools.map(|t| &*t.tools),
