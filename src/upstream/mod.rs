@@ -1,11 +1,12 @@
 //! Models: who answers, and how their words come in.
 //!
 //! `wire` alone knows `OpenRouter`'s JSON, `answer` turns a response into deltas, `race` is the one
-//! layer that tries again. A provider of another shape is a file beside `openrouter.rs` with its own
-//! wire, giving the same [`Answer`].
+//! layer that tries again; `health` says whom it may ask. A provider of another shape is a file beside
+//! `openrouter.rs` with its own wire, giving the same [`Answer`].
 
 mod answer;
 mod error;
+mod health;
 mod log;
 mod openrouter;
 mod race;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use answer::{Answer, Meta};
 pub use error::AttemptError;
+pub use health::{Health, Pass, TargetState};
 pub use log::{AttemptLog, millis};
 pub use openrouter::{OpenRouter, SetupError, Target};
 pub use race::{Exhausted, Race, Speaking};

@@ -1,0 +1,271 @@
+//! What is known of every upstream target: whether it may be asked now, and how soon it usually
+//! speaks.
+//!
+//! A target is a model at the provider it is pinned to; its key is the slug as it was asked for. All
+//! workers share one [`Health`]. Its lock is taken where an attempt starts and ends, for a look-up and
+//! a little arithmetic, and never held over an await. No clock is read: time is a parameter.
+//!
+//! Two things keep a target from being asked, and neither knows of the other. The `breaker` counts
+//! failures. The *cooldown* is what the target asked for, or what a missing one is given; it counts no
+//! failures and is never shortened.
+
+mod breaker;
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tokio::time::Instant;
+
+use self::breaker::{Breaker, Eras, Leave};
+
+/// Targets known at once; the one longest untouched makes room.
+const TARGETS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+/// What a hint to wait is held to, whatever it says.
+const MIN_COOLDOWN: Duration = Duration::from_secs(1);
+const MAX_COOLDOWN: Duration = Duration::from_secs(60);
+/// How long a target that is not there is left alone.
+const GONE: Duration = Duration::from_secs(5 * 60);
+/// First-token times kept of a target; the oldest makes room.
+const SAMPLES: usize = 128;
+/// Below so many samples nothing is called usual.
+const MIN_SAMPLES: usize = 5;
+/// Older than this, a sample does not count.
+const SAMPLE_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// What is known of all targets. See the module's words.
+#[derive(Debug, Default)]
+pub struct Health {
+    targets: Mutex<Targets>,
+}
+
+/// How a target stands, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    /// Asked as usual.
+    Closed,
+    /// Failed too often: not asked.
+    Open,
+    /// Its open time is over: one probe at a time, until one succeeds.
+    HalfOpen,
+    /// Not asked for a while by its own wish, or because it is not there; whatever its breaker says.
+    Cooling,
+}
+
+/// Leave to make one attempt, and the place for its verdict.
+///
+/// Dropped without one (the caller hung up, a hedge was lost) it gives a probe's place back and
+/// counts for nothing.
+#[derive(Debug)]
+#[must_use = "a pass dropped at once is an attempt that never counts"]
+pub struct Pass {
+    health: Arc<Health>,
+    target: String,
+    leave: Leave,
+}
+
+impl Health {
+    /// Leave to ask `target`. `None` while it cools down, while its breaker is open, and while a
+    /// probe is under way.
+    pub fn admit(self: &Arc<Self>, target: &str, now: Instant) -> Option<Pass> {
+        let mut targets = self.lock();
+        let Targets { known, eras } = &mut *targets;
+        let known = known.get_or_insert_mut_ref(target, || Known::new(eras));
+        if known.is_cooling(now) {
+            return None;
+        }
+        let leave = known.breaker.admit(now, eras)?;
+        Some(Pass {
+            health: Arc::clone(self),
+            target: target.to_owned(),
+            leave,
+        })
+    }
+
+    /// Whether `target` is fit to be hedged with: closed and not cooling, as one never heard of is.
+    /// One that waits for a probe is not.
+    #[must_use]
+    pub fn is_well(&self, target: &str, now: Instant) -> bool {
+        let targets = self.lock();
+        let known = targets.known.peek(target);
+        known.is_none_or(|known| known.state(now) == TargetState::Closed)
+    }
+
+    /// The first-token time that nine of ten attempts of the last five minutes kept to, of the newest
+    /// 128 at most. `None` below five samples.
+    #[must_use]
+    pub fn usual_first_token(&self, target: &str, now: Instant) -> Option<Duration> {
+        // Copied out, so that choosing happens outside the lock.
+        let fresh = self.lock().known.peek(target)?.fresh(now);
+        p90(fresh)
+    }
+
+    /// A stream of `target` died after its first words: a failure, though the attempt had its verdict.
+    ///
+    /// Counts while the breaker is closed only, since a stream that spoke was begun before it opened.
+    pub fn broke(&self, target: &str, now: Instant) {
+        let chance = rand::random();
+        self.change(target, |known, eras| known.breaker.broke(now, chance, eras));
+    }
+
+    /// How every known target stands, by slug.
+    #[must_use]
+    pub fn states(&self, now: Instant) -> Vec<(String, TargetState)> {
+        let targets = self.lock();
+        let all = targets.known.iter();
+        let mut states: Vec<_> = all.map(|(k, v)| (k.clone(), v.state(now))).collect();
+        drop(targets);
+        states.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        states
+    }
+
+    /// Changes what is known of `target`. A verdict on one that had to make room is lost with it.
+    fn change(&self, target: &str, change: impl FnOnce(&mut Known, &mut Eras)) {
+        let mut targets = self.lock();
+        let Targets { known, eras } = &mut *targets;
+        if let Some(known) = known.get_mut(target) {
+            change(known, eras);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Targets> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass {
+    /// The attempt spoke, `first_token` after it began.
+    pub fn spoke(self, first_token: Duration, now: Instant) {
+        self.health.change(&self.target, |known, eras| {
+            known.sample(first_token, now);
+            known.breaker.succeeded(self.leave, eras);
+        });
+    }
+
+    /// The attempt failed, in a way that speaks against the target.
+    pub fn failed(self, now: Instant) {
+        self.fail(None, now);
+    }
+
+    /// The attempt had not spoken `after` this long and was given up: a failure, and a first-token
+    /// time of at least that much.
+    pub fn timed_out(self, after: Duration, now: Instant) {
+        self.fail(Some(after), now);
+    }
+
+    /// The target asked to be left alone, for `hint` as held to 1 to 60 seconds. No failure: a probe
+    /// gives its place back.
+    pub fn cool_down(self, hint: Duration, now: Instant) {
+        self.cool(hint.clamp(MIN_COOLDOWN, MAX_COOLDOWN), now);
+    }
+
+    /// There is no such target: it is left alone for five minutes.
+    pub fn gone(self, now: Instant) {
+        self.cool(GONE, now);
+    }
+
+    /// The refusal says nothing of the target's health: it was about our request. As if dropped.
+    pub fn neutral(self) {}
+
+    fn fail(&self, sample: Option<Duration>, now: Instant) {
+        let chance = rand::random();
+        self.health.change(&self.target, |known, eras| {
+            if let Some(sample) = sample {
+                known.sample(sample, now);
+            }
+            known.breaker.failed(self.leave, now, chance, eras);
+        });
+    }
+
+    /// Also from an attempt begun before the breaker opened: the wish is no less the target's.
+    fn cool(&self, length: Duration, now: Instant) {
+        self.health.change(&self.target, |known, _| {
+            known.cooling = known.cooling.max(Some(now + length));
+        });
+    }
+}
+
+impl Drop for Pass {
+    /// Gives a probe's place back. A verdict that decided has begun a new era, and then this changes
+    /// nothing.
+    fn drop(&mut self) {
+        if self.leave.is_probe {
+            let release = |known: &mut Known, _: &mut Eras| known.breaker.release(self.leave);
+            self.health.change(&self.target, release);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Targets {
+    known: LruCache<String, Known>,
+    eras: Eras,
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self {
+            known: LruCache::sparse(TARGETS),
+            eras: Eras::default(),
+        }
+    }
+}
+
+/// What is known of one target.
+#[derive(Debug)]
+struct Known {
+    breaker: Breaker,
+    /// Nothing is admitted before this.
+    cooling: Option<Instant>,
+    /// When each was taken, and how long the first token took. Oldest first, [`SAMPLES`] at most.
+    samples: VecDeque<(Instant, Duration)>,
+}
+
+impl Known {
+    fn new(eras: &mut Eras) -> Self {
+        Self {
+            breaker: Breaker::new(eras),
+            cooling: None,
+            samples: VecDeque::new(),
+        }
+    }
+
+    fn state(&self, now: Instant) -> TargetState {
+        if self.is_cooling(now) {
+            TargetState::Cooling
+        } else {
+            self.breaker.state(now)
+        }
+    }
+
+    fn is_cooling(&self, now: Instant) -> bool {
+        self.cooling.is_some_and(|until| now < until)
+    }
+
+    fn sample(&mut self, first_token: Duration, now: Instant) {
+        if self.samples.len() == SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back((now, first_token));
+    }
+
+    fn fresh(&self, now: Instant) -> Vec<Duration> {
+        let fresh = |at: Instant| now.saturating_duration_since(at) <= SAMPLE_AGE;
+        let samples = self.samples.iter();
+        samples.filter(|s| fresh(s.0)).map(|s| s.1).collect()
+    }
+}
+
+/// The 90th percentile by nearest rank.
+fn p90(mut all: Vec<Duration>) -> Option<Duration> {
+    if all.len() < MIN_SAMPLES {
+        return None;
+    }
+    let rank = (all.len() * 9).div_ceil(10) - 1;
+    Some(*all.select_nth_unstable(rank).1)
+}
+
+#[cfg(test)]
+mod tests;
