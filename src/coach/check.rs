@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::roster::{Coach, MASTER};
+use super::spoken::{Kind, LONGEST};
 
 /// Everything wrong with these coaches, in words for the operator.
 pub(super) fn problems(coaches: &[Coach]) -> Vec<String> {
@@ -16,6 +17,7 @@ pub(super) fn problems(coaches: &[Coach]) -> Vec<String> {
         );
     }
     problems.extend(clashes(coaches));
+    problems.extend(confused(coaches));
     if !coaches.iter().any(|c| c.id == MASTER) {
         problems.push(format!("there is no coach with the id {MASTER:?}"));
     }
@@ -70,17 +72,89 @@ fn faults(coach: &Coach) -> Vec<String> {
     ] {
         rule(!text.trim().is_empty(), format!("{field} is empty"));
     }
-    for (field, lines) in [
-        ("lead_ins", &coach.lead_ins),
-        ("fallback_lines", &coach.fallback_lines),
-    ] {
-        rule(!lines.is_empty(), format!("{field} has no line"));
-        rule(
-            lines.iter().all(|line| !line.trim().is_empty()),
-            format!("{field} has an empty line"),
-        );
+    faults.extend(
+        Kind::ALL
+            .into_iter()
+            .flat_map(|kind| unspeakable(coach, kind)),
+    );
+    faults
+}
+
+/// What is wrong with a coach's phrases of one kind.
+fn unspeakable(coach: &Coach, kind: Kind) -> Vec<String> {
+    let (field, lines) = (kind.field(), coach.spoken(kind));
+    let mut faults = Vec::new();
+    if lines.is_empty() {
+        faults.push(format!("{field} has no line"));
+    }
+    for line in lines {
+        if line.trim().is_empty() {
+            faults.push(format!("{field} has an empty line"));
+            continue;
+        }
+        let most = kind.sentences();
+        if line.chars().count() > LONGEST {
+            faults.push(format!(
+                "{field} {line:?} is longer than {LONGEST} characters"
+            ));
+        }
+        if !line.ends_with(STOPS) {
+            faults.push(format!("{field} {line:?} does not end as a sentence"));
+        }
+        if sentences(line) > most {
+            faults.push(format!("{field} {line:?} is more than {most} sentence(s)"));
+        }
+        if let Some(odd) = line.chars().find(|c| !is_spoken(*c)) {
+            faults.push(format!(
+                "{field} {line:?} holds {odd:?}, which is not spoken"
+            ));
+        }
+        if !line.chars().any(char::is_alphabetic) {
+            faults.push(format!("{field} {line:?} has no word"));
+        }
     }
     faults
+}
+
+/// What ends a sentence, in the scripts that voice platforms speak.
+const STOPS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '।', '؟'];
+
+fn sentences(line: &str) -> usize {
+    line.split_inclusive(STOPS)
+        .filter(|part| part.chars().any(char::is_alphabetic))
+        .count()
+}
+
+/// Whether a voice has a way to say this: no figures, whose reading differs from voice to voice,
+/// no markup, no pictures. Letters of any script are fine.
+fn is_spoken(c: char) -> bool {
+    let picture = matches!(c, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}');
+    !(c.is_control() || c.is_numeric() || picture || "*_#`~|<>[](){}\\/@=+^&%$\"".contains(c))
+}
+
+/// Phrases said on two kinds of occasion, or twice on one by the same coach: when such a line comes
+/// back as history, nobody can tell what it was, and a repeated one sounds like a machine.
+fn confused(coaches: &[Coach]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut claims: HashMap<&str, (Kind, usize, &str)> = HashMap::new();
+    for (position, coach) in coaches.iter().enumerate() {
+        for kind in Kind::ALL {
+            for line in coach.spoken(kind).iter().map(|line| line.trim()) {
+                let Some((other, at, id)) = claims.insert(line, (kind, position, &coach.id)) else {
+                    continue;
+                };
+                if !line.is_empty() && (other != kind || at == position) {
+                    problems.push(format!(
+                        "the phrase {line:?} is in {} of {id:?} and in {} of {:?}",
+                        other.field(),
+                        kind.field(),
+                        coach.id
+                    ));
+                }
+            }
+        }
+    }
+    problems
 }
 
 /// Ids, names and keywords that two coaches claim.

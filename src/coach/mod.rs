@@ -3,6 +3,7 @@
 //! To add a coach: one file in `roster/`, one line in `roster.rs`. Its prompt snapshot and the
 //! roster test tell whether it fits. Nothing here does IO but `Roster::load`, once, at start.
 
+mod spoken;
 mod roster;
 mod check;
 mod scan;

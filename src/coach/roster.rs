@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::check;
 use super::scan::Index;
+use super::spoken::{Kind, house};
 use crate::config;
 
 /// The coach every roster has: the default, and the one who moderates.
@@ -50,6 +51,22 @@ pub struct Coach {
     pub lead_ins: Vec<String>,
     /// Said when every model failed; each owns the hiccup and never blames the user's speech.
     pub fallback_lines: Vec<String>,
+    /// Said when the service is full; each owns it and asks to say that again in a moment.
+    #[serde(default = "house::busy_lines")]
+    pub busy_lines: Vec<String>,
+    /// Said after an answer that broke in mid-sentence, before a new sentence; natural after any
+    /// half sentence.
+    #[serde(default = "house::repairs")]
+    pub repairs: Vec<String>,
+    /// Said one after the other while the user is silent, without asking a model.
+    #[serde(default = "house::nudges")]
+    pub nudges: Vec<String>,
+    /// Said when the model's maker stopped the answer for its content; turns back to coaching.
+    #[serde(default = "house::refusal")]
+    pub refusal: String,
+    /// A clause that closes an answer cut by the token limit; natural after any half sentence.
+    #[serde(default = "house::unfinished")]
+    pub unfinished: String,
 }
 
 /// Model slugs by role.
@@ -72,10 +89,53 @@ impl Coach {
         pick(&self.fallback_lines, seed).unwrap_or(LAST_RESORT_LINE)
     }
 
-    /// One of the lead-ins; the same seed gives the same phrase.
+    /// All lead-ins, one at least.
     #[must_use]
-    pub fn lead_in(&self, seed: u64) -> Option<&str> {
-        pick(&self.lead_ins, seed)
+    pub fn lead_ins(&self) -> &[String] {
+        &self.lead_ins
+    }
+
+    /// One of the lines for a full house; the same seed gives the same line.
+    #[must_use]
+    pub fn busy_line(&self, seed: u64) -> &str {
+        pick(&self.busy_lines, seed).unwrap_or(LAST_RESORT_LINE)
+    }
+
+    /// One of the phrases after a break; the same seed gives the same phrase.
+    #[must_use]
+    pub fn repair(&self, seed: u64) -> &str {
+        pick(&self.repairs, seed).unwrap_or(LAST_RESORT_LINE)
+    }
+
+    /// What is said to the n-th silence in a row, counted from 0; nothing beyond the list, because
+    /// whoever has been asked that often does not want to be asked again.
+    #[must_use]
+    pub fn nudge(&self, n: usize) -> Option<&str> {
+        self.nudges.get(n).map(String::as_str)
+    }
+
+    #[must_use]
+    pub fn refusal(&self) -> &str {
+        &self.refusal
+    }
+
+    /// Begins in lower case: a space goes before it, no stop.
+    #[must_use]
+    pub fn unfinished(&self) -> &str {
+        &self.unfinished
+    }
+
+    /// Everything this coach says of a kind.
+    pub(super) fn spoken(&self, kind: Kind) -> &[String] {
+        match kind {
+            Kind::LeadIn => &self.lead_ins,
+            Kind::Fallback => &self.fallback_lines,
+            Kind::Busy => &self.busy_lines,
+            Kind::Repair => &self.repairs,
+            Kind::Nudge => &self.nudges,
+            Kind::Refusal => std::slice::from_ref(&self.refusal),
+            Kind::Unfinished => std::slice::from_ref(&self.unfinished),
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn personas_are_fit_to_be_spoken() {
     for coach in Roster::built_in().unwrap().iter() {
         let count = coach.persona.split_whitespace().count();
         assert!((150..=260).contains(&count), "{}: {count} words", coach.id);
-        let lines = coach.lead_ins.iter().chain(&coach.fallback_lines);
+        let lines = Kind::ALL.iter().flat_map(|kind| coach.spoken(*kind));
         for text in lines.chain([&coach.persona, &coach.greeting]) {
             let odd = text
                 .chars()
@@ -79,7 +79,8 @@ fn personas_are_fit_to_be_spoken() {
         ] {
             assert!(coach.persona.contains(needed), "{}: {needed}", coach.id);
         }
-        assert!(coach.lead_ins.len() >= 4 && coach.fallback_lines.len() >= 3);
+        let counts = Kind::ALL.map(|kind| coach.spoken(kind).len());
+        assert_eq!(counts, [4, 3, 2, 3, 3, 1, 1], "{}", coach.id);
     }
 }
 
@@ -104,9 +105,126 @@ fn a_line_depends_on_the_seed_alone() {
     let mut coach = Roster::built_in().unwrap().master().clone();
     assert_eq!(coach.fallback_line(1), coach.fallback_lines[1]);
     assert_eq!(coach.fallback_line(u64::MAX), coach.fallback_lines[0]);
-    assert_eq!(coach.lead_in(6), Some(coach.lead_ins[2].as_str()));
+    assert_eq!(coach.busy_line(3), coach.busy_lines[1]);
+    assert_eq!(coach.repair(5), coach.repairs[2]);
+    assert_eq!(coach.lead_ins(), coach.lead_ins);
     coach.fallback_lines.clear();
+    coach.repairs.clear();
     assert_eq!(coach.fallback_line(7), LAST_RESORT_LINE);
+    assert_eq!(coach.repair(7), LAST_RESORT_LINE);
+}
+
+#[test]
+fn nudges_end() {
+    let roster = Roster::built_in().unwrap();
+    let nudges: Vec<_> = (0..9).map_while(|n| roster.master().nudge(n)).collect();
+    assert_eq!(nudges, roster.master().nudges);
+    assert_eq!(roster.master().nudge(usize::MAX), None);
+}
+
+#[test]
+fn every_built_in_coach_has_words_of_its_own() {
+    let mut seen = std::collections::HashSet::new();
+    let house = Kind::ALL.iter().flat_map(|kind| kind.house());
+    seen.extend(house.map(|line| (*line).to_owned()));
+    for coach in Roster::built_in().unwrap().iter() {
+        for kind in Kind::ALL {
+            for line in coach.spoken(kind) {
+                assert!(seen.insert(line.clone()), "{}: {line}", coach.id);
+            }
+        }
+    }
+}
+
+/// A lead-in, a repair and a closing clause are said next to words that nobody knows yet.
+#[test]
+fn phrases_fit_where_they_are_said() {
+    let capital = |line: &str| line.starts_with(char::is_uppercase);
+    for coach in Roster::built_in().unwrap().iter() {
+        assert!(coach.lead_ins.len() >= 3);
+        for line in coach.lead_ins.iter().chain(&coach.repairs) {
+            let words = line.split_whitespace().count();
+            assert!((3..=12).contains(&words), "{line}");
+            let apart = !line[..line.len() - 1].contains(['.', '!', '?']);
+            assert!(capital(line) && line.ends_with('.') && apart, "{line}");
+        }
+        for line in coach.repairs.iter() {
+            let lower = line.to_lowercase();
+            let sorry = ["sorry", "connection", "line broke", "technical", "apolog"];
+            assert_eq!(sorry.iter().find(|s| lower.contains(**s)), None, "{line}");
+        }
+        for line in &coach.busy_lines {
+            assert!(line.ends_with("again in a moment."), "{line}");
+        }
+        for line in coach.busy_lines.iter().chain(&coach.fallback_lines) {
+            let lower = line.to_lowercase();
+            let blame = [
+                "hear you",
+                "catch that",
+                "louder",
+                "repeat yourself",
+                "unclear",
+            ];
+            assert_eq!(blame.iter().find(|b| lower.contains(**b)), None, "{line}");
+        }
+        assert!(capital(&coach.refusal) && coach.unfinished.starts_with("and "));
+    }
+}
+
+#[test]
+fn a_foreign_coach_may_leave_phrases_to_the_house() {
+    let mut table: toml::Table = toml::from_str(BUILT_IN[0]).unwrap();
+    for field in ["busy_lines", "repairs", "nudges", "refusal", "unfinished"] {
+        table.remove(field).unwrap();
+    }
+    let coach: Coach = table.try_into().unwrap();
+    let roster = Roster::new(vec![coach], &[]).unwrap();
+    let house = |kind: Kind| kind.house().to_vec();
+    for kind in Kind::ALL.into_iter().skip(2) {
+        assert_eq!(roster.master().spoken(kind), house(kind), "{kind:?}");
+    }
+}
+
+#[test]
+fn phrases_that_cannot_be_spoken_are_refused() {
+    let coach = |line: &str| edited(&[("Let me take another run at that.", line)]);
+    let long = format!("{}.", "very long ".repeat(24));
+    for (line, problem) in [
+        (" ", "repairs has an empty line"),
+        ("Let me say that again", "does not end as a sentence"),
+        ("One. Two. Three.", "is more than 2 sentence(s)"),
+        ("Let me take step 2.", "holds '2', which is not spoken"),
+        ("Let me say **that**.", "holds '*', which is not spoken"),
+        ("Let me smile \u{1f642}.", "which is not spoken"),
+        ("Let me say (again).", "holds '(', which is not spoken"),
+        ("...", "has no word"),
+        (long.trim(), "is longer than 240 characters"),
+        (
+            "Okay, let's look at that.",
+            r#"is in lead_ins of "career" and in repairs of "career""#,
+        ),
+        (
+            "Let me say that more plainly.",
+            r#"is in repairs of "career" and in repairs of "career""#,
+        ),
+        (
+            "I stumbled there, and it is entirely my doing, so please give me one more try.",
+            r#"is in fallback_lines of "master" and in repairs of "career""#,
+        ),
+    ] {
+        let mut coaches = built_in().unwrap();
+        coaches[1] = coach(line);
+        let error = Roster::new(coaches, &[]).unwrap_err().to_string();
+        assert!(error.contains("1 problem(s)"), "{error}");
+        assert!(error.contains(problem), "{error}");
+    }
+    let mut foreign = built_in().unwrap();
+    foreign[1].repairs = vec![
+        "Laß es mich anders sagen, ganz in Ruhe.".to_owned(),
+        "मैं इसे दूसरे शब्दों में कहता हूँ।".to_owned(),
+        "我换个说法。".to_owned(),
+    ];
+    Roster::new(foreign, &[]).unwrap();
 }
 
 #[test]
