@@ -2,9 +2,9 @@
 
 mod ended;
 
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::metrics::count;
+use super::metrics::{count, count_by, set_breaker};
 use super::names;
 
 pub use ended::{TurnEnded, short_session};
@@ -73,5 +73,148 @@ impl RequestRefused<'_> {
             trace = self.trace_id,
             "request refused"
         );
+    }
+}
+
+/// A request asked for what had been asked already, and got the answer that was there.
+#[derive(Debug)]
+pub struct RepeatHeard {
+    /// `joined`: the first one's answer was still being said. `replayed`: it was said again.
+    pub how: &'static str,
+}
+
+impl RepeatHeard {
+    pub fn emit(&self) {
+        count(names::REPEATS_TOTAL, &[("how", self.how.to_owned())]);
+        debug!(target: "clm::turn", how = self.how, "a request was heard again");
+    }
+}
+
+/// A session's next request showed how much of the last reply was heard. Counted alone: it happens
+/// in every turn, and the line would be one a turn.
+#[derive(Debug)]
+pub struct ReplyHeard {
+    /// `whole`, `cut` or `unheard`.
+    pub how: &'static str,
+}
+
+impl ReplyHeard {
+    pub fn emit(&self) {
+        count(names::REPLIES_HEARD_TOTAL, &[("how", self.how.to_owned())]);
+    }
+}
+
+/// A turn's code panicked. What it panicked with may hold words of somebody and is not told here.
+#[derive(Debug)]
+pub struct TurnPanicked;
+
+impl TurnPanicked {
+    pub fn emit(&self) {
+        count(names::PANICS_TOTAL, &[]);
+        error!(target: "clm::turn", "a turn ended in a panic");
+    }
+}
+
+/// A circuit breaker changed its mind.
+#[derive(Debug)]
+pub struct BreakerMoved<'a> {
+    /// What it stands before; from a set that configuration bounds, since it is a label.
+    pub target: &'a str,
+    /// `open`, `half_open` (one call tries), `cooling` (told to wait, not broken) or `closed`.
+    pub state: &'static str,
+}
+
+impl BreakerMoved<'_> {
+    pub fn emit(&self) {
+        let Self { target, state } = *self;
+        // The field is not called `target`: in a JSON line that is the name of the line's origin.
+        let level = match state {
+            "closed" => {
+                info!(target: "clm::breaker", breaker = target, state, "calls are made again");
+                0
+            }
+            "open" => {
+                warn!(target: "clm::breaker", breaker = target, state, "calls are stopped for now");
+                2
+            }
+            _ => {
+                debug!(target: "clm::breaker", breaker = target, state, "calls are held down");
+                1
+            }
+        };
+        set_breaker(target, level);
+    }
+}
+
+/// Events of one upstream stream that could not be read and were passed over.
+#[derive(Debug)]
+pub struct SkippedEvents<'a> {
+    pub model: &'a str,
+    pub count: u64,
+}
+
+impl SkippedEvents<'_> {
+    pub fn emit(&self) {
+        if self.count == 0 {
+            return;
+        }
+        let model = self.model.to_owned();
+        count_by(
+            names::UPSTREAM_MALFORMED_TOTAL,
+            &[("model", model)],
+            self.count,
+        );
+        debug!(
+            target: "clm::upstream",
+            model = self.model,
+            count = self.count,
+            "upstream events were skipped"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn an_event_moves_its_metric() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            RepeatHeard { how: "joined" }.emit();
+            ReplyHeard { how: "cut" }.emit();
+            TurnPanicked.emit();
+            for (target, state) in [
+                ("a", "open"),
+                ("b", "open"),
+                ("b", "half_open"),
+                ("c", "cooling"),
+                ("d", "open"),
+                ("d", "closed"),
+            ] {
+                BreakerMoved { target, state }.emit();
+            }
+            for count in [0, 3, 2] {
+                SkippedEvents { model: "m", count }.emit();
+            }
+            let (model, count) = ("none", 0);
+            SkippedEvents { model, count }.emit();
+        });
+        let text = recorder.handle().render();
+        for line in [
+            r#"clm_repeats_total{how="joined"} 1"#,
+            r#"clm_replies_heard_total{how="cut"} 1"#,
+            "clm_panics_total 1",
+            r#"clm_breaker_state{target="a"} 2"#,
+            r#"clm_breaker_state{target="b"} 1"#,
+            r#"clm_breaker_state{target="c"} 1"#,
+            r#"clm_breaker_state{target="d"} 0"#,
+            r#"clm_upstream_malformed_total{model="m"} 5"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("none"), "{text}");
     }
 }

@@ -16,6 +16,29 @@ const OVERHEAD_BUCKETS: &[f64] = &[
     0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 ];
 
+/// Counters that read zero before they move: name, label, the label's known values.
+const ZEROED: &[(&str, &str, &[&str])] = &[
+    (names::RECORDS_DROPPED_TOTAL, "reason", &["queue_full"]),
+    (
+        names::MEMORY_WRITES_DROPPED_TOTAL,
+        "reason",
+        &["queue_full"],
+    ),
+    (
+        names::FAILOVERS_TOTAL,
+        "phase",
+        &["before_speech", "after_speech"],
+    ),
+    (names::HEDGES_TOTAL, "result", &["won", "lost", "failed"]),
+    (names::RESUMES_TOTAL, "result", &["recovered", "failed"]),
+    (names::REPEATS_TOTAL, "how", &["joined", "replayed"]),
+    (
+        names::REPLIES_HEARD_TOTAL,
+        "how",
+        &["whole", "cut", "unheard"],
+    ),
+];
+
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Installs the process's recorder once and describes every metric; later calls find it installed.
@@ -49,14 +72,22 @@ fn describe() {
     // A metric that has never moved reads zero, not nothing.
     metrics::gauge!(names::INFLIGHT).set(0.0);
     metrics::gauge!(names::LOG_DROPPED_TOTAL).set(0.0);
-    metrics::counter!(names::INTERRUPTS_TOTAL).absolute(0);
+    for name in [
+        names::INTERRUPTS_TOTAL,
+        names::LEADINS_TOTAL,
+        names::PANICS_TOTAL,
+    ] {
+        metrics::counter!(name).absolute(0);
+    }
     for outcome in crate::turn::Outcome::ALL {
         metrics::counter!(names::TURNS_TOTAL, "outcome" => outcome.as_str(), "coach" => "master")
             .absolute(0);
     }
-    metrics::counter!(names::RECORDS_DROPPED_TOTAL, "reason" => "queue_full").absolute(0);
-    metrics::counter!(names::MEMORY_WRITES_DROPPED_TOTAL, "reason" => "queue_full").absolute(0);
-    metrics::counter!(names::FAILOVERS_TOTAL, "phase" => "before_speech").absolute(0);
+    for (name, label, values) in ZEROED {
+        for value in *values {
+            metrics::counter!(*name, &[(*label, *value)]).absolute(0);
+        }
+    }
 }
 
 /// The Prometheus text format, version 0.0.4.
@@ -77,11 +108,20 @@ pub fn upkeep() {
 }
 
 pub(super) fn count(name: &'static str, labels: &[(&'static str, String)]) {
-    metrics::counter!(name, labels).increment(1);
+    count_by(name, labels, 1);
+}
+
+pub(super) fn count_by(name: &'static str, labels: &[(&'static str, String)], by: u64) {
+    metrics::counter!(name, labels).increment(by);
 }
 
 pub(super) fn observe(name: &'static str, labels: &[(&'static str, String)], time: Duration) {
     metrics::histogram!(name, labels).record(time.as_secs_f64());
+}
+
+/// How far a breaker is open, from 0 to 2; set by its event.
+pub(super) fn set_breaker(target: &str, level: u8) {
+    metrics::gauge!(names::BREAKER_STATE, "target" => target.to_owned()).set(f64::from(level));
 }
 
 /// Turns open now; set by admission.

@@ -8,7 +8,15 @@ pub const MEMORY_SECONDS: &str = "clm_memory_seconds";
 pub const UPSTREAM_TTFT_SECONDS: &str = "clm_upstream_ttft_seconds";
 pub const ATTEMPTS_TOTAL: &str = "clm_attempts_total";
 pub const FAILOVERS_TOTAL: &str = "clm_failovers_total";
+pub const HEDGES_TOTAL: &str = "clm_hedges_total";
+pub const RESUMES_TOTAL: &str = "clm_resumes_total";
+pub const LEADINS_TOTAL: &str = "clm_leadins_total";
+pub const UPSTREAM_MALFORMED_TOTAL: &str = "clm_upstream_malformed_total";
+pub const BREAKER_STATE: &str = "clm_breaker_state";
 pub const INTERRUPTS_TOTAL: &str = "clm_interrupts_total";
+pub const REPEATS_TOTAL: &str = "clm_repeats_total";
+pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
+pub const PANICS_TOTAL: &str = "clm_panics_total";
 pub const INFLIGHT: &str = "clm_inflight";
 pub const RECORDS_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
 pub const MEMORY_WRITES_DROPPED_TOTAL: &str = "clm_memory_writes_dropped_total";
@@ -56,12 +64,52 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     (
         FAILOVERS_TOTAL,
         Kind::Counter,
-        "Moves to another model within one turn, by phase.",
+        "Moves to another model within one turn after a failure, by phase.",
+    ),
+    (
+        HEDGES_TOTAL,
+        Kind::Counter,
+        "Second models asked because the first was slow, by result.",
+    ),
+    (
+        RESUMES_TOTAL,
+        Kind::Counter,
+        "Turns whose answer broke off and that another model was asked to go on with, by result.",
+    ),
+    (
+        LEADINS_TOTAL,
+        Kind::Counter,
+        "Turns that said a lead-in phrase before the answer.",
+    ),
+    (
+        UPSTREAM_MALFORMED_TOTAL,
+        Kind::Counter,
+        "Upstream events skipped because they could not be read, by model.",
+    ),
+    (
+        BREAKER_STATE,
+        Kind::Gauge,
+        "Whether a target may be called: 0 closed, all calls; 1 half open or cooling; 2 open, none.",
     ),
     (
         INTERRUPTS_TOTAL,
         Kind::Counter,
         "Turns that the caller hung up on: barge-ins.",
+    ),
+    (
+        REPEATS_TOTAL,
+        Kind::Counter,
+        "Requests that repeated one already known, by how they were answered.",
+    ),
+    (
+        REPLIES_HEARD_TOTAL,
+        Kind::Counter,
+        "Replies that a later request told about, by how much of them was heard.",
+    ),
+    (
+        PANICS_TOTAL,
+        Kind::Counter,
+        "Turns that ended in a panic, which is a bug.",
     ),
     (INFLIGHT, Kind::Gauge, "Turns being answered now."),
     (

@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::telemetry::metrics::{count, observe};
 use crate::telemetry::names;
-use crate::turn::{AttemptRecord, CostSource, Outcome, TurnRecord};
+use crate::turn::{AttemptRecord, Cause, CostSource, Outcome, TurnRecord};
 
 /// A turn has ended and been settled: one line, all numbers.
 #[derive(Debug)]
@@ -43,6 +43,9 @@ impl TurnEnded<'_> {
             tok = t.completion_tokens.unwrap_or(0),
             cost = %cost,
             att = t.attempts.len(),
+            hedge = u8::from(t.hedged),
+            cont = u8::from(t.continued),
+            lead = u8::from(t.lead_in),
             err = %errors.join(","),
             identity = %t.identity,
             profile = %t.profile,
@@ -81,16 +84,17 @@ impl TurnEnded<'_> {
         }
         for attempt in &t.attempts {
             count_attempt(attempt);
+            count_cause(t, attempt);
         }
-        let moves = t.attempts.windows(2).filter(|pair| match pair {
-            [before, after] => before.model != after.model,
-            _ => false,
-        });
-        for _ in moves {
-            count(
-                names::FAILOVERS_TOTAL,
-                &[("phase", "before_speech".to_owned())],
-            );
+        if t.lead_in {
+            count(names::LEADINS_TOTAL, &[]);
+        }
+        if t.continued {
+            let result = match t.outcome {
+                Outcome::PartialRecovered => "recovered",
+                _ => "failed",
+            };
+            count(names::RESUMES_TOTAL, &[("result", result.to_owned())]);
         }
     }
 }
@@ -109,6 +113,34 @@ fn count_attempt(attempt: &AttemptRecord) {
             &[model],
             seconds(first - attempt.started_ms),
         );
+    }
+}
+
+/// Counts what an attempt was made for, where that is a race or another's failure.
+fn count_cause(turn: &TurnRecord, attempt: &AttemptRecord) {
+    let (name, label, value) = match attempt.cause {
+        Cause::First | Cause::Mended => return,
+        Cause::Fallback => (names::FAILOVERS_TOTAL, "phase", "before_speech"),
+        Cause::Resume => (names::FAILOVERS_TOTAL, "phase", "after_speech"),
+        Cause::Hedge => (names::HEDGES_TOTAL, "result", hedge_result(turn, attempt)),
+    };
+    count(name, &[(label, value.to_owned())]);
+}
+
+/// Whether a hedge was worth it: `failed` with an error, `won` if it is the one that spoke, else
+/// `lost`, also where the caller hung up before either spoke.
+fn hedge_result(turn: &TurnRecord, hedge: &AttemptRecord) -> &'static str {
+    if hedge.error_kind.is_some() {
+        return "failed";
+    }
+    // Not told by `cancelled`: a caller who talks over the winner cancels it as well. Nor by the
+    // model alone: a loser's model may be asked again, to go on after a break.
+    let served = turn.served_model.as_deref();
+    let last = turn.attempts.iter().rfind(|a| Some(&*a.model) == served);
+    if last.is_some_and(|last| std::ptr::eq(last, hedge)) {
+        "won"
+    } else {
+        "lost"
     }
 }
 
@@ -144,6 +176,11 @@ fn seconds(ms: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -162,5 +199,125 @@ mod tests {
     fn a_session_is_never_shown() {
         let shown = short_session("alice-secret");
         assert!(shown.starts_with("s_") && shown.len() == 12 && !shown.contains("alice"));
+    }
+
+    fn turn(fields: &Value, attempts: &[Value]) -> TurnRecord {
+        let attempts: Vec<Value> = attempts
+            .iter()
+            .map(|attempt| {
+                let mut all = json!({ "cost_source": "unknown", "cancelled": false,
+                    "started_ms": 0.0, "ended_ms": 1.0 });
+                merge(&mut all, attempt);
+                all
+            })
+            .collect();
+        let mut all = json!({
+            "turn_id": "t", "session_id": "s", "profile": "hume", "identity": "body",
+            "coach": "master", "coach_reason": "default", "tier": "free", "planned_model": "a",
+            "served_model": "a", "outcome": "complete", "total_ms": 1.0, "memory_outcome": "off",
+            "cost_source": "unknown", "hedged": false, "continued": false, "lead_in": false,
+            "trace_id": "x", "created_at": 0, "attempts": attempts,
+        });
+        merge(&mut all, fields);
+        serde_json::from_value(all).unwrap()
+    }
+
+    fn merge(into: &mut Value, from: &Value) {
+        for (name, value) in from.as_object().unwrap() {
+            into[name] = value.clone();
+        }
+    }
+
+    /// The lines of `/metrics` that tell of races, moves, resumes and lead-ins.
+    fn counted(turn: &TurnRecord) -> Vec<String> {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || TurnEnded(turn).emit());
+        let text = recorder.handle().render();
+        let wanted = ["clm_failovers", "clm_hedges", "clm_leadins", "clm_resumes"];
+        let mut lines: Vec<String> = text
+            .lines()
+            .filter(|l| wanted.iter().any(|w| l.starts_with(w)))
+            .map(|l| l.trim_start_matches("clm_").replace("_total", ""))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn an_attempt_counts_by_what_it_was_made_for() {
+        let first = json!({ "model": "a", "cause": "first", "error_kind": "status_429" });
+        let mended = json!({ "model": "a", "cause": "mended", "error_kind": "status_500" });
+        let fallback = json!({ "model": "b", "cause": "fallback", "error_kind": "cut" });
+        let resume = json!({ "model": "c", "cause": "resume" });
+        let attempts = [first, mended, fallback, resume];
+        let mut fields = json!({ "served_model": "b", "outcome": "partial_recovered",
+            "continued": true, "lead_in": true });
+        let moves = [
+            r#"failovers{phase="after_speech"} 1"#,
+            r#"failovers{phase="before_speech"} 1"#,
+            "leadins 1",
+        ];
+        let mut expected = moves.to_vec();
+        expected.push(r#"resumes{result="recovered"} 1"#);
+        assert_eq!(counted(&turn(&fields, &attempts)), expected);
+        fields["outcome"] = json!("partial_failed");
+        expected[3] = r#"resumes{result="failed"} 1"#;
+        assert_eq!(counted(&turn(&fields, &attempts)), expected);
+        let plain = [json!({ "model": "a", "cause": "first" })];
+        assert!(counted(&turn(&json!({}), &plain)).is_empty());
+    }
+
+    #[test]
+    fn a_hedge_wins_loses_or_fails() {
+        let first = json!({ "model": "a", "cause": "first", "cancelled": true });
+        let hedge = json!({ "model": "b", "cause": "hedge" });
+        let cancelled = json!({ "model": "b", "cause": "hedge", "cancelled": true });
+        let failed = json!({ "model": "b", "cause": "hedge", "error_kind": "cut" });
+        let resume = json!({ "model": "b", "cause": "resume" });
+        for (served, attempts, result) in [
+            (json!("b"), vec![&first, &hedge], "won"),
+            // The caller talked over the winner.
+            (json!("b"), vec![&first, &cancelled], "won"),
+            (json!("a"), vec![&first, &cancelled], "lost"),
+            (json!("a"), vec![&first, &hedge], "lost"),
+            (json!(null), vec![&first, &cancelled], "lost"),
+            (json!("b"), vec![&first, &cancelled, &resume], "lost"),
+            (json!("a"), vec![&first, &failed], "failed"),
+            (json!("b"), vec![&first, &failed], "failed"),
+        ] {
+            let attempts: Vec<Value> = attempts.into_iter().cloned().collect();
+            let turn = turn(&json!({ "served_model": served }), &attempts);
+            let expected = format!(r#"hedges{{result="{result}"}} 1"#);
+            assert!(counted(&turn).contains(&expected), "{turn:?}");
+        }
+    }
+
+    #[test]
+    fn the_turn_line_has_its_short_keys_in_order() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || Sink(Arc::clone(&sink)))
+            .finish();
+        let attempts = [
+            json!({ "model": "a", "cause": "first" }),
+            json!({ "model": "b", "cause": "hedge" }),
+        ];
+        let turn = turn(&json!({ "hedged": true, "lead_in": true }), &attempts);
+        tracing::subscriber::with_default(subscriber, || TurnEnded(&turn).emit());
+        let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+        assert!(text.contains(" att=2 hedge=1 cont=0 lead=1 err="), "{text}");
+    }
+
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }
