@@ -145,3 +145,45 @@ fn in_dollars(fields: &mut serde_json::Map<String, Value>, cost: Option<MicroUsd
     fields.remove("cost_microusd");
     fields.insert("cost_usd".to_owned(), json!(cost.map(|c| c.to_string())));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_and_its_attempts_tell_what_they_cost_and_why_they_were_made() {
+        let turn: TurnRecord = serde_json::from_value(json!({
+            "turn_id": "t", "session_id": "s", "profile": "hume", "identity": "body",
+            "coach": "master", "coach_reason": "default", "tier": "free", "planned_model": "a",
+            "outcome": "complete", "total_ms": 1.0, "memory_outcome": "off",
+            "cost_microusd": 170, "cost_source": "estimated", "hedged": true, "continued": false,
+            "lead_in": true, "trace_id": "x", "created_at": 0,
+            "attempts": [
+                { "cause": "first", "model": "a", "started_ms": 0.0, "ended_ms": 1.0,
+                  "cost_microusd": 170, "cost_source": "estimated", "cancelled": true },
+                { "cause": "hedge", "model": "b", "started_ms": 0.5, "ended_ms": 1.0,
+                  "cost_source": "unknown", "cancelled": false },
+            ],
+        }))
+        .unwrap();
+        let json = turn_json(&turn, true);
+        for (path, expected) in [
+            ("/cost_usd", json!("0.000170")),
+            ("/cost_source", json!("estimated")),
+            ("/hedged", json!(true)),
+            ("/continued", json!(false)),
+            ("/lead_in", json!(true)),
+            ("/attempts/0/cause", json!("first")),
+            ("/attempts/0/cost_usd", json!("0.000170")),
+            ("/attempts/0/cost_source", json!("estimated")),
+            ("/attempts/1/cause", json!("hedge")),
+            // Unknown is not zero.
+            ("/attempts/1/cost_usd", json!(null)),
+            ("/attempts/1/cost_source", json!("unknown")),
+        ] {
+            assert_eq!(json.pointer(path), Some(&expected), "{path}");
+        }
+        assert!(!json.to_string().contains("microusd"));
+        assert!(turn_json(&turn, false).get("attempts").is_none());
+    }
+}
