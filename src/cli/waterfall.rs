@@ -1,16 +1,23 @@
-//! Where a turn's time went, as bars that read over any terminal.
+//! Where a turn's time went, as bars that read over any terminal: 100 columns at most.
+//!
+//! A turn of one upstream call shows that call's stages. One of several shows each call as a bar of
+//! its own, since they may overlap: light until its first token, full after it.
 
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 /// Columns of the widest bar.
-const WIDTH: f64 = 40.0;
+const WIDTH: f64 = 32.0;
+/// Columns of an attempt's note: what 100 leave.
+const NOTE: usize = 39;
 
 /// One stage: from and to, in milliseconds of the turn's clock.
-struct Bar<'a> {
-    name: &'a str,
+struct Bar {
+    name: String,
     from: f64,
+    /// Drawn light before this and full after it.
+    full: f64,
     to: f64,
     note: String,
 }
@@ -20,57 +27,106 @@ struct Bar<'a> {
 /// # Errors
 /// When `out` takes no more.
 pub(super) fn print(turn: &Value, out: &mut impl Write) -> io::Result<()> {
-    let text = |field: &str| text_of(turn, field).unwrap_or("-").to_owned();
-    let time = |field: &str| turn.get(field).and_then(Value::as_f64);
-    let total = time("total_ms").unwrap_or(0.0).max(0.001);
-    let memory = time("memory_ms").unwrap_or(0.0);
-    let plan = time("plan_ms").unwrap_or(memory);
-    let headers = time("upstream_headers_ms");
-    let first = time("first_speakable_ms");
-    let mut bars = vec![
-        bar(
-            "auth",
-            0.0,
-            time("auth_ms").unwrap_or(0.0),
-            text("identity"),
-        ),
-        bar("memory", 0.0, memory, text("memory_outcome")),
-        bar(
-            "coach",
-            memory,
-            plan,
-            format!("{} ({})", text("coach"), text("coach_reason")),
-        ),
-    ];
-    if let Some(headers) = headers {
-        let model = text_of(turn, "served_model").unwrap_or("-").to_owned();
-        bars.push(bar("upstream headers", plan, headers, model));
-    }
-    if let Some(first) = first {
-        bars.push(bar(
-            "first token",
-            headers.unwrap_or(plan),
-            first,
-            String::new(),
-        ));
+    let total = time_of(turn, "total_ms").unwrap_or(0.0).max(0.001);
+    let attempts = attempts_of(turn);
+    let mut bars = before_upstream(turn);
+    if attempts.len() > 1 {
+        bars.extend((1..).zip(attempts).map(|(n, a)| attempt(n, a)));
+        if let Some(first) = time_of(turn, "first_speakable_ms") {
+            bars.push(bar("first words", planned(turn), first, String::new()));
+        }
+    } else {
+        bars.extend(one_call(turn));
     }
     bars.push(bar("total", 0.0, total, outcome(turn)));
     for bar in &bars {
         line(bar, total, out)?;
     }
-    let cost = text_of(turn, "cost_usd").map_or_else(|| "unknown".to_owned(), |c| format!("${c}"));
-    let own = time("overhead_ms").map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"));
-    writeln!(
-        out,
-        "  our own share {own}, cost {cost}, turn {}",
-        text("turn_id")
-    )
+    if attempts.len() > 1 {
+        writeln!(out, "  ░ until a model's first token, █ after it")?;
+    }
+    for (flag, note) in [
+        (
+            "hedged",
+            "hedged: a second model was asked because the first was slow",
+        ),
+        (
+            "continued",
+            "continued: another model went on where one broke off",
+        ),
+        ("lead_in", "lead-in: a phrase was said before the answer"),
+    ] {
+        if turn.get(flag).and_then(Value::as_bool) == Some(true) {
+            writeln!(out, "  {note}")?;
+        }
+    }
+    let own =
+        time_of(turn, "overhead_ms").map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"));
+    let id = text_of(turn, "turn_id").unwrap_or("-");
+    writeln!(out, "  our own share {own}, cost {}, turn {id}", cost(turn))
 }
 
-fn bar(name: &str, from: f64, to: f64, note: String) -> Bar<'_> {
+fn before_upstream(turn: &Value) -> Vec<Bar> {
+    let text = |field: &str| text_of(turn, field).unwrap_or("-").to_owned();
+    let auth = time_of(turn, "auth_ms").unwrap_or(0.0);
+    let memory = time_of(turn, "memory_ms").unwrap_or(0.0);
+    let coach = format!("{} ({})", text("coach"), text("coach_reason"));
+    vec![
+        bar("auth", 0.0, auth, text("identity")),
+        bar("memory", 0.0, memory, text("memory_outcome")),
+        bar("coach", memory, planned(turn), coach),
+    ]
+}
+
+/// The stages of a turn's only upstream call, as far as it got.
+fn one_call(turn: &Value) -> Vec<Bar> {
+    let plan = planned(turn);
+    let headers = time_of(turn, "upstream_headers_ms");
+    let first = time_of(turn, "first_speakable_ms");
+    let model = || text_of(turn, "served_model").unwrap_or("-").to_owned();
+    let mut bars = Vec::new();
+    bars.extend(headers.map(|at| bar("headers", plan, at, model())));
+    let from = headers.unwrap_or(plan);
+    bars.extend(first.map(|at| bar("first token", from, at, String::new())));
+    bars
+}
+
+/// One of several upstream calls.
+fn attempt(number: usize, attempt: &Value) -> Bar {
+    let started = time_of(attempt, "started_ms").unwrap_or(0.0);
+    let ended = time_of(attempt, "ended_ms").unwrap_or(started);
+    let first = time_of(attempt, "first_token_ms");
+    // An error's kind says by itself whether we closed the call.
+    let result = match text_of(attempt, "error_kind") {
+        Some(kind) => kind.to_owned(),
+        None => {
+            let status = attempt.get("status").and_then(Value::as_u64);
+            let status = status.map_or_else(|| "-".to_owned(), |s| s.to_string());
+            match attempt.get("cancelled").and_then(Value::as_bool) {
+                Some(true) => format!("{status} cancelled"),
+                _ => status,
+            }
+        }
+    };
+    let room = NOTE.saturating_sub(result.chars().count() + 1);
+    let model = shortened(text_of(attempt, "model").unwrap_or("-"), room);
+    let cause = text_of(attempt, "cause").unwrap_or("-");
     Bar {
-        name,
+        full: first.unwrap_or(ended),
+        ..bar(
+            &format!("{number} {cause}"),
+            started,
+            ended,
+            format!("{model} {result}"),
+        )
+    }
+}
+
+fn bar(name: &str, from: f64, to: f64, note: String) -> Bar {
+    Bar {
+        name: name.to_owned(),
         from,
+        full: from,
         to: to.max(from),
         note,
     }
@@ -80,41 +136,71 @@ fn text_of<'t>(value: &'t Value, field: &str) -> Option<&'t str> {
     value.get(field).and_then(Value::as_str)
 }
 
-fn outcome(turn: &Value) -> String {
-    let attempts = turn
-        .get("attempts")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let errors: Vec<&str> = attempts
-        .iter()
-        .filter_map(|a| text_of(a, "error_kind"))
-        .collect();
-    let tries = if attempts.len() > 1 {
-        format!(", {} attempts", attempts.len())
-    } else {
-        String::new()
-    };
-    let why = if errors.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", errors.join(", "))
-    };
-    format!("{}{tries}{why}", text_of(turn, "outcome").unwrap_or("-"))
+fn time_of(value: &Value, field: &str) -> Option<f64> {
+    value.get(field).and_then(Value::as_f64)
 }
 
-fn line(bar: &Bar<'_>, total: f64, out: &mut impl Write) -> io::Result<()> {
+fn attempts_of(turn: &Value) -> &[Value] {
+    let attempts = turn.get("attempts").and_then(Value::as_array);
+    attempts.map_or(&[], Vec::as_slice)
+}
+
+/// When the turn was ready to ask a model.
+fn planned(turn: &Value) -> f64 {
+    let either = time_of(turn, "plan_ms").or_else(|| time_of(turn, "memory_ms"));
+    either.unwrap_or(0.0)
+}
+
+/// How it ended; with the error of the only attempt, since several show theirs themselves.
+fn outcome(turn: &Value) -> String {
+    let outcome = text_of(turn, "outcome").unwrap_or("-");
+    match attempts_of(turn) {
+        [] => outcome.to_owned(),
+        [one] => match text_of(one, "error_kind") {
+            Some(kind) => format!("{outcome} ({kind})"),
+            None => outcome.to_owned(),
+        },
+        several => format!("{outcome}, {} attempts", several.len()),
+    }
+}
+
+/// Dollars, and where the figure is from if not from upstream's bill.
+fn cost(turn: &Value) -> String {
+    match (text_of(turn, "cost_usd"), text_of(turn, "cost_source")) {
+        (None, _) => "unknown".to_owned(),
+        (Some(cost), None | Some("reported")) => format!("${cost}"),
+        (Some(cost), Some(source)) => format!("${cost} ({source})"),
+    }
+}
+
+fn shortened(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+fn line(bar: &Bar, total: f64, out: &mut impl Write) -> io::Result<()> {
     let column = |ms: f64| columns(ms / total * WIDTH);
-    let (from, to) = (column(bar.from), column(bar.to));
-    let blocks = "█".repeat((to - from).max(1));
+    let from = column(bar.from);
+    // However short, it is seen.
+    let length = column(bar.to).saturating_sub(from).max(1);
+    let light = if bar.full < bar.to {
+        column(bar.full).saturating_sub(from).min(length - 1)
+    } else {
+        length
+    };
+    let drawn = format!(
+        "{}{}{}",
+        " ".repeat(from),
+        "░".repeat(light),
+        "█".repeat(length - light)
+    );
     let room = columns(WIDTH) + 1;
-    let drawn = format!("{}{blocks}", " ".repeat(from));
-    writeln!(
-        out,
-        "  {:<16} {drawn:<room$} {:>9.2} ms  {}",
-        bar.name,
-        bar.to - bar.from,
-        bar.note
-    )
+    let (name, time, note) = (&bar.name, bar.to - bar.from, &bar.note);
+    let row = format!("  {name:<11} {drawn:<room$} {time:>8.2} ms  {note}");
+    writeln!(out, "{}", row.trim_end())
 }
 
 #[expect(
@@ -127,41 +213,4 @@ fn columns(share: f64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_turn_reads_from_top_to_bottom() {
-        let turn = json!({
-            "turn_id": "t", "identity": "body", "outcome": "complete", "coach": "career",
-            "coach_reason": "keyword:promotion", "memory_outcome": "hit", "auth_ms": 0.01,
-            "memory_ms": 40.0, "plan_ms": 40.2, "upstream_headers_ms": 60.0,
-            "first_speakable_ms": 240.0, "total_ms": 1000.0, "overhead_ms": 0.3,
-            "served_model": "anthropic/claude-sonnet-5", "cost_usd": "0.000160",
-            "attempts": [{ "error_kind": "status_429" }, {}],
-        });
-        let mut out = Vec::new();
-        print(&turn, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        for part in [
-            "memory",
-            "40.00 ms  hit",
-            "career (keyword:promotion)",
-            "first token",
-            "180.00 ms",
-            "complete, 2 attempts (status_429)",
-            "our own share 0.30 ms, cost $0.000160",
-        ] {
-            assert!(text.contains(part), "{part}\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_turn_that_said_nothing_still_reads() {
-        let mut out = Vec::new();
-        print(&json!({}), &mut out).unwrap();
-        assert!(String::from_utf8(out).unwrap().contains("cost unknown"));
-    }
-}
+mod tests;
