@@ -1,6 +1,7 @@
 //! What is heard: `said`, then what the seam gives out; ` | ` stands for the phrase of repair.
 
 mod cases;
+mod properties;
 
 use super::*;
 use Asked::{Instruction, Prefill};
