@@ -6,10 +6,12 @@
 
 mod identity;
 mod pseudonym;
+mod spoken;
 mod token;
 mod turns;
 
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use pseudonym::{DataKeyError, Pseudonyms};
+pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};
-pub use turns::{COMMIT_AFTER, Committed, MAX_REMEMBERED_BYTES, Spoken, Ticket, Turns, beginning};
+pub use turns::{COMMIT_AFTER, Ticket, Turns};
