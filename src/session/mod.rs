@@ -4,6 +4,7 @@
 //! `identity` turns what a request carries into a [`Speaker`]; `turns` holds each turn back from
 //! memory until the conversation shows that it was heard.
 
+mod heard;
 mod identity;
 mod pseudonym;
 mod spoken;

@@ -1,6 +1,8 @@
 //! What a turn said, and whether it counts: judged by the session's next request. Pure.
 
-use crate::turn::{Message, Role};
+use crate::turn::{Conversation, Message};
+
+use super::heard::{heard, is_grown, is_line};
 
 /// What is remembered of either side of a turn: more than anybody speaks in one.
 pub const MAX_REMEMBERED_BYTES: usize = 16 << 10;
@@ -31,6 +33,49 @@ pub struct Committed<T> {
     pub owner: T,
 }
 
+impl<T> Spoken<T> {
+    /// No request speaks for or against it: a reply read to its end counts.
+    pub(super) fn by_itself(self) -> Option<Committed<T>> {
+        self.whole.then(|| Committed {
+            user: some(self.words),
+            assistant: some(self.reply),
+            at_ms: self.at_ms,
+            owner: self.owner,
+        })
+    }
+
+    fn with_reply(self, reply: String) -> Committed<T> {
+        Committed {
+            user: some(self.words),
+            assistant: some(reply),
+            at_ms: self.at_ms,
+            owner: self.owner,
+        }
+    }
+
+    /// What counts of it once the session's next request is there.
+    pub(super) fn judge(self, history: &[Message], ask: &str) -> Option<Committed<T>> {
+        if let Some(heard) = heard(&self.words, &self.reply, history) {
+            return Some(self.with_reply(heard));
+        }
+        if is_grown(&self.words, ask) {
+            return None;
+        }
+        if history.is_empty() {
+            // A caller without a history can neither confirm nor deny.
+            return self.by_itself();
+        }
+        // The reply is missing from a history that is kept: it was never heard.
+        let is_said =
+            !self.words.trim().is_empty() && history.iter().any(|m| is_line(m, &self.words));
+        is_said.then(|| self.with_reply(String::new()))
+    }
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|t| !t.trim().is_empty())
+}
+
 /// What a session's newest request says of the turn that was still running when it came.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -38,11 +83,26 @@ pub(super) struct Evidence {
     pub(super) of: u64,
     /// Its last lines, each no longer than what is remembered of a side.
     pub(super) history: Vec<Message>,
-    pub(super) ask: String,
+    ask: String,
+}
+
+impl Evidence {
+    pub(super) fn of(turn: u64, next: &Conversation) -> Self {
+        Self {
+            of: turn,
+            history: last_lines(&next.history),
+            ask: beginning(next.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
+        }
+    }
+
+    pub(super) fn judge<T>(&self, spoken: Spoken<T>) -> Option<Committed<T>> {
+        // A caller without a history says nothing of a turn that it talked over.
+        (!self.history.is_empty()).then(|| spoken.judge(&self.history, &self.ask))?
+    }
 }
 
 /// The last lines of a history, without what only upstream needs.
-pub(super) fn last_lines(history: &[Message]) -> Vec<Message> {
+fn last_lines(history: &[Message]) -> Vec<Message> {
     let from = history.len().saturating_sub(EVIDENCE);
     let plain = |message: &Message| Message {
         role: message.role,
@@ -57,87 +117,6 @@ pub(super) fn last_lines(history: &[Message]) -> Vec<Message> {
 pub fn beginning(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes))
         .unwrap_or_default()
-}
-
-/// No request speaks for or against it: a reply read to its end counts.
-pub(super) fn by_itself<T>(spoken: Spoken<T>) -> Option<Committed<T>> {
-    spoken
-        .whole
-        .then(|| committed(spoken.words, spoken.reply, spoken.at_ms, spoken.owner))
-}
-
-fn committed<T>(words: String, reply: String, at_ms: i64, owner: T) -> Committed<T> {
-    let some = |text: String| Some(text).filter(|t| !t.trim().is_empty());
-    Committed {
-        user: some(words),
-        assistant: some(reply),
-        at_ms,
-        owner,
-    }
-}
-
-pub(super) fn judge<T>(spoken: Spoken<T>, history: &[Message], ask: &str) -> Option<Committed<T>> {
-    if let Some(heard) = heard(&spoken, history) {
-        return Some(committed(spoken.words, heard, spoken.at_ms, spoken.owner));
-    }
-    let words = squeeze(&spoken.words);
-    let now = squeeze(ask);
-    if !words.is_empty() && now.starts_with(&words) {
-        // The same words again, or the sentence they were a fragment of.
-        return None;
-    }
-    if history.is_empty() {
-        // A caller without a history can neither confirm nor deny.
-        return by_itself(spoken);
-    }
-    // The reply is missing from a history that is kept: it was never heard.
-    let said = !words.is_empty() && history.iter().any(|m| is_line(m, &words));
-    said.then(|| committed(spoken.words, String::new(), spoken.at_ms, spoken.owner))
-}
-
-fn is_line(message: &Message, words: &str) -> bool {
-    message.role == Role::User && squeeze(&message.text) == words
-}
-
-/// The part of the reply that the history holds right after the words it answered: all of it, or
-/// its beginning where it was cut off. Platforms may split one answer over neighbouring messages.
-fn heard<T>(spoken: &Spoken<T>, history: &[Message]) -> Option<String> {
-    let words = squeeze(&spoken.words);
-    // A greeting answers nobody: it stands before the first of the user's lines.
-    let after = match words.is_empty() {
-        true => 0,
-        false => history.iter().rposition(|m| is_line(m, &words))? + 1,
-    };
-    let reply = squeeze(&spoken.reply);
-    let answer = history
-        .iter()
-        .skip(after)
-        .take_while(|m| m.role == Role::Assistant);
-    let mut run = String::new();
-    let mut best = None;
-    for message in answer {
-        if !run.is_empty() {
-            run.push(' ');
-        }
-        run.push_str(&squeeze(&message.text));
-        let cut = run.trim_end_matches(['…', '-', '–', '—', '.']).trim_end();
-        if !cut.is_empty() && (reply.starts_with(&run) || reply.starts_with(cut)) {
-            best = Some(run.clone());
-        }
-    }
-    best
-}
-
-/// One space between words, none around.
-fn squeeze(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -14,9 +14,7 @@ use tokio::time::Instant;
 
 use crate::turn::Conversation;
 
-use super::spoken::{
-    Committed, Evidence, MAX_REMEMBERED_BYTES, Spoken, beginning, by_itself, judge, last_lines,
-};
+use super::spoken::{Committed, Evidence, Spoken};
 
 /// A turn read to its end counts after this long without a newer request.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
@@ -77,7 +75,7 @@ impl<T> Turns<T> {
             committed.extend(
                 evicted
                     .and_then(|(_, old)| old.pending)
-                    .and_then(|(s, _)| by_itself(s)),
+                    .and_then(|(s, _)| s.by_itself()),
             );
         }
         let Some(entry) = sessions.get_mut(session) else {
@@ -89,13 +87,9 @@ impl<T> Turns<T> {
             entry
                 .pending
                 .take()
-                .and_then(|(spoken, _)| judge(spoken, &next.history, next.ask.words())),
+                .and_then(|(spoken, _)| spoken.judge(&next.history, next.ask.words())),
         );
-        entry.evidence = (entry.running > 0).then(|| Evidence {
-            of: before,
-            history: last_lines(&next.history),
-            ask: beginning(next.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
-        });
+        entry.evidence = (entry.running > 0).then(|| Evidence::of(before, next));
         entry.running += 1;
         (Ticket(ticket), committed)
     }
@@ -120,9 +114,7 @@ impl<T> Turns<T> {
             entry.pending = Some((spoken, Instant::now()));
             return None;
         }
-        // A caller without a history says nothing of a turn that it talked over.
-        let Evidence { history, ask, .. } = evidence.filter(|e| !e.history.is_empty())?;
-        judge(spoken, &history, &ask)
+        evidence?.judge(spoken)
     }
 
     /// Turns whose time is up at `now`.
@@ -132,7 +124,7 @@ impl<T> Turns<T> {
         sessions
             .iter_mut()
             .filter_map(|(_, entry)| entry.pending.take_if(|(_, held)| is_due(held)))
-            .filter_map(|(spoken, _)| by_itself(spoken))
+            .filter_map(|(spoken, _)| spoken.by_itself())
             .collect()
     }
 
@@ -142,7 +134,7 @@ impl<T> Turns<T> {
         sessions
             .iter_mut()
             .filter_map(|(_, entry)| entry.pending.take())
-            .filter_map(|(spoken, _)| by_itself(spoken))
+            .filter_map(|(spoken, _)| spoken.by_itself())
             .collect()
     }
 }

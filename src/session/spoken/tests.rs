@@ -1,5 +1,5 @@
 use super::*;
-use crate::turn::{Ask, Conversation};
+use crate::turn::{Ask, Role};
 
 fn spoken(words: &str, reply: &str) -> Spoken<()> {
     Spoken {
@@ -11,49 +11,36 @@ fn spoken(words: &str, reply: &str) -> Spoken<()> {
     }
 }
 
-fn next(history: &[(Role, &str)], words: &str) -> Conversation {
+fn lines(history: &[(Role, &str)]) -> Vec<Message> {
     let message = |(role, text): &(Role, &str)| Message {
         role: *role,
         text: (*text).into(),
         raw: None,
     };
-    Conversation {
-        history: history.iter().map(message).collect(),
-        ask: Ask::Words(words.into()),
-        context: vec![],
-        expressions: vec![],
-        tools: None,
-        last_reply: None,
-    }
-}
-
-/// What the next request says of a turn.
-fn told(spoken: Spoken<()>, history: &[(Role, &str)], words: &str) -> Option<Committed<()>> {
-    let next = next(history, words);
-    judge(spoken, &next.history, next.ask.words())
-}
-
-fn sides(c: Option<Committed<()>>) -> Option<(Option<String>, Option<String>)> {
-    c.map(|c| (c.user, c.assistant))
+    history.iter().map(message).collect()
 }
 
 type Sides = Option<(Option<String>, Option<String>)>;
+
+/// What the next request says of a turn.
+fn told(spoken: Spoken<()>, history: &[(Role, &str)], words: &str) -> Sides {
+    let committed = spoken.judge(&lines(history), words);
+    committed.map(|c| (c.user, c.assistant))
+}
+
+fn sides(user: &str, assistant: &str) -> Sides {
+    let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    Some((some(user), some(assistant)))
+}
+
 /// The next history, its words, and what counts then.
 type Case<'a> = (&'a [(Role, &'a str)], &'a str, Sides);
 
 #[test]
 fn the_next_request_decides() {
     use Role::{Assistant, User};
-    let full = Some((
-        Some("I am stuck".into()),
-        Some("Where exactly?  Tell me.".into()),
-    ));
-    let squeezed = Some((
-        Some("I am stuck".into()),
-        Some("Where exactly? Tell me.".into()),
-    ));
-    let cut = Some((Some("I am stuck".into()), Some("Where exactly?".into())));
-    let unheard = Some((Some("I am stuck".into()), None));
+    let squeezed = sides("I am stuck", "Where exactly? Tell me.");
+    let cut = sides("I am stuck", "Where exactly?");
     let table: &[Case<'_>] = &[
         (
             &[(User, "I am stuck"), (Assistant, "Where exactly? Tell me.")],
@@ -77,12 +64,16 @@ fn the_next_request_decides() {
         (
             &[(User, "I am stuck"), (Assistant, "Where exactly? Te-")],
             "At work",
-            Some((Some("I am stuck".into()), Some("Where exactly? Te-".into()))),
+            cut,
         ),
         (&[], "I am stuck at work", None),
         (&[], "I am stuck", None),
-        (&[], "Something else", full),
-        (&[(User, "I am stuck")], "At work", unheard),
+        (
+            &[],
+            "Something else",
+            sides("I am stuck", "Where exactly?  Tell me."),
+        ),
+        (&[(User, "I am stuck")], "At work", sides("I am stuck", "")),
         (&[(User, "Hello"), (Assistant, "Hi")], "At work", None),
     ];
     for (history, words, expected) in table {
@@ -91,7 +82,7 @@ fn the_next_request_decides() {
             history,
             words,
         );
-        assert_eq!(&sides(got), expected, "{history:?} {words}");
+        assert_eq!(&got, expected, "{history:?} {words}");
     }
 }
 
@@ -101,12 +92,9 @@ fn a_reply_cut_off_by_the_caller_counts_only_as_far_as_it_was_heard() {
         whole: false,
         ..spoken("Hi", "One two three")
     };
-    assert_eq!(sides(told(half.clone(), &[], "No")), None);
+    assert_eq!(told(half.clone(), &[], "No"), None);
     let seen = [(Role::User, "Hi"), (Role::Assistant, "One two")];
-    assert_eq!(
-        sides(told(half, &seen, "Wait")),
-        Some((Some("Hi".into()), Some("One two".into())))
-    );
+    assert_eq!(told(half, &seen, "Wait"), sides("Hi", "One two"));
 }
 
 #[test]
@@ -117,15 +105,31 @@ fn an_older_line_that_happens_to_fit_is_no_proof() {
         (Role::User, "I am stuck"),
     ];
     let got = told(spoken("I am stuck", "Good. Where?"), &old, "Hello?");
-    assert_eq!(sides(got), Some((Some("I am stuck".into()), None)));
+    assert_eq!(got, sides("I am stuck", ""));
 }
 
 #[test]
 fn a_greeting_has_no_users_side() {
-    let greeting = told(
-        spoken("", "Welcome!"),
-        &[(Role::Assistant, "Welcome!")],
-        "Hi",
-    );
-    assert_eq!(sides(greeting), Some((None, Some("Welcome!".into()))));
+    let history = [(Role::Assistant, "Welcome!")];
+    let greeting = told(spoken("", "Welcome!"), &history, "Hi");
+    assert_eq!(greeting, sides("", "Welcome!"));
+}
+
+#[test]
+fn evidence_is_bounded_and_says_nothing_without_a_history() {
+    let long = "x".repeat(4 << 20);
+    let next = |history: Vec<Message>| Conversation {
+        history,
+        ask: Ask::Words(long.clone()),
+        context: vec![],
+        expressions: vec![],
+        tools: None,
+        last_reply: None,
+    };
+    let evidence = Evidence::of(1, &next(vec![Message::user(long.as_str()); 9]));
+    let bytes: usize = evidence.history.iter().map(|m| m.text.len()).sum();
+    assert_eq!(bytes, EVIDENCE * MAX_REMEMBERED_BYTES);
+    assert_eq!(evidence.ask.len(), MAX_REMEMBERED_BYTES);
+    let none = Evidence::of(1, &next(vec![]));
+    assert_eq!(none.judge(spoken("Hi", "Hello")), None);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::MAX_REMEMBERED_BYTES;
 use crate::turn::{Ask, Message, Role};
 
 fn spoken(words: &str, reply: &str) -> Spoken<()> {

@@ -1,0 +1,157 @@
+//! How much of a reply was heard, as a later request's history tells it. Pure.
+//!
+//! Replies and histories are compared word by word, by letters and digits alone: platforms give a
+//! reply back with other spaces, quotes and dashes, and end one that was cut with an ellipsis or in
+//! the middle of a word. A word is heard when it is there whole.
+
+use std::ops::Range;
+
+use crate::turn::{Message, Role};
+
+use super::spoken::MAX_REMEMBERED_BYTES;
+
+/// A line beyond this is none of ours, however it is spaced.
+const MAX_LINE_BYTES: usize = 4 * MAX_REMEMBERED_BYTES;
+/// What platforms end a cut line with.
+const CUT_MARKS: [char; 5] = ['…', '-', '–', '—', '.'];
+
+/// The part of a reply that the history holds right after the words it answered: all of it, or its
+/// beginning where it was cut off. Platforms may split one answer over neighbouring messages.
+pub(super) fn heard(words: &str, reply: &str, history: &[Message]) -> Option<String> {
+    // A greeting answers nobody: it stands before the first of the user's lines.
+    let after = match words.trim().is_empty() {
+        true => 0,
+        false => history.iter().rposition(|m| is_line(m, words))? + 1,
+    };
+    let answer = history
+        .iter()
+        .skip(after)
+        .take_while(|m| m.role == Role::Assistant);
+    read(reply, answer).filter(|text| !text.is_empty())
+}
+
+/// The user said exactly this.
+pub(super) fn is_line(message: &Message, words: &str) -> bool {
+    message.role == Role::User && message.text.split_whitespace().eq(words.split_whitespace())
+}
+
+/// The same words again, or the sentence they were a fragment of.
+pub(super) fn is_grown(words: &str, now: &str) -> bool {
+    let words = squeeze(words);
+    !words.is_empty() && squeeze(now).starts_with(&words)
+}
+
+/// As far as some lines go along with a reply, in their own spelling, one space between words.
+/// Nothing if they say something else. Reads no further than they go along.
+fn read<'a>(reply: &str, lines: impl IntoIterator<Item = &'a Message>) -> Option<String> {
+    let reply = squeeze(reply);
+    let all: Vec<&str> = words(&reply).map(|(_, word)| word).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let mut run = String::new();
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    // How many words, and how far the run went with them.
+    let mut best = None;
+    'lines: for line in lines {
+        if line.text.len() > MAX_LINE_BYTES {
+            break;
+        }
+        if !run.is_empty() {
+            run.push(' ');
+        }
+        let start = run.len();
+        squeeze_into(&mut run, &line.text);
+        let mut said = words(run.get(start..).unwrap_or_default()).peekable();
+        while let Some((at, word)) = said.next() {
+            match all.get(spans.len()) {
+                Some(due) if is_same(due, word) => {
+                    spans.push(start + at..start + at + word.len());
+                }
+                Some(due) if said.peek().is_none() && begins(due, word) => {
+                    best = Some((spans.len(), 0));
+                    break 'lines;
+                }
+                _ => break 'lines,
+            }
+        }
+        best = Some((spans.len(), run.len()));
+    }
+    let (count, whole_run) = best?;
+    spans.truncate(count);
+    let whole = count == all.len();
+    let mut end = spans.last().map_or(0, |last| last.end);
+    let word = spans.last().and_then(|last| run.get(last.clone()));
+    if let Some(word) = word.filter(|word| !whole && all.get(count - 1) != Some(word)) {
+        end -= word.len() - word.trim_end_matches(CUT_MARKS).len();
+    }
+    // What follows the last word without being one, a closing quote, is heard with it.
+    if reply.starts_with(run.get(..whole_run).unwrap_or_default()) {
+        end = end.max(whole_run);
+    }
+    run.truncate(end);
+    Some(run)
+}
+
+/// The words of a squeezed text and where they begin. What has neither letter nor digit is none.
+fn words(squeezed: &str) -> impl Iterator<Item = (usize, &str)> {
+    let ends = |c: char| matches!(c, ' ' | '—' | '–' | '…') || is_unspaced(c);
+    let mut next = 0;
+    squeezed
+        .split_inclusive(ends)
+        .map(move |piece| {
+            let at = next;
+            next += piece.len();
+            (at, piece.trim_end())
+        })
+        .filter(|(_, word)| word.contains(char::is_alphanumeric))
+}
+
+/// Scripts that put no spaces between words; there each character is heard by itself.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0e00}'..='\u{0eff}' // Thai, Lao
+        | '\u{1000}'..='\u{109f}' // Burmese
+        | '\u{1780}'..='\u{17ff}' // Khmer
+        | '\u{3040}'..='\u{30ff}' // Kana
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Han
+    )
+}
+
+fn letters(word: &str) -> impl Iterator<Item = char> {
+    word.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+}
+
+fn is_same(a: &str, b: &str) -> bool {
+    a == b || letters(a).eq(letters(b))
+}
+
+/// The word was broken off after this part.
+fn begins(word: &str, part: &str) -> bool {
+    let mut word = letters(word);
+    letters(part).all(|c| word.next() == Some(c))
+}
+
+/// One space between words, none around.
+pub(super) fn squeeze(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    squeeze_into(&mut out, text);
+    out
+}
+
+/// The same, behind what is there.
+pub(super) fn squeeze_into(out: &mut String, text: &str) {
+    let mut is_first = true;
+    for word in text.split_whitespace() {
+        if !is_first {
+            out.push(' ');
+        }
+        is_first = false;
+        out.push_str(word);
+    }
+}
+
+#[cfg(test)]
+mod tests;
