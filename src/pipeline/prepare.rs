@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::coach::{self, Coach};
 use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
-use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
+use crate::session::{Begun, MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
 use crate::telemetry::spans;
 use crate::turn::{
     CallerProfile, Conversation, Head, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
@@ -68,16 +68,6 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         .as_deref()
         .filter(|_| rooms.memory.is_on())
         .map(|user| Person::new(user, speaker.session.as_str()));
-    let ticket = person.as_ref().map(|_| {
-        let session = speaker.session.as_str();
-        let (ticket, committed) = rooms.turns.begin(session, &conversation);
-        rooms.remember(committed);
-        ticket
-    });
-    let recall = person
-        .as_ref()
-        .filter(|_| permit.is_some())
-        .map(|p| rooms.memory.recall(p));
     let (coach, reason, plan) = choose(rooms, &speaker, &conversation, pin.as_deref());
     let head = Head {
         turn_id: TurnId::new(),
@@ -86,6 +76,20 @@ pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
         model: plan.candidates.first().cloned().unwrap_or_default(),
         trace,
     };
+    let ticket = person.as_ref().and_then(|_| {
+        let session = speaker.session.as_str();
+        match rooms.turns.begin(session, &conversation, head.clone()) {
+            Begun::Repeat(_) => None,
+            Begun::Fresh(fresh) => {
+                rooms.remember(fresh.committed);
+                Some(fresh.ticket)
+            }
+        }
+    });
+    let recall = person
+        .as_ref()
+        .filter(|_| permit.is_some())
+        .map(|p| rooms.memory.recall(p));
     let span = spans::turn(&head.turn_id.to_string(), &head.coach);
     let is_shed = permit.is_none();
     let guard = Box::new(Guard {

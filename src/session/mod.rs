@@ -1,18 +1,25 @@
-//! Who speaks, and which of their turns really happened.
+//! Who speaks, and which of their turns are live, repeated, or really happened.
 //!
 //! A session id travels through a browser, so it proves nothing unless it is signed (`token`).
-//! `identity` turns what a request carries into a [`Speaker`]; `turns` holds each turn back from
-//! memory until the conversation shows that it was heard.
+//! `identity` turns what a request carries into a [`Speaker`]. `turns` keeps one live turn a session:
+//! the same request again (`key`) hears what that one says (`generation`, `speech`), any other
+//! supersedes it. It holds each turn back from memory (`spoken`) until the conversation shows what of
+//! it was heard (`heard`).
 
+mod generation;
 mod heard;
 mod identity;
+mod key;
 mod pseudonym;
+mod speech;
 mod spoken;
 mod token;
 mod turns;
 
+pub use generation::{Generation, Listener, Piece};
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use pseudonym::{DataKeyError, Pseudonyms};
+pub use speech::{REPLAY_FOR, Replay};
 pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};
-pub use turns::{COMMIT_AFTER, Ticket, Turns};
+pub use turns::{Begun, COMMIT_AFTER, Fresh, Ticket, Turns};

@@ -1,28 +1,67 @@
-//! Turns that are not real yet.
+//! The turns of every session: one of them live, the last ones kept for repeats, and the newest held
+//! back until it is real.
 //!
-//! Callers speculate, repeat, and cut off. A turn counts for memory only once it is *committed*:
-//! seen in the session's next request (then as it was heard), or read to its end with no newer
-//! request for [`COMMIT_AFTER`], or when the session or the service ends.
+//! Callers speculate, repeat, and cut off. The same request again hears what the first one says; any
+//! other supersedes what still runs. A turn counts for memory only once it is *committed*: seen in
+//! the session's next request (then as it was heard), or read to its end with no newer request for
+//! [`COMMIT_AFTER`], or when the session or the service ends.
+//!
+//! The lock over all sessions is held for moves only: requests are hashed before it is taken, and
+//! histories are read after it is let go. A turn's own lock may be taken under it, never the reverse.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use lru::LruCache;
 use tokio::time::Instant;
 
-use crate::turn::Conversation;
+use crate::turn::{Conversation, Head, LastReply};
 
+use super::generation::{Generation, Listener};
+use super::heard::{Asked, last_reply};
+use super::key::{Key, Keys};
+use super::speech::Speech;
 use super::spoken::{Committed, Evidence, Spoken};
 
 /// A turn read to its end counts after this long without a newer request.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
 /// Sessions held at once; beyond it the longest untouched is settled early.
 const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// Turns of a session beside the newest that may be heard again.
+const REPLAYABLE: usize = 2;
+/// Turns of a session beside the newest that a history may still speak of.
+const REMEMBERED: usize = 2;
+/// What ended turns keep of their words, all sessions together.
+const MAX_KEPT_BYTES: usize = 32 << 20;
+/// Ended turns that are looked after.
+const MAX_ENDED: usize = 3 * MAX_SESSIONS.get();
+
 /// One request's place in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
+
+/// What a request is to its session.
+#[derive(Debug)]
+pub enum Begun<T> {
+    /// The same request as one that runs, or that ended whole a short while ago. The session is as
+    /// it was before.
+    Repeat(Listener),
+    Fresh(Fresh<T>),
+}
+
+/// A turn of its own. Whatever of the session ran before is superseded.
+#[derive(Debug)]
+pub struct Fresh<T> {
+    pub ticket: Ticket,
+    /// Turns before it that this request shows to count.
+    pub committed: Vec<Committed<T>>,
+    /// What it shows of the last reply, where that was not heard whole.
+    pub last_reply: Option<LastReply>,
+    pub generation: Arc<Generation>,
+}
 
 #[derive(Debug)]
 struct Session<T> {
@@ -33,6 +72,8 @@ struct Session<T> {
     pending: Option<(Spoken<T>, Instant)>,
     /// Held only while the turn it speaks of runs.
     evidence: Option<Evidence>,
+    /// The newest first, by ticket; it alone may be live.
+    speeches: VecDeque<(u64, Arc<Speech>)>,
 }
 
 impl<T> Default for Session<T> {
@@ -42,100 +83,225 @@ impl<T> Default for Session<T> {
             running: 0,
             pending: None,
             evidence: None,
+            speeches: VecDeque::new(),
         }
     }
 }
 
-/// The last turn of every session, until it is confirmed or overtaken.
+#[derive(Debug)]
+struct Sessions<T> {
+    by_id: LruCache<String, Session<T>>,
+    /// Turns that ended, the oldest first.
+    ended: VecDeque<Weak<Speech>>,
+}
+
+/// The turns of every session.
 #[derive(Debug)]
 pub struct Turns<T> {
-    sessions: Mutex<LruCache<String, Session<T>>>,
+    sessions: Mutex<Sessions<T>>,
     /// One count for all sessions: a session that was evicted and came back cannot take an old
     /// turn for its newest.
     tickets: AtomicU64,
+    keys: Keys,
+    /// Bytes that ended turns keep.
+    kept: Arc<AtomicUsize>,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
         Self {
-            sessions: Mutex::new(LruCache::new(MAX_SESSIONS)),
+            sessions: Mutex::new(Sessions {
+                by_id: LruCache::new(MAX_SESSIONS),
+                ended: VecDeque::new(),
+            }),
             tickets: AtomicU64::new(0),
+            keys: Keys::default(),
+            kept: Arc::default(),
         }
     }
 }
 
+/// What the lock gives out when a fresh turn enters.
+struct Entered<T> {
+    /// The turn held back in a session that had to go.
+    evicted: Option<Spoken<T>>,
+    /// The turn held back in this one.
+    pending: Option<Spoken<T>>,
+    /// What the session said before, newest first.
+    past: Vec<Arc<Speech>>,
+}
+
 impl<T> Turns<T> {
-    /// A new request of the session: its place, and the turn before it, if this request shows that
-    /// it counts.
-    pub fn begin(&self, session: &str, next: &Conversation) -> (Ticket, Vec<Committed<T>>) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committed = Vec::new();
-        if !sessions.contains(session) {
-            let evicted = sessions.push(session.to_owned(), Session::default());
-            committed.extend(
-                evicted
-                    .and_then(|(_, old)| old.pending)
-                    .and_then(|(s, _)| s.by_itself()),
-            );
+    /// A new request of the session. `head` is its turn's, if it is to be one.
+    pub fn begin(&self, session: &str, next: &Conversation, head: Head) -> Begun<T> {
+        let key = self.keys.of(session, next);
+        let asked = Asked::of(&next.ask);
+        let mut sessions = self.lock();
+        if let Some(listener) = sessions.repeat(session, key) {
+            return Begun::Repeat(listener);
         }
-        let Some(entry) = sessions.get_mut(session) else {
-            return (Ticket(0), committed);
-        };
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
-        let before = std::mem::replace(&mut entry.newest, ticket);
-        committed.extend(
-            entry
-                .pending
-                .take()
-                .and_then(|(spoken, _)| spoken.judge(&next.history, next.ask.words())),
-        );
-        entry.evidence = (entry.running > 0).then(|| Evidence::of(before, next));
-        entry.running += 1;
-        (Ticket(ticket), committed)
+        let speech = Arc::new(Speech::new(head, key, asked, Arc::clone(&self.kept)));
+        let entered = sessions.enter(session, next, (ticket, Arc::clone(&speech)));
+        drop(sessions);
+        // What still runs is compared as far as it went, and only then told to stop: told first, it
+        // might be gone.
+        let last_reply = last_reply(entered.past.iter().map(|s| s.past()), next);
+        for older in entered.past.iter().filter(|s| !s.has_ended()) {
+            older.superseded.cancel();
+        }
+        let evicted = entered.evicted.and_then(Spoken::by_itself);
+        let shown = entered
+            .pending
+            .and_then(|spoken| spoken.judge(&next.history, next.ask.words()));
+        Begun::Fresh(Fresh {
+            ticket: Ticket(ticket),
+            committed: evicted.into_iter().chain(shown).collect(),
+            last_reply,
+            generation: Arc::new(Generation::new(speech)),
+        })
     }
 
     /// The request's turn has ended, with something that may count or with nothing. A turn that was
     /// overtaken while it ran counts only as far as the newer request's history holds it.
+    /// What its generation said is told by that one's own end, before or after.
     pub fn end(
         &self,
         session: &str,
         ticket: Ticket,
         spoken: Option<Spoken<T>>,
     ) -> Option<Committed<T>> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = sessions.get_mut(session)?;
+        let mut sessions = self.lock();
+        let entry = sessions.by_id.get_mut(session)?;
         entry.running = entry.running.saturating_sub(1);
         let evidence = entry.evidence.take_if(|e| e.of == ticket.0);
         if entry.running == 0 {
             entry.evidence = None;
         }
-        let spoken = spoken?;
-        if entry.newest == ticket.0 {
-            entry.pending = Some((spoken, Instant::now()));
-            return None;
-        }
-        evidence?.judge(spoken)
+        let overtaken = match spoken {
+            Some(spoken) if entry.newest == ticket.0 => {
+                entry.pending = Some((spoken, Instant::now()));
+                None
+            }
+            other => other,
+        };
+        let said = entry.speeches.iter().find(|(turn, _)| *turn == ticket.0);
+        let said = said.map(|(_, speech)| Arc::downgrade(speech));
+        sessions.ended.extend(said);
+        sessions.give_back(&self.kept);
+        drop(sessions);
+        evidence?.judge(overtaken?)
     }
 
-    /// Turns whose time is up at `now`.
+    /// Turns whose time is up at `now`. Also lets go of what no repeat may hear any more.
     pub fn due(&self, now: Instant) -> Vec<Committed<T>> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.lock();
+        sessions.ended.retain(|speech| speech.strong_count() > 0);
         let is_due = |held: &Instant| now.duration_since(*held) >= COMMIT_AFTER;
         sessions
+            .by_id
             .iter_mut()
-            .filter_map(|(_, entry)| entry.pending.take_if(|(_, held)| is_due(held)))
+            .filter_map(|(_, entry)| {
+                entry.forget(now);
+                entry.pending.take_if(|(_, held)| is_due(held))
+            })
             .filter_map(|(spoken, _)| spoken.by_itself())
             .collect()
     }
 
     /// Everything that counts without further proof: the service is leaving.
     pub fn drain(&self) -> Vec<Committed<T>> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions
+        self.lock()
+            .by_id
             .iter_mut()
             .filter_map(|(_, entry)| entry.pending.take())
             .filter_map(|(spoken, _)| spoken.by_itself())
             .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sessions<T>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Sessions<T> {
+    /// A turn of the session that the same request may hear.
+    fn repeat(&mut self, session: &str, key: Key) -> Option<Listener> {
+        let entry = self.by_id.get_mut(session)?;
+        let now = Instant::now();
+        // Only the newest can be live: an older one is about to be told to stop, if it was not yet.
+        let may_be_heard = |at: usize, speech: &Speech| {
+            speech.key == key && (at == 0 || speech.has_ended()) && speech.may_be_heard(now)
+        };
+        let mut speeches = entry.speeches.iter().enumerate();
+        let (_, (_, speech)) = speeches.find(|(at, (_, speech))| may_be_heard(*at, speech))?;
+        Some(Listener::new(Arc::clone(speech)))
+    }
+
+    /// A fresh turn: it is the session's newest from here on.
+    fn enter(
+        &mut self,
+        session: &str,
+        next: &Conversation,
+        (ticket, speech): (u64, Arc<Speech>),
+    ) -> Entered<T> {
+        let mut entered = Entered {
+            evicted: None,
+            pending: None,
+            past: Vec::new(),
+        };
+        if !self.by_id.contains(session) {
+            let evicted = self.by_id.push(session.to_owned(), Session::default());
+            let pending = evicted.and_then(|(_, old)| old.pending);
+            entered.evicted = pending.map(|(spoken, _)| spoken);
+        }
+        let Some(entry) = self.by_id.get_mut(session) else {
+            return entered;
+        };
+        let before = std::mem::replace(&mut entry.newest, ticket);
+        entered.pending = entry.pending.take().map(|(spoken, _)| spoken);
+        entered.past = entry.speeches.iter().map(|(_, s)| Arc::clone(s)).collect();
+        entry.evidence = (entry.running > 0).then(|| Evidence::of(before, next));
+        entry.running += 1;
+        entry.speeches.push_front((ticket, speech));
+        entry.forget(Instant::now());
+        entered
+    }
+
+    /// Keeps ended turns within their bound: the oldest lose their words first.
+    fn give_back(&mut self, kept: &AtomicUsize) {
+        while kept.load(Ordering::Relaxed) > MAX_KEPT_BYTES || self.ended.len() > MAX_ENDED {
+            let Some(oldest) = self.ended.pop_front() else {
+                return;
+            };
+            if let Some(speech) = oldest.upgrade() {
+                speech.release();
+            }
+        }
+    }
+}
+
+impl<T> Session<T> {
+    /// Lets go of old turns. The newest stays: however late the next request is, its history is
+    /// about this one.
+    fn forget(&mut self, now: Instant) {
+        if self.speeches.len() < 2 {
+            return;
+        }
+        let mut at = 0;
+        let (mut replayable, mut remembered) = (0, 0);
+        self.speeches.retain(|(_, speech)| {
+            at += 1;
+            if at == 1 {
+                return true;
+            }
+            if speech.has_ended() && speech.may_be_heard(now) {
+                replayable += 1;
+                return replayable <= REPLAYABLE;
+            }
+            remembered += 1;
+            remembered <= REMEMBERED && !speech.is_over(now)
+        });
     }
 }
 
