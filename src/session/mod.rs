@@ -22,4 +22,4 @@ pub use pseudonym::{DataKeyError, Pseudonyms};
 pub use speech::{REPLAY_FOR, Replay};
 pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};
-pub use turns::{Begun, COMMIT_AFTER, Fresh, Ticket, Turns};
+pub use turns::{Begun, COMMIT_AFTER, Fresh, LEAD_IN_AGAIN, Ticket, Turns};

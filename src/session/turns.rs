@@ -28,6 +28,8 @@ use super::spoken::{Committed, Evidence, Spoken};
 
 /// A turn read to its end counts after this long without a newer request.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
+/// Between two lead-ins of a session.
+pub const LEAD_IN_AGAIN: Duration = Duration::from_secs(8);
 /// Sessions held at once; beyond it the longest untouched is settled early.
 const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// Turns of a session beside the newest that may be heard again.
@@ -74,6 +76,8 @@ struct Session<T> {
     evidence: Option<Evidence>,
     /// The newest first, by ticket; it alone may be live.
     speeches: VecDeque<(u64, Arc<Speech>)>,
+    /// The last lead-in and when it was said.
+    led_in: Option<(usize, Instant)>,
 }
 
 impl<T> Default for Session<T> {
@@ -84,6 +88,7 @@ impl<T> Default for Session<T> {
             pending: None,
             evidence: None,
             speeches: VecDeque::new(),
+            led_in: None,
         }
     }
 }
@@ -217,6 +222,25 @@ impl<T> Turns<T> {
             .filter_map(|(_, entry)| entry.pending.take())
             .filter_map(|(spoken, _)| spoken.by_itself())
             .collect()
+    }
+
+    /// Which of the coach's `phrases` to say now, by its place: never one twice in a row, and none
+    /// within [`LEAD_IN_AGAIN`] of the session's last.
+    pub fn lead_in(&self, session: &str, phrases: usize, now: Instant) -> Option<usize> {
+        let some = usize::try_from(rand::random::<u32>()).unwrap_or_default();
+        let some = some.checked_rem(phrases)?;
+        let mut sessions = self.lock();
+        let Some(entry) = sessions.by_id.get_mut(session) else {
+            // Not made for this alone: somebody else's turn would have to go.
+            return Some(some);
+        };
+        let phrase = match entry.led_in {
+            Some((_, at)) if now.saturating_duration_since(at) < LEAD_IN_AGAIN => return None,
+            Some((last, _)) => (last + 1) % phrases,
+            None => some,
+        };
+        entry.led_in = Some((phrase, now));
+        Some(phrase)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sessions<T>> {

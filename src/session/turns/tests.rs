@@ -371,3 +371,25 @@ async fn the_longest_untouched_session_is_settled_early() {
     assert_eq!(committed, 1);
     assert!(repeat(&turns, "first", &next(&[], "Hi")).is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lead_in_is_seldom_and_never_the_same_twice_in_a_row() {
+    let turns = Turns::<()>::default();
+    let _first = fresh(&turns, "s", &next(&[], "Hi"));
+    let lead_in = |phrases| turns.lead_in("s", phrases, Instant::now());
+    assert_eq!(lead_in(0), None);
+    let mut last = lead_in(3).unwrap();
+    assert!(last < 3);
+    for phrases in [3, 3, 2, 2, 5, 2, 4] {
+        tokio::time::advance(LEAD_IN_AGAIN - Duration::from_millis(1)).await;
+        assert_eq!(lead_in(phrases), None);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let phrase = lead_in(phrases).unwrap();
+        assert!(phrase < phrases && phrase != last);
+        last = phrase;
+    }
+    tokio::time::advance(LEAD_IN_AGAIN).await;
+    assert_eq!(lead_in(1), Some(0));
+    assert!(turns.lead_in("unknown", 3, Instant::now()).unwrap() < 3);
+    assert!(turns.lock().by_id.get("unknown").is_none());
+}
