@@ -34,13 +34,14 @@ use quest_clm::pipeline::Mouth as _;
 use quest_clm::prompt::compose;
 use quest_clm::session::{MintRequest, Sessions, Unproven};
 use quest_clm::sse::Decoder;
-use quest_clm::turn::Conversation;
+use quest_clm::turn::{Conversation, Message};
 use tokio::sync::mpsc;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     session_identify(&mut criterion);
     http_decode(&mut criterion);
+    coach_unsay(&mut criterion);
     coach_select(&mut criterion);
     prompt_compose(&mut criterion);
     sse_decode(&mut criterion);
@@ -151,6 +152,30 @@ fn http_decode(criterion: &mut Criterion) {
 }
 
 // Which coach, which prompt.
+
+/// Our own phrases out of a history of 10,000 lines, 200 bytes each. What was taken out once is not
+/// there again, so a line with a phrase is measured by itself.
+fn coach_unsay(criterion: &mut Criterion) {
+    let roster = Roster::built_in().unwrap();
+    let both = format!("{COACH_LINE} {USER_LINE}");
+    let line = format!("{}.", both.get(..199).unwrap());
+    let pair = [Message::user(&*line), Message::assistant(&*line)];
+    let led_in = format!("{} {line}", roster.master().lead_ins().first().unwrap());
+    assert_eq!(roster.unsay(&led_in), line);
+    let mut group = criterion.benchmark_group("coach/unsay");
+    for (name, message) in [("the assistant's alone", 1), ("in turns", 0)] {
+        let lines = pair.iter().skip(message).cycle().take(10_000).cloned();
+        let mut history: Vec<Message> = lines.collect();
+        group.bench_function(format!("10,000 lines, {name}"), |b| {
+            b.iter(|| roster.unsay_all(black_box(&mut history)))
+        });
+        assert!(history.len() == 10_000 && history.iter().all(|m| m.text == line));
+    }
+    group.bench_function("a line with a lead-in", |b| {
+        b.iter(|| roster.unsay(black_box(&led_in)).len())
+    });
+    group.finish();
+}
 
 fn coach_select(criterion: &mut Criterion) {
     let roster = Roster::built_in().unwrap();

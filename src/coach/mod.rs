@@ -9,6 +9,7 @@ mod check;
 mod scan;
 mod named;
 mod select;
+mod phrases;
 
 pub use roster::{Coach, MASTER, Models, Roster, RosterError};
 pub use select::{Reason, Selection, select};

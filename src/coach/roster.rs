@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::check;
+use super::phrases::Phrases;
 use super::scan::Index;
 use super::spoken::{Kind, house};
 use crate::config;
@@ -152,6 +153,7 @@ pub struct Roster {
     /// All coaches, the master among them, in the order of their file.
     coaches: Vec<Coach>,
     pub(super) index: Index,
+    pub(super) phrases: Phrases,
 }
 
 /// Why there is no roster.
@@ -226,9 +228,14 @@ impl Roster {
         let mut problems = check::problems(&coaches);
         problems.extend(force_models(&mut coaches, forced));
         let master = coaches.iter().find(|c| c.id == MASTER).cloned();
-        match master {
-            Some(master) if problems.is_empty() => Ok(Self {
+        let phrases = Phrases::new(&coaches);
+        if let Err(error) = &phrases {
+            problems.push(format!("its phrases cannot be looked for: {error}"));
+        }
+        match (master, phrases) {
+            (Some(master), Ok(phrases)) if problems.is_empty() => Ok(Self {
                 index: Index::new(&coaches),
+                phrases,
                 master,
                 coaches,
             }),

@@ -51,6 +51,17 @@ impl Kind {
         }
     }
 
+    /// Whether a message may begin with it: such a phrase can be cut short and still be all there
+    /// is. What closes an answer begins with a word that anything may begin with.
+    pub(super) fn opens(self) -> bool {
+        self != Self::Unfinished
+    }
+
+    /// Whether it follows half a sentence, so that a joint may stand before it.
+    pub(super) fn follows_a_break(self) -> bool {
+        matches!(self, Self::Repair | Self::Unfinished)
+    }
+
     /// What is said where a coach's file is silent; nothing for what every file must have.
     pub(super) fn house(self) -> &'static [&'static str] {
         match self {
