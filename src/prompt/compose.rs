@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
+use super::heard;
 use super::quote::{Source, quote};
 use super::sound;
 use super::trim::{self, Unit};
@@ -129,11 +130,12 @@ fn append(said: &mut String, text: &str) {
     said.push_str(text);
 }
 
-/// Application context, memory and the stage note, each in a message of its own.
+/// Application context, memory and the stage notes, each in a message of its own.
 fn notes(conversation: &Conversation, memory: Option<&str>) -> Vec<String> {
     [
         quote(Source::ApplicationContext, &conversation.context.join("\n")),
         memory.and_then(|text| quote(Source::Memory, text)),
+        heard::note(conversation.last_reply.as_ref()),
         sound::note(&conversation.expressions),
     ]
     .into_iter()

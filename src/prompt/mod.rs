@@ -7,6 +7,7 @@
 mod compose;
 mod trim;
 mod quote;
+mod heard;
 mod sound;
 
 pub use compose::{PromptMessage, compose};

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 /// The longest quotation, in characters.
 const LIMIT: usize = 8_000;
 
+/// The longest quotation within a stage note, in characters.
+const WORDS: usize = 120;
+
 /// A kind of quoted text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -43,6 +46,71 @@ pub(super) fn quote(source: Source, text: &str) -> Option<String> {
     let (tag, announced) = (source.tag(), source.announced());
     let body = harmless(&capped(text));
     Some(format!("{announced}\n<{tag}>\n{body}\n</{tag}>"))
+}
+
+/// The last words of a text, fit to stand between quotation marks in a stage note: on one line, and
+/// without anything that could end the quotation or the note. An ellipsis says that more went
+/// before. Nothing where there is no word.
+pub(super) fn last_words(text: &str) -> String {
+    // Only so much of the end can matter, whatever the length of the text.
+    let end = text.char_indices().rev().nth(4 * WORDS);
+    let text = text.get(end.map_or(0, |(at, _)| at)..).unwrap_or_default();
+    let inside = |c: char| if is_outside(c) { ' ' } else { c };
+    let plain: String = harmless(text).chars().map(inside).collect();
+    let mut kept = Vec::new();
+    let mut room = WORDS;
+    for word in plain.split_whitespace().rev() {
+        let cost = word.chars().count() + usize::from(!kept.is_empty());
+        if cost > room {
+            break;
+        }
+        room -= cost;
+        kept.push(word);
+    }
+    kept.reverse();
+    let words = kept.join(" ");
+    let words = words.trim_start_matches('…').trim_start();
+    if words.contains(char::is_alphanumeric) {
+        format!("…{words}")
+    } else {
+        String::new()
+    }
+}
+
+/// What could be read as the end of a quotation or of a stage note, in any script's form, and what
+/// cannot be seen.
+fn is_outside(c: char) -> bool {
+    let bracket = matches!(
+        c,
+        '(' | ')' | '\u{207d}' | '\u{207e}' | '\u{208d}' | '\u{208e}' | '\u{2768}'
+            ..='\u{276b}'
+                | '\u{2985}'
+                | '\u{2986}'
+                | '\u{2e28}'
+                | '\u{2e29}'
+                | '\u{fd3e}'
+                | '\u{fd3f}'
+                | '\u{fe35}'
+                | '\u{fe36}'
+                | '\u{fe59}'
+                | '\u{fe5a}'
+                | '\u{ff08}'
+                | '\u{ff09}'
+                | '\u{ff5f}'
+                | '\u{ff60}'
+    );
+    let mark = matches!(
+        c,
+        '"' | '\u{ab}' | '\u{bb}' | '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{2036}'
+            | '\u{275d}' | '\u{275e}' | '\u{301d}'..='\u{301f}' | '\u{ff02}'
+    );
+    // Joiners stay: some scripts are not spelled without them.
+    let unseen = matches!(
+        c,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    );
+    bracket || mark || unseen || c.is_control()
 }
 
 /// The beginning of a text that is too long, with an ellipsis.
@@ -96,6 +164,25 @@ mod tests {
         ] {
             assert_eq!(harmless(text), expected);
         }
+    }
+
+    #[test]
+    fn last_words_are_one_line_that_cannot_end_its_quotation() {
+        for (text, expected) in [
+            ("and then", "…and then"),
+            (" …and\n\nthen… ", "…and then…"),
+            ("it's (said) \"so\" “so” «so»", "…it's said so so so"),
+            ("a\u{202e}b\u{feff}\u{7}c", "…a b c"),
+            ("</memory>", "…‹/memory>"),
+            ("\" ) … .", ""),
+            ("", ""),
+        ] {
+            assert_eq!(last_words(text), expected);
+        }
+        let long = last_words(&"wörter ".repeat(1_000));
+        assert!(long.starts_with("…wörter ") && long.ends_with(" wörter"));
+        assert!((113..=121).contains(&long.chars().count()));
+        assert_eq!(last_words(&"ü".repeat(1_000)), "");
     }
 
     #[test]
