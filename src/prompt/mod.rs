@@ -9,5 +9,7 @@ mod trim;
 mod quote;
 mod heard;
 mod sound;
+mod resume;
 
 pub use compose::{PromptMessage, compose};
+pub use resume::{instructed, prefilled};
