@@ -326,6 +326,7 @@ fn http_words(criterion: &mut Criterion) {
     let tokens: Rc<[&str]> = COACH_LINE.split_inclusive(' ').collect();
     let mut mouth = EventMouth::new(
         &Frame {
+            trace_id: String::new(),
             id: "chatcmpl-01a20536-75a6-7661-b267-7e0289648657".to_owned(),
             created: 1_795_338_902,
             model: "clm".to_owned(),

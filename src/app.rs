@@ -1,15 +1,20 @@
 //! Builds the rooms, binds, serves, and takes them down in order.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::clock::Clock;
@@ -19,13 +24,14 @@ use crate::http::{self, Door, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError};
 use crate::outbound;
-use crate::pipeline::{Admission, Rooms};
+use crate::pipeline::{Admission, Rooms, is_full};
 use crate::record::{Embedded, StoreError};
 use crate::session::{DataKeyError, Pseudonyms, Sessions};
+use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
-use crate::upstream::{OpenRouter, SetupError, Target};
+use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState};
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -97,6 +103,11 @@ impl Application {
             clock,
             deadlines: settings.deadlines,
             fallback: settings.upstream.fallback,
+            switches: settings.switches,
+            speech_wpm: settings.speech_wpm,
+            silence: settings.silence,
+            health: Arc::default(),
+            allowance: Arc::default(),
             roster: Arc::new(Roster::load(&settings.coaches)?),
             memory: Memory::start(&settings.memory, &lifecycle, clock)?,
             turns: Arc::default(),
@@ -110,6 +121,7 @@ impl Application {
             sessions: Arc::new(Sessions::new(settings, clock)),
             keys: Keys::new(settings),
             limits: settings.limits,
+            simulated: settings.simulated,
             store: reader,
             store_health,
             live,
@@ -176,6 +188,7 @@ fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppErro
         .shutdown_grace
         .as_secs()
         .saturating_add(POLITE.as_secs());
+    let stall = settings.limits.caller_stall;
     let server = HttpServer::new(move || {
         // Connections belong to the thread that opened them: each worker has its own client.
         let client = outbound::client().unwrap_or_else(|_| spare.clone());
@@ -190,6 +203,11 @@ fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppErro
     .workers(settings.listen.workers)
     .backlog(BACKLOG)
     .keep_alive(KEEP_ALIVE)
+    .on_connect(move |connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            bound_stall(stream, stall);
+        }
+    })
     .client_request_timeout(HEAD_WAIT)
     // Without these two a hang-up is noticed only with the next write, and the first token waits
     // for a delayed acknowledgement.
@@ -202,6 +220,19 @@ fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppErro
     let addr = server.addrs().first().copied().unwrap_or(wanted);
     Ok((server.run(), addr))
 }
+
+/// A caller that takes nothing for so long is disconnected by the kernel, which alone knows: a body
+/// that cannot be written is not asked for more, so nothing of ours would ever wake up.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_stall(stream: &TcpStream, stall: Duration) {
+    if let Err(e) = SockRef::from(stream).set_tcp_user_timeout(Some(stall)) {
+        tracing::warn!(target: "clm::app", error = %e, "slow callers cannot be bounded");
+    }
+}
+
+/// Other systems have no such option: there a caller that takes nothing keeps its turn until it goes.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_stall(_: &TcpStream, _: Duration) {}
 
 /// Keeps one upstream connection of this worker ready while nobody speaks.
 fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
@@ -219,12 +250,44 @@ fn keep_house(rooms: &Rooms) {
     let rooms = rooms.clone();
     let soft = rooms.lifecycle.soft().clone();
     rooms.lifecycle.clone().spawn(async move {
+        let mut breakers = Breakers::default();
         let mut tick = interval(Duration::from_secs(1));
         while soft.run_until_cancelled(tick.tick()).await.is_some() {
-            rooms.remember(rooms.turns.due(Instant::now()));
+            let now = Instant::now();
+            rooms.remember(rooms.turns.due(now));
+            rooms.admission.press(is_full(Path::new("/")));
+            breakers.watch(&rooms.health, now);
             metrics::upkeep();
         }
     });
+}
+
+/// Tells when a breaker moves.
+#[derive(Default)]
+struct Breakers(HashMap<String, TargetState>);
+
+impl Breakers {
+    fn watch(&mut self, health: &Health, now: Instant) {
+        let states = health.states(now);
+        let before = std::mem::take(&mut self.0);
+        self.0 = states.iter().cloned().collect();
+        for (target, state) in states {
+            if before.get(&target).copied().unwrap_or(TargetState::Closed) == state {
+                continue;
+            }
+            let state = match state {
+                TargetState::Closed => "closed",
+                TargetState::Open => "open",
+                TargetState::HalfOpen => "half_open",
+                TargetState::Cooling => "cooling",
+            };
+            BreakerMoved {
+                target: &target,
+                state,
+            }
+            .emit();
+        }
+    }
 }
 
 /// Waits for the soft token, then sees the running turns out. Until they have ended the door stays

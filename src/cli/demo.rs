@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 
 use reqwest::Url;
+use serde_json::json;
 
 use crate::app::{AppError, Application, Ended};
 use crate::config::{self, Settings, Sources};
@@ -16,7 +17,7 @@ use crate::memory::Person;
 use crate::simulate::{Options, Simulator};
 use crate::telemetry::logs;
 
-use super::say::{self, Unheard, Utterance};
+use super::say::{self, Turn, Unheard};
 use super::serve::watch_signals;
 use super::{Exit, settings, waterfall};
 
@@ -41,9 +42,10 @@ pub(super) async fn run(
     let backstage = Lifecycle::new();
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let simulator = Simulator::start(listener, Options::default(), &backstage).await?;
-    let Some(settings) = settings(&simulated(sources, &simulator), err)? else {
+    let Some(mut settings) = settings(&simulated(sources, &simulator), err)? else {
         return Ok(Exit::Usage);
     };
+    settings.simulated = true;
     let logs = logs::init(&settings.log).ok();
     let dropped = logs.as_ref().map(logs::Logs::dropped);
     let built = Application::build(&settings, dropped.clone()).or_else(|e| match e {
@@ -135,17 +137,18 @@ async fn show(
     let Ok(base) = Url::parse(address) else {
         return Ok(());
     };
-    let utterance = Utterance {
+    let turn = Turn {
         base,
         key: settings.keys.callers.first().cloned(),
         admin_key: settings.keys.admins.first().cloned(),
-        session: SESSION,
-        text: QUESTION,
+        session: Some(SESSION.to_owned()),
+        messages: vec![json!({ "role": "user", "content": QUESTION })],
+        faults: None,
     };
-    match say::speak(&utterance, out).await {
+    match say::speak(&turn, out).await {
         Ok(heard) => {
             writeln!(out, "\n")?;
-            if let Some(record) = say::record(&utterance, &heard.turn_id).await {
+            if let Some(record) = say::record(&turn, &heard.turn_id).await {
                 waterfall::print(&record, out)?;
             }
         }

@@ -27,9 +27,13 @@ pub(super) struct SayArgs {
     /// The caller key; else the first of CLM_API_KEYS.
     #[arg(long)]
     key: Option<String>,
-    /// The session id; turns with the same id are one conversation.
-    #[arg(long, default_value = "say")]
-    session: String,
+    /// The session id: turns with the same id are one conversation, and the same words said again
+    /// within two minutes are answered by the same words; else a session of its own.
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// What the models do wrong, in order, such as `cut:7,restart`: heeded by `clm demo` alone.
+    #[arg(long, value_name = "FAULTS")]
+    fault: Option<String>,
     /// Print the turn's record as JSON instead of the words and the waterfall.
     #[arg(long)]
     json: bool,
@@ -37,13 +41,17 @@ pub(super) struct SayArgs {
 
 /// One turn as a caller sends it.
 #[derive(Debug)]
-pub(super) struct Utterance<'a> {
+pub(super) struct Turn {
     pub(super) base: Url,
     pub(super) key: Option<SecretString>,
     /// Opens the record for the waterfall; without it only the caller's own clock is shown.
     pub(super) admin_key: Option<SecretString>,
-    pub(super) session: &'a str,
-    pub(super) text: &'a str,
+    /// Absent: a session of its own.
+    pub(super) session: Option<String>,
+    /// The talk so far and the user's words, in `OpenAI`'s form.
+    pub(super) messages: Vec<Value>,
+    /// What simulated models shall do wrong.
+    pub(super) faults: Option<String>,
 }
 
 /// What came back.
@@ -52,6 +60,14 @@ pub(super) struct Heard {
     pub(super) turn_id: String,
     pub(super) first_word: Option<Duration>,
     pub(super) total: Duration,
+}
+
+/// Whether to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Go {
+    On,
+    /// Hang up.
+    Leave,
 }
 
 /// Why nothing was heard.
@@ -86,17 +102,18 @@ pub(super) async fn run(
         return Ok(Exit::Usage);
     };
     let key = args.key.clone().map(SecretString::from);
-    let utterance = Utterance {
+    let turn = Turn {
         base,
         key: key.or_else(|| settings.keys.callers.first().cloned()),
         admin_key: settings.keys.admins.first().cloned(),
-        session: &args.session,
-        text: &args.text,
+        session: args.session.clone(),
+        messages: vec![json!({ "role": "user", "content": args.text })],
+        faults: args.fault.clone(),
     };
     let spoken = if args.json {
-        speak(&utterance, &mut io::sink()).await
+        speak(&turn, &mut io::sink()).await
     } else {
-        speak(&utterance, out).await
+        speak(&turn, out).await
     };
     let heard = match spoken {
         Ok(heard) => heard,
@@ -105,7 +122,7 @@ pub(super) async fn run(
             writeln!(
                 err,
                 "clm: nothing answers at {}; is `clm serve` or `clm demo` running?",
-                utterance.base
+                turn.base
             )?;
             return Ok(Exit::Unreachable);
         }
@@ -114,7 +131,7 @@ pub(super) async fn run(
             return Ok(Exit::Problem);
         }
     };
-    let record = record(&utterance, &heard.turn_id).await;
+    let record = record(&turn, &heard.turn_id).await;
     if args.json {
         let fallback = json!({ "turn_id": heard.turn_id });
         writeln!(out, "{}", record.unwrap_or(fallback))?;
@@ -134,21 +151,21 @@ pub(super) async fn run(
 }
 
 /// Speaks one turn; the words go to `out` as they come.
-pub(super) async fn speak(
-    utterance: &Utterance<'_>,
-    out: &mut impl Write,
+pub(super) async fn speak(turn: &Turn, out: &mut impl Write) -> Result<Heard, Unheard> {
+    listen(turn, |_, words| {
+        out.write_all(words.as_bytes())?;
+        out.flush()?;
+        Ok(Go::On)
+    })
+    .await
+}
+
+/// Speaks one turn; `hear` is given the words as they come, and when.
+pub(super) async fn listen(
+    turn: &Turn,
+    mut hear: impl FnMut(Duration, &str) -> io::Result<Go>,
 ) -> Result<Heard, Unheard> {
-    let mut address = join(&utterance.base, "/chat/completions");
-    address
-        .query_pairs_mut()
-        .append_pair("custom_session_id", utterance.session);
-    let client = outbound::client().map_err(|e| Unheard::Broken(e.to_string()))?;
-    let body =
-        json!({ "stream": true, "messages": [{ "role": "user", "content": utterance.text }] });
-    let mut request = client.post(address).json(&body);
-    if let Some(key) = &utterance.key {
-        request = request.bearer_auth(key.expose_secret());
-    }
+    let request = request(turn)?;
     let began = Instant::now();
     let mut events = EventSource::new(request).map_err(|e| Unheard::Broken(e.to_string()))?;
     // A turn is paid for: it is never sent twice behind anybody's back.
@@ -159,38 +176,65 @@ pub(super) async fn speak(
         total: Duration::ZERO,
     };
     while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Open) => {}
+        let message = match event {
+            Ok(Event::Open) => continue,
             Ok(Event::Message(message)) if message.data == "[DONE]" => break,
-            Ok(Event::Message(message)) => {
-                let Ok(chunk) = serde_json::from_str::<Value>(&message.data) else {
-                    continue;
-                };
-                if let Some(id) = chunk
-                    .get("id")
-                    .and_then(Value::as_str)
-                    .and_then(|id| id.strip_prefix("chatcmpl-"))
-                {
-                    heard.turn_id = id.to_owned();
-                }
-                if let Some(words) = chunk
-                    .pointer("/choices/0/delta/content")
-                    .and_then(Value::as_str)
-                    .filter(|w| !w.is_empty())
-                {
-                    heard.first_word.get_or_insert(began.elapsed());
-                    let said = out.write_all(words.as_bytes()).and_then(|()| out.flush());
-                    said.map_err(Unheard::Output)?;
-                }
-            }
+            Ok(Event::Message(message)) => message,
             Err(Error::InvalidStatusCode(_, response)) => return Err(refusal(response).await),
             Err(Error::Transport(e)) if e.is_connect() => return Err(Unheard::Unreachable),
             Err(e) => return Err(Unheard::Broken(e.to_string())),
+        };
+        let Ok(chunk) = serde_json::from_str::<Value>(&message.data) else {
+            continue;
+        };
+        let text = |at: &str| chunk.pointer(at).and_then(Value::as_str);
+        if let Some(id) = text("/id").and_then(|id| id.strip_prefix("chatcmpl-")) {
+            id.clone_into(&mut heard.turn_id);
+        }
+        if let Some(words) = text("/choices/0/delta/content").filter(|w| !w.is_empty()) {
+            let at = began.elapsed();
+            heard.first_word.get_or_insert(at);
+            if hear(at, words).map_err(Unheard::Output)? == Go::Leave {
+                break;
+            }
         }
     }
     events.close();
     heard.total = began.elapsed();
     Ok(heard)
+}
+
+/// The turn as a request.
+fn request(turn: &Turn) -> Result<reqwest::RequestBuilder, Unheard> {
+    let mut address = join(&turn.base, "/chat/completions");
+    if let Some(session) = &turn.session {
+        address
+            .query_pairs_mut()
+            .append_pair("custom_session_id", session);
+    }
+    let client = outbound::client().map_err(|e| Unheard::Broken(e.to_string()))?;
+    let body = json!({ "stream": true, "messages": turn.messages });
+    let mut request = client.post(address).json(&body);
+    if let Some(key) = &turn.key {
+        request = request.bearer_auth(key.expose_secret());
+    }
+    if let Some(faults) = &turn.faults {
+        request = request.header("x-clm-fault", faults);
+    }
+    Ok(request)
+}
+
+/// Which model the server would ask first for this turn. Its words are not waited for.
+pub(super) async fn planned_model(turn: &Turn) -> Result<String, Unheard> {
+    let response = match request(turn)?.send().await {
+        Ok(response) if response.status().is_success() => response,
+        Ok(response) => return Err(refusal(response).await),
+        Err(e) if e.is_connect() => return Err(Unheard::Unreachable),
+        Err(e) => return Err(Unheard::Broken(e.to_string())),
+    };
+    let model = response.headers().get("x-clm-model");
+    let model = model.and_then(|model| model.to_str().ok());
+    Ok(model.unwrap_or_default().to_owned())
 }
 
 async fn refusal(response: reqwest::Response) -> Unheard {
@@ -214,13 +258,13 @@ async fn refusal(response: reqwest::Response) -> Unheard {
 }
 
 /// The turn's record, once it is settled; `None` where it cannot be had.
-pub(super) async fn record(utterance: &Utterance<'_>, turn_id: &str) -> Option<Value> {
+pub(super) async fn record(turn: &Turn, turn_id: &str) -> Option<Value> {
     let client = outbound::client().ok()?;
-    let address = join(&utterance.base, &format!("/v1/turns/{turn_id}"));
+    let address = join(&turn.base, &format!("/v1/turns/{turn_id}"));
     // The bill may come up to two seconds after the last word, and settles the turn.
     for _ in 0..50 {
         let mut request = client.get(address.clone());
-        if let Some(key) = utterance.admin_key.as_ref().or(utterance.key.as_ref()) {
+        if let Some(key) = turn.admin_key.as_ref().or(turn.key.as_ref()) {
             request = request.bearer_auth(key.expose_secret());
         }
         let response = request.send().await.ok()?;

@@ -9,6 +9,7 @@ mod check;
 mod scan;
 mod named;
 mod select;
+mod nudges;
 mod phrases;
 
 pub use roster::{Coach, MASTER, Models, Roster, RosterError};

@@ -45,6 +45,8 @@ pub struct Settings {
     pub log: Log,
     /// `SHUTDOWN_GRACE_S`: how long running turns may take to finish once told to stop.
     pub shutdown_grace: Duration,
+    /// Whether upstream is the simulator: never set by an operator, only by what starts it.
+    pub simulated: bool,
     /// Things that work but that the operator should know, such as a retired model slug.
     pub warnings: Vec<String>,
 }

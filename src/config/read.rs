@@ -75,6 +75,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         shutdown_grace: Duration::from_secs(
             r.number("SHUTDOWN_GRACE_S", 0..=600).unwrap_or_default(),
         ),
+        simulated: false,
         warnings: Vec::new(),
     };
     advise(r, &settings);

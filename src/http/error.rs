@@ -6,11 +6,11 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::session::{IdentityError, MintError};
 use crate::telemetry::events::RequestRefused;
-use crate::turn::TraceContext;
+use crate::turn::{Fault, TraceContext};
 
 use super::callers::BadBody;
 
@@ -45,6 +45,12 @@ pub enum Refusal {
     MediaType,
     #[error("the store cannot be asked right now")]
     Store,
+    #[error("no turn can be taken right now: as many run as may")]
+    Overloaded,
+    #[error("no model answered in time")]
+    Unanswered,
+    #[error("the model's answer broke off and none could go on")]
+    BrokenOff,
 }
 
 /// Type, status and hint of a refusal.
@@ -131,17 +137,53 @@ impl Refusal {
                 S::SERVICE_UNAVAILABLE,
                 "try again in a moment; see /readyz",
             ),
+            Self::Overloaded => Row(
+                "overloaded",
+                S::SERVICE_UNAVAILABLE,
+                "try again after Retry-After; MAX_TURNS is the bound",
+            ),
+            Self::Unanswered => Row(
+                "upstream_failed",
+                S::BAD_GATEWAY,
+                "try again; GET /v1/turns/{id} tells what each model did",
+            ),
+            Self::BrokenOff => Row(
+                "upstream_broke_off",
+                S::BAD_GATEWAY,
+                "try again; what was said before it is a part of an answer at most",
+            ),
         }
     }
 
     fn is_retryable(&self) -> bool {
-        matches!(self, Self::Slow(_) | Self::Broken | Self::Store)
+        matches!(
+            self,
+            Self::Slow(_)
+                | Self::Broken
+                | Self::Store
+                | Self::Overloaded
+                | Self::Unanswered
+                | Self::BrokenOff
+        )
+    }
+
+    /// The error as callers read it, in a body or in a stream.
+    #[must_use]
+    pub fn json(&self, trace_id: &str) -> Value {
+        let Row(kind, _, hint) = self.row();
+        json!({ "error": {
+            "type": kind,
+            "message": self.to_string(),
+            "hint": hint,
+            "retryable": self.is_retryable(),
+            "trace_id": trace_id,
+        }})
     }
 
     /// The response, told and counted once.
     #[must_use]
     pub fn respond(&self, request: &HttpRequest, trace: &TraceContext) -> HttpResponse {
-        let Row(kind, status, hint) = self.row();
+        let Row(kind, status, _) = self.row();
         let route = request
             .match_pattern()
             .unwrap_or_else(|| "unmatched".to_owned());
@@ -169,7 +211,7 @@ impl Refusal {
             Self::Method(allowed) => {
                 response.insert_header((ALLOW, HeaderValue::from_static(allowed)));
             }
-            Self::Store => {
+            Self::Store | Self::Overloaded => {
                 response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
             }
             // What is left of such a body is not worth reading.
@@ -178,13 +220,16 @@ impl Refusal {
             }
             _ => {}
         }
-        response.json(json!({ "error": {
-            "type": kind,
-            "message": message,
-            "hint": hint,
-            "retryable": self.is_retryable(),
-            "trace_id": trace.trace_id(),
-        }}))
+        response.json(self.json(&trace_id))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unanswered => Self::Unanswered,
+            Fault::BrokenOff => Self::BrokenOff,
+        }
     }
 }
 

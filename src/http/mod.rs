@@ -38,6 +38,8 @@ pub struct Door {
     pub sessions: Arc<Sessions>,
     pub keys: Keys,
     pub limits: Limits,
+    /// Whether all models are simulated, so that a request may choose their faults.
+    pub simulated: bool,
     pub store: Reader,
     pub store_health: StoreHealth,
     pub live: Live,

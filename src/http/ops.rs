@@ -31,7 +31,8 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
     let store = door.store_health.is_well() && read;
     let memory = door.rooms.memory.health();
     let is_open = door.rooms.lifecycle.is_open();
-    let is_degraded = !store || matches!(memory, MemoryHealth::Down(_));
+    let is_pressed = door.rooms.admission.is_pressed();
+    let is_degraded = !store || is_pressed || matches!(memory, MemoryHealth::Down(_));
     let status = match (is_open, is_degraded) {
         (false, _) => "stopping",
         (true, true) => "degraded",
@@ -46,6 +47,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
                 "upstream": { "status": "on demand" },
             },
             "inflight": door.rooms.admission.open(),
+            "memory_is_short": is_pressed,
         })
     } else {
         json!({ "status": status })

@@ -20,6 +20,8 @@ use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth};
 use super::error::Refusal;
 use super::{Door, page, trace};
 
+/// Simulated models that one request may name.
+const MAX_FAULTS: usize = 4;
 /// The caller's model name when it sent none.
 const DEFAULT_MODEL: &str = "clm";
 
@@ -84,13 +86,13 @@ async fn accept(
     let began = Instant::now();
     let mut decoded = callers::decode(&body, dialect)?;
     drop(body);
-    let header = if dialect.session_in_body {
+    let own = if dialect.session_in_body {
         session_of_header(request.headers())?
     } else {
         None
     };
     let query = session_of_query(request.query_string())?;
-    let session = header.or(query.as_deref()).or(decoded.session.as_deref());
+    let session = own.or(query.as_deref()).or(decoded.session.as_deref());
     let speaker = door.sessions.identify(Unproven {
         session,
         body_session: decoded.body_session.as_deref(),
@@ -105,6 +107,9 @@ async fn accept(
         .filter(|model| door.rooms.roster.get(model).is_some())
         .map(str::to_owned);
     let session = speaker.session.clone();
+    let streams = decoded.stream.unwrap_or(dialect.streams_by_default);
+    let signals = header(request, "x-clm-errors") == Some("signal");
+    let faults = faults(request, door.simulated);
     let prepared = pipeline::prepare(
         &door.rooms,
         TurnRequest {
@@ -112,6 +117,9 @@ async fn accept(
             speaker,
             conversation: decoded.conversation,
             pin,
+            streams,
+            signals,
+            faults,
             trace: trace(request),
             auth,
             began,
@@ -122,7 +130,7 @@ async fn accept(
         session,
         model: decoded.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
         created: door.rooms.clock.now_s(),
-        streams: decoded.stream.unwrap_or(dialect.streams_by_default),
+        streams,
         wants_usage: decoded.wants_usage,
         keeps_alive: dialect.keeps_alive,
     })
@@ -151,7 +159,13 @@ async fn respond(
         created,
         model,
         fingerprint: session.as_str().to_owned(),
+        trace_id: prepared.head().trace.trace_id(),
     };
+    if prepared.is_refused() {
+        let head = head(prepared.head(), prepared.timings());
+        prepared.refuse();
+        return refused(&Refusal::Overloaded, request, head);
+    }
     let mut response = head(prepared.head(), prepared.timings());
     if streams {
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
@@ -164,12 +178,45 @@ async fn respond(
     } else {
         let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
         // Awaited here: a caller that hangs up drops this handler and the turn with it.
-        Box::pin(prepared.run(Rc::clone(upstream), Rc::clone(&mouth))).await;
+        prepared.run(Rc::clone(upstream), Rc::clone(&mouth)).await;
+        if let Some(refusal) = mouth.borrow().failure() {
+            return refused(&refusal, request, response);
+        }
         let body = mouth.borrow().body();
         response
             .insert_header((CONTENT_TYPE, "application/json"))
             .body(body)
     }
+}
+
+/// A refusal of a turn that was accepted: with what every turn's response carries.
+fn refused(
+    refusal: &Refusal,
+    request: &HttpRequest,
+    mut head: HttpResponseBuilder,
+) -> HttpResponse {
+    let mut response = refusal.respond(request, &trace(request));
+    for (name, value) in head.finish().headers() {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}
+
+fn header<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// Simulated models to ask before the plan's, named by their faults (`cut:7,restart`): heeded only
+/// where all models are simulated.
+fn faults(request: &HttpRequest, simulated: bool) -> Vec<String> {
+    let named = header(request, "x-clm-fault").filter(|_| simulated);
+    let faults = named.into_iter().flat_map(|text| text.split(','));
+    faults
+        .map(str::trim)
+        .filter(|fault| !fault.is_empty())
+        .map(|fault| format!("sim/{fault}"))
+        .take(MAX_FAULTS)
+        .collect()
 }
 
 fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {

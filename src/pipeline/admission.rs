@@ -1,7 +1,7 @@
 //! How many turns may be open at once. Beyond it new ones are shed; none that runs is touched.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::telemetry::metrics;
 
@@ -10,6 +10,8 @@ use crate::telemetry::metrics;
 pub struct Admission {
     open: Arc<AtomicUsize>,
     present: Arc<AtomicUsize>,
+    /// No room beyond the turns: memory is short.
+    pressed: Arc<AtomicBool>,
     max: usize,
 }
 
@@ -31,6 +33,7 @@ impl Admission {
         Self {
             open: Arc::default(),
             present: Arc::default(),
+            pressed: Arc::default(),
             max,
         }
     }
@@ -38,6 +41,9 @@ impl Admission {
     /// A place for one turn, or `None` when all are taken. Never waits.
     #[must_use]
     pub fn admit(&self) -> Option<Permit> {
+        if self.is_pressed() {
+            return None;
+        }
         let enter = |n: usize| (n < self.max).then_some(n + 1);
         let before = self
             .open
@@ -47,6 +53,19 @@ impl Admission {
         Some(Permit {
             open: Arc::clone(&self.open),
         })
+    }
+
+    /// Says whether memory is short: until it is not, no turn is admitted.
+    pub fn press(&self, pressed: bool) {
+        if self.pressed.swap(pressed, Ordering::Relaxed) != pressed {
+            tracing::warn!(target: "clm::app", pressed, "memory is short, or is so no more: new turns are shed while it is");
+        }
+    }
+
+    /// Whether new turns are shed because memory is short.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
     }
 
     /// Counts a turn as unsettled until the returned value is dropped.
@@ -97,5 +116,9 @@ mod tests {
         drop(first);
         assert!(admission.admit().is_some());
         assert_eq!(admission.open(), 1);
+        admission.press(true);
+        assert!(admission.admit().is_none(), "memory is short");
+        admission.press(false);
+        assert!(admission.admit().is_some());
     }
 }

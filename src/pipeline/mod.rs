@@ -6,9 +6,17 @@
 //! no lock lies between upstream's bytes and the caller's.
 
 mod admission;
-mod guard;
+mod pressure;
 mod prepare;
+mod running;
 mod stream;
+mod relay;
+mod asking;
+mod lead_in;
+mod voice;
+mod limit;
+mod runway;
+mod guard;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,16 +24,19 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::coach::Roster;
-use crate::config::Deadlines;
+use crate::config::{Deadlines, SilenceReply, Switches};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Exchange, Memory, Person};
 use crate::record::Recorder;
 use crate::session::{Committed, Pseudonyms, Turns};
 use crate::telemetry::events::MemoryWriteDropped;
-use crate::turn::{FinishReason, ToolCall, Usage};
+use crate::turn::{Fault, FinishReason, ToolCall, Usage};
+use crate::upstream::{Allowance, Health};
 
 pub use admission::{Admission, Permit};
 pub use prepare::{Prepared, TurnRequest, prepare};
+pub use pressure::is_full;
+pub use running::Running;
 
 /// Everything that turns share, one per process. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +46,15 @@ pub struct Rooms {
     pub deadlines: Deadlines,
     /// Whether a turn may try more than one model.
     pub fallback: bool,
+    pub switches: Switches,
+    /// How fast the voice speaks, words a minute.
+    pub speech_wpm: u32,
+    /// How a turn without words is answered.
+    pub silence: SilenceReply,
+    /// How upstream's models fare.
+    pub health: Arc<Health>,
+    /// Hedges that may be spent.
+    pub allowance: Arc<Allowance>,
     pub roster: Arc<Roster>,
     pub memory: Memory,
     pub turns: Arc<Turns<Person>>,
@@ -74,6 +94,12 @@ pub trait Mouth {
     fn tool(&mut self, call: &ToolCall);
     /// The proper end, exactly once; nothing is said after it.
     fn end(&mut self, reason: FinishReason, usage: Option<&Usage>);
+    /// The other end, for a caller that asked to be told: the fault, and nothing after it.
+    fn fault(&mut self, fault: Fault);
+    /// The caller has gone: nothing is taken any more, so nothing need be kept.
+    fn leave(&mut self);
+    fn has_spoken(&self) -> bool;
+    fn has_ended(&self) -> bool;
     /// Whether the caller asked for the bill with the answer.
     fn wants_usage(&self) -> bool;
     /// Bytes said but not yet taken.

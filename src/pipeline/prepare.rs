@@ -1,21 +1,30 @@
 //! From an accepted request to a turn that can run: everything that waits for nobody.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::coach::{self, Coach};
+use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
-use crate::session::{Begun, MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
+use crate::session::{
+    Begun, Fresh, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, beginning,
+    has_signed_form,
+};
+use crate::telemetry::events::{RepeatHeard, ReplyHeard};
 use crate::telemetry::spans;
 use crate::turn::{
-    CallerProfile, Conversation, Head, Mark, MemoryOutcome, Timings, TraceContext, TurnId,
+    Ask, CallerProfile, Conversation, FinishReason, Head, Identity, LastReply, Mark, MemoryOutcome,
+    Outcome, Timings, TraceContext, TurnId,
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
 use super::guard::{Guard, Said};
+use super::running::Running;
+use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth, stream};
 
 /// A request as the front door hands it over: authenticated, parsed, its speaker known.
@@ -26,6 +35,12 @@ pub struct TurnRequest {
     pub conversation: Conversation,
     /// A coach named by the request itself, as the `openai` profile's model.
     pub pin: Option<String>,
+    /// Whether the caller wants a stream; one body otherwise.
+    pub streams: bool,
+    /// Whether the caller wants a failure told in its stream rather than spoken.
+    pub signals: bool,
+    /// Models to ask before the plan's: simulated ones, on a server that has no others.
+    pub faults: Vec<String>,
     pub trace: TraceContext,
     /// How long authentication took.
     pub auth: Duration,
@@ -35,128 +50,258 @@ pub struct TurnRequest {
 
 /// A turn ready to run. Dropping it unrun settles it as interrupted.
 pub struct Prepared {
-    /// Boxed, as it is handed on from stage to stage: each would else hold room for a copy.
-    guard: Box<Guard>,
-    turn: stream::Turn,
-    /// There was no place for this turn: it will say so and end.
-    is_shed: bool,
+    head: Head,
+    timings: Timings,
+    kind: Kind,
 }
 
-/// Chooses coach and models and asks memory; `rooms` decides whether there is a place.
+enum Kind {
+    /// Boxed, as it is handed on from stage to stage: each would else hold room for a copy.
+    Turn(Box<Guard>, Box<stream::Turn>),
+    /// There is no place for this turn: it will say so and end.
+    Shed(Box<Guard>),
+    /// The same request runs already, or ended a moment ago: the same is heard again.
+    Repeat(stream::Repeated),
+}
+
+/// Chooses coach and models, finds the turn's place in its session, and asks memory; `rooms` decides
+/// whether there is room.
 #[must_use]
-pub fn prepare(rooms: &Rooms, request: TurnRequest) -> Prepared {
-    let TurnRequest {
-        profile,
-        speaker,
-        conversation,
-        pin,
-        trace,
-        auth,
-        began,
-    } = request;
+pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
+    let began = request.began;
     let mut timings = Timings {
-        auth: Some(auth),
+        auth: Some(request.auth),
         ..Timings::default()
     };
     timings.mark(Mark::Session, began.elapsed());
-    let permit = rooms
-        .admission
-        .admit()
-        .filter(|_| rooms.lifecycle.is_open());
-    let person = speaker
-        .user
-        .as_deref()
-        .filter(|_| rooms.memory.is_on())
-        .map(|user| Person::new(user, speaker.session.as_str()));
-    let (coach, reason, plan) = choose(rooms, &speaker, &conversation, pin.as_deref());
+    let wordless = wordless(rooms, &request);
+    rooms.roster.unsay_all(&mut request.conversation.history);
+    let (coach, coach_reason, plan) = choose(rooms, &request);
     let head = Head {
         turn_id: TurnId::new(),
         coach: coach.id.clone(),
-        coach_reason: reason,
+        coach_reason,
         model: plan.candidates.first().cloned().unwrap_or_default(),
-        trace,
+        trace: request.trace,
     };
-    let ticket = person.as_ref().and_then(|_| {
-        let session = speaker.session.as_str();
-        match rooms.turns.begin(session, &conversation, head.clone()) {
-            Begun::Repeat(_) => None,
-            Begun::Fresh(fresh) => {
-                rooms.remember(fresh.committed);
-                Some(fresh.ticket)
-            }
-        }
+    let place = place(&request.speaker);
+    let key = rooms.turns.key(&place, &head.coach, &request.conversation);
+    // Who is nobody in particular shares a name with strangers at most: they must not meet.
+    let is_known = request.speaker.identity != Identity::None;
+    // A repeat needs no place of its own, so that a full house does not tell a caller to repeat what
+    // it is repeating.
+    let repeated = match is_known {
+        true => rooms.turns.repeat(&place, key),
+        false => Repeat::Unknown,
+    };
+    if let Repeat::Heard(listener) = repeated {
+        return repeat(rooms, &request, listener, timings);
+    }
+    let permit = rooms
+        .admission
+        .admit()
+        .filter(|_| rooms.lifecycle.is_open() && !matches!(repeated, Repeat::Full));
+    // One body asked for while a stream of the session speaks is a program's helper, not the speaker:
+    // it neither ends the stream nor is remembered.
+    let is_helper = !request.streams && rooms.turns.is_speaking(&place);
+    let begun = (is_known && !is_helper && permit.is_some()).then(|| {
+        rooms
+            .turns
+            .begin(&place, key, &request.conversation, head.clone())
     });
+    let (permit, fresh) = match begun {
+        Some(Begun::Repeat(listener)) => return repeat(rooms, &request, listener, timings),
+        Some(Begun::Full) => (None, None),
+        Some(Begun::Fresh(fresh)) => (permit, Some(fresh)),
+        None => (permit, None),
+    };
+    let (ticket, generation) = match fresh {
+        Some(Fresh {
+            ticket,
+            committed,
+            last_reply,
+            generation,
+        }) => {
+            rooms.remember(committed);
+            tell(last_reply.as_ref());
+            request.conversation.last_reply = last_reply;
+            (Some(ticket), generation)
+        }
+        None => (None, Arc::new(Generation::apart(head.clone()))),
+    };
+    let user = request.speaker.user.as_deref();
+    let person = user
+        .filter(|_| rooms.memory.is_on())
+        .map(|user| Person::new(user, request.speaker.session.as_str()));
+    let asks_model = permit.is_some() && wordless.is_none();
+    let is_new = request.speaker.is_new;
     let recall = person
         .as_ref()
-        .filter(|_| permit.is_some())
+        .filter(|_| asks_model && !is_new)
         .map(|p| rooms.memory.recall(p));
-    let span = spans::turn(&head.turn_id.to_string(), &head.coach);
+    let unasked = match person.is_some() && is_new {
+        true => MemoryOutcome::Miss,
+        false => MemoryOutcome::Off,
+    };
     let is_shed = permit.is_none();
     let guard = Box::new(Guard {
         rooms: rooms.clone(),
-        head,
-        profile,
+        head: head.clone(),
+        profile: request.profile,
+        signals: request.signals,
         person,
+        place,
         ticket,
-        words: beginning(conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
+        generation,
+        words: beginning(request.conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
         began,
         created_at: rooms.clock.now_ms(),
         timings,
         recalled: Recalled {
             context: None,
-            outcome: MemoryOutcome::Off,
+            outcome: unasked,
         },
         attempts: AttemptLog::new(began),
-        span,
+        span: spans::turn(&head.turn_id.to_string(), &head.coach),
         permit,
         _presence: rooms.admission.attend(),
-        speaker,
+        runway: Runway::new(rooms.speech_wpm),
+        speaker: request.speaker,
         said: Said::default(),
     });
     let turn = stream::Turn {
+        panics: request.faults.iter().any(|fault| fault == "sim/panic"),
         plan,
-        conversation,
+        conversation: request.conversation,
         recall,
+        wordless,
     };
     Prepared {
-        guard,
-        turn,
-        is_shed,
+        head,
+        timings,
+        kind: match is_shed {
+            true => Kind::Shed(guard),
+            false => Kind::Turn(guard, Box::new(turn)),
+        },
     }
 }
 
-fn choose<'r>(
-    rooms: &'r Rooms,
-    speaker: &Speaker,
-    conversation: &Conversation,
-    pin: Option<&str>,
-) -> (&'r Coach, String, Plan) {
-    let pin = speaker.pin.as_deref().or(pin);
-    let selection = coach::select(&rooms.roster, conversation.user_lines(), pin);
-    let plan = routing::plan(selection.coach, speaker.tier, rooms.fallback);
+/// Where a turn stands among others: its session, and in it the user. Where a request names both as
+/// it likes, two users of one session id are two sessions.
+fn place(speaker: &Speaker) -> String {
+    let session = speaker.session.as_str();
+    match speaker.user.as_deref().filter(|user| *user != session) {
+        None => session.to_owned(),
+        Some(user) => format!("{session}\n{user}"),
+    }
+}
+
+fn repeat(rooms: &Rooms, request: &TurnRequest, listener: Listener, timings: Timings) -> Prepared {
+    let how = match listener.is_replay() {
+        true => "replayed",
+        false => "joined",
+    };
+    RepeatHeard { how }.emit();
+    let head = listener.head().clone();
+    let coach = rooms.roster.get(&head.coach);
+    let coach = coach.unwrap_or_else(|| rooms.roster.master());
+    let line = coach.fallback_line(rooms.clock.now_ms().unsigned_abs());
+    Prepared {
+        head,
+        timings,
+        kind: Kind::Repeat(stream::Repeated {
+            listener,
+            signals: request.signals,
+            line: line.to_owned(),
+            _presence: rooms.admission.attend(),
+        }),
+    }
+}
+
+/// What is said without asking a model, where the user said nothing and the operator wants it so.
+/// Two nudges in a row are enough: then the coach waits.
+fn wordless(rooms: &Rooms, request: &TurnRequest) -> Option<String> {
+    let conversation = &request.conversation;
+    if !matches!(conversation.ask, Ask::Silence | Ask::Nothing) {
+        return None;
+    }
+    let nudged = rooms.roster.nudges_in_a_row(&conversation.history);
+    match rooms.silence {
+        SilenceReply::Model => None,
+        SilenceReply::Quiet => Some(String::new()),
+        SilenceReply::Line if nudged >= MAX_NUDGES => Some(String::new()),
+        SilenceReply::Line => {
+            let (coach, ..) = choose(rooms, request);
+            Some(coach.nudge(nudged).unwrap_or_default().to_owned())
+        }
+    }
+}
+
+/// Nudges after which silence is left alone.
+const MAX_NUDGES: usize = 2;
+
+/// Counts how much of replies is heard.
+fn tell(last_reply: Option<&LastReply>) {
+    let how = match last_reply {
+        None => return,
+        Some(LastReply::CutAfter(_)) => "cut",
+        Some(LastReply::Unheard) => "unheard",
+    };
+    ReplyHeard { how }.emit();
+}
+
+fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> (&'r Coach, String, Plan) {
+    let speaker = &request.speaker;
+    let pin = speaker.pin.as_deref().or(request.pin.as_deref());
+    let lines = request.conversation.user_lines();
+    let selection = coach::select(&rooms.roster, lines, pin);
+    let mut plan = routing::plan(selection.coach, speaker.tier, rooms.fallback);
+    plan.candidates.splice(..0, request.faults.iter().cloned());
     (selection.coach, selection.reason.to_string(), plan)
 }
 
 impl Prepared {
     #[must_use]
     pub fn head(&self) -> &Head {
-        &self.guard.head
+        &self.head
     }
 
     #[must_use]
     pub fn timings(&self) -> &Timings {
-        &self.guard.timings
+        &self.timings
+    }
+
+    /// Whether there is no place for this turn, and its caller would rather be told than spoken to.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(&self.kind, Kind::Shed(guard) if guard.signals)
+    }
+
+    /// Settles a turn that has no place, without a word.
+    pub fn refuse(self) {
+        if let Kind::Shed(mut guard) = self.kind {
+            guard.end(Outcome::Shed, FinishReason::Stop);
+        }
     }
 
     /// The rest of the turn: recall, prompt, race, relay, end.
     ///
     /// # Cancellation
-    /// Dropping the future closes upstream, gives the permit back and settles the turn.
-    pub async fn run<M: Mouth + 'static>(self, upstream: Rc<OpenRouter>, mouth: SharedMouth<M>) {
-        if self.is_shed {
-            stream::shed(self.guard, &mouth);
-        } else {
-            stream::run(self.guard, self.turn, upstream, mouth).await;
+    /// Dropping the future closes upstream, gives the permit back and settles the turn; unless a
+    /// repeat of the request listens: then the turn goes on for it.
+    pub fn run<M: Mouth + 'static>(
+        self,
+        upstream: Rc<OpenRouter>,
+        mouth: SharedMouth<M>,
+    ) -> Running<M> {
+        match self.kind {
+            Kind::Shed(guard) => Running::alone(mouth.clone(), async move {
+                stream::shed(guard, &mouth);
+            }),
+            Kind::Repeat(repeated) => {
+                Running::alone(mouth.clone(), stream::repeat(repeated, mouth))
+            }
+            Kind::Turn(guard, turn) => Running::turn(guard, turn, upstream, mouth),
         }
     }
 }

@@ -1,30 +1,30 @@
 //! A turn's way from recall to the last word, as it is told in `ARCHITECTURE.md`.
 
-use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument as _;
 
-use crate::memory::{Recall, Recalled};
-use crate::prompt;
+use crate::coach::{Coach, Roster};
+use crate::memory::Recall;
 use crate::routing::Plan;
+use crate::session::{Listener, Piece};
 use crate::sse::TooLarge;
-use crate::turn::{Conversation, Delta, FinishReason, Mark, MemoryOutcome, Outcome};
-use crate::upstream::{Answer, AttemptError, Call, OpenRouter, Race, Speaking};
+use crate::turn::{Cause, Conversation, Delta, Fault, FinishReason, Mark, Outcome};
+use crate::upstream::{Answer, OpenRouter, Seam, Speaking};
 
+use super::admission::Presence;
+use super::asking::Asking;
 use super::guard::Guard;
+use super::lead_in;
+use super::relay::{Relayed, relay, room};
 use super::{Mouth, SharedMouth};
 
-/// Words said but not taken beyond which upstream is no longer read: back-pressure.
-const MAX_BACKLOG_BYTES: usize = 16 << 10;
-/// An answer beyond this is no speech; it is ended where it stands.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
 /// How long the bill is waited for once the caller has its end.
 const BILL_WAIT: Duration = Duration::from_secs(2);
 /// The same where the caller wants the bill itself, and so waits with us.
@@ -36,204 +36,227 @@ pub(super) struct Turn {
     pub(super) conversation: Conversation,
     /// What is waited for from memory, if anything.
     pub(super) recall: Option<Recall>,
+    /// What is said without asking a model, where that is how silence is answered.
+    pub(super) wordless: Option<String>,
+    /// A rehearsal: a fault of our own, to show that it stays this turn's.
+    pub(super) panics: bool,
 }
 
 /// How the words came to their end.
 enum Ending {
-    Finished(FinishReason),
-    Broken(AttemptError),
+    Finished(Box<Answer>, FinishReason),
+    /// Nobody spoke in time.
+    Nobody,
+    /// After words were out, and nobody went on.
+    Broken,
     /// The turn's or the service's time is up.
     TimeUp,
+    /// A newer request of the session took its place.
+    Superseded,
 }
 
 /// No place for this turn: one spoken sentence, nothing else touched.
 pub(super) fn shed<M: Mouth>(mut guard: Box<Guard>, mouth: &SharedMouth<M>) {
-    speak_line(&mut guard, mouth, Outcome::Shed);
+    let roster = Arc::clone(&guard.rooms.roster);
+    let line = coach(&guard, &roster).busy_line(guard.created_at.unsigned_abs());
+    guard.phrase(line, mouth);
+    close(&mut guard, mouth, FinishReason::Stop, Outcome::Shed);
+}
+
+/// A request that came again.
+pub(super) struct Repeated {
+    pub(super) listener: Listener,
+    pub(super) signals: bool,
+    /// What is said where the turn had nothing to say.
+    pub(super) line: String,
+    pub(super) _presence: Presence,
+}
+
+/// The same is heard again; a failure is told in this caller's own way.
+pub(super) async fn repeat<M: Mouth>(mut repeated: Repeated, mouth: SharedMouth<M>) {
+    let fault = loop {
+        match repeated.listener.next().await {
+            Piece::Words(words) => {
+                mouth.borrow_mut().words(&words);
+                room(&mouth).await;
+            }
+            Piece::Tool(call) => mouth.borrow_mut().tool(&call),
+            Piece::End(reason, usage) => return mouth.borrow_mut().end(reason, usage.as_ref()),
+            Piece::Fault(fault) => break fault,
+        }
+    };
+    let mut mouth = mouth.borrow_mut();
+    if repeated.signals {
+        return mouth.fault(fault);
+    }
+    if !mouth.has_spoken() {
+        mouth.words(&repeated.line);
+    }
+    mouth.end(FinishReason::Stop, None);
 }
 
 pub(super) async fn run<M: Mouth + 'static>(
     mut guard: Box<Guard>,
-    mut turn: Turn,
+    mut turn: Box<Turn>,
     upstream: Rc<OpenRouter>,
     mouth: SharedMouth<M>,
 ) {
-    let hard = guard.rooms.lifecycle.hard().clone();
-    let time_up = guard.began + guard.rooms.deadlines.turn;
-    let span = guard.span.clone();
-    let begun = {
-        let mut leaving = pin!(hard.cancelled());
-        tokio::select! {
-            biased;
-            // Stages have spans, words have none: the relay below is not entered with every token.
-            // Boxed, so that an open stream does not carry the room that its beginning took.
-            begun = Box::pin(begin(&mut guard, &mut turn, &upstream)).instrument(span) => begun,
-            () = &mut leaving => None,
-            () = sleep_until(time_up) => None,
+    if let Some(line) = turn.wordless.take() {
+        if !line.is_empty() {
+            guard.phrase(&line, &mouth);
         }
-    };
-    let Some(Speaking {
-        mut answer,
-        first,
-        model,
-        span: call,
-    }) = begun
-    else {
-        speak_line(&mut guard, &mouth, Outcome::Failed);
-        return;
-    };
-    // What was said so far is with the model now; a long answer need not hold it here.
-    drop((turn, upstream));
-    guard.served_by(&model, answer.meta(), call);
-    guard.mark(Mark::FirstSpeakable);
+        return close(&mut guard, &mouth, FinishReason::Stop, Outcome::Complete);
+    }
+    let hard = guard.rooms.lifecycle.hard().clone();
+    let newer = guard.generation.superseded().clone();
+    let time_up = guard.began + guard.rooms.deadlines.turn;
     let ending = {
         let mut leaving = pin!(hard.cancelled());
+        let mut replaced = pin!(newer.cancelled());
         tokio::select! {
             biased;
-            ending = relay(&mut guard, &mut answer, first, &mouth) => ending,
+            () = &mut replaced => Ending::Superseded,
+            // Boxed, so that the bill's tail does not carry the room that speaking took.
+            ending = Box::pin(speak(&mut guard, &mut turn, &upstream, &mouth)) => ending,
             () = &mut leaving => Ending::TimeUp,
             () = sleep_until(time_up) => Ending::TimeUp,
         }
     };
+    drop((turn, upstream));
     match ending {
-        Ending::Finished(reason) => finish(guard, answer, reason, &mouth).await,
-        Ending::Broken(error) => {
-            guard.attempts.failed(&error);
-            close(
-                &mut guard,
-                &mouth,
-                FinishReason::Stop,
-                Outcome::PartialFailed,
-            );
-        }
-        Ending::TimeUp => close(
-            &mut guard,
-            &mouth,
-            FinishReason::Stop,
-            Outcome::PartialFailed,
-        ),
+        Ending::Finished(answer, reason) => finish(guard, answer, reason, &mouth).await,
+        Ending::Superseded => close(&mut guard, &mouth, FinishReason::Stop, Outcome::Superseded),
+        Ending::Nobody => fail(&mut guard, &mouth),
+        Ending::Broken | Ending::TimeUp => break_off(&mut guard, &mouth),
     }
 }
 
-/// Recall, prompt, race: until somebody speaks or nobody will.
-async fn begin(guard: &mut Guard, turn: &mut Turn, upstream: &OpenRouter) -> Option<Speaking> {
+/// From silence to the last word.
+async fn speak<M: Mouth>(
+    guard: &mut Guard,
+    turn: &mut Turn,
+    upstream: &OpenRouter,
+    mouth: &SharedMouth<M>,
+) -> Ending {
+    if turn.panics {
+        resume_unwind(Box::new("rehearsed"));
+    }
+    let span = guard.span.clone();
+    // Stages have spans, words have none: the relay below is not entered with every token.
+    let begun = Box::pin(begin(guard, turn, upstream, mouth)).instrument(span);
+    let Some(speaking) = begun.await else {
+        return Ending::Nobody;
+    };
+    guard.mark(Mark::FirstSpeakable);
+    let (mut answer, first) = served(guard, speaking);
+    match relay(guard, &mut answer, first, None, mouth).await {
+        Relayed::Finished(reason) => Ending::Finished(answer, reason),
+        Relayed::Enough => enough(guard, &answer),
+        Relayed::Broken(error) => {
+            let died = guard.broke_off(&answer, &error);
+            // Its connection closes before the next is asked.
+            drop(answer);
+            Box::pin(resume(guard, turn, upstream, &died, mouth)).await
+        }
+    }
+}
+
+/// Recall, prompt, race: until somebody speaks or nobody will. A coach whose model is slow says a
+/// phrase meanwhile.
+async fn begin<M: Mouth>(
+    guard: &mut Guard,
+    turn: &mut Turn,
+    upstream: &OpenRouter,
+    mouth: &SharedMouth<M>,
+) -> Option<Speaking> {
+    recall(guard, turn.recall.take()).await;
+    let asking = Asking::new(guard, &turn.conversation);
+    guard.mark(Mark::Plan);
+    let raced = Instant::now();
+    let line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
+    let mut lead_in_due = lead_in::due(guard, &turn.conversation);
+    let search = asking.begin(upstream, &turn.plan.candidates, line_due);
+    let mut search = pin!(search.first_words());
+    let spoke = loop {
+        tokio::select! {
+            biased;
+            spoke = &mut search => break spoke,
+            () = when(lead_in_due) => {
+                lead_in_due = None;
+                lead_in::say(guard, &turn.conversation, mouth);
+            }
+        }
+    };
+    guard.timings.upstream_wait = raced.elapsed();
+    spoke.ok()
+}
+
+async fn recall(guard: &mut Guard, recall: Option<Recall>) {
     let asked = Instant::now();
-    guard.recalled = match turn.recall.take() {
-        None => Recalled {
-            context: None,
-            outcome: MemoryOutcome::Off,
-        },
-        Some(recall) => match recall.ready() {
+    if let Some(recall) = recall {
+        guard.recalled = match recall.ready() {
             Some(recalled) => recalled,
             None => {
                 recall
                     .within(guard.began + guard.rooms.deadlines.memory)
                     .await
             }
-        },
-    };
+        };
+    }
     guard.timings.memory_wait = asked.elapsed();
     guard.timings.mark(Mark::Memory, asked.elapsed());
-    let memory = guard.recalled.context.clone();
-    let roster = Arc::clone(&guard.rooms.roster);
-    let coach = roster
-        .get(&guard.head.coach)
-        .unwrap_or_else(|| roster.master());
-    let messages = prompt::compose(coach, &turn.conversation, memory.as_deref());
-    let user = guard
-        .speaker
-        .user
-        .as_deref()
-        .map(|u| guard.rooms.pseudonyms.user(u));
-    let session = guard
-        .rooms
-        .pseudonyms
-        .session(guard.speaker.session.as_str());
-    guard.mark(Mark::Plan);
-    let deadlines = guard.rooms.deadlines;
-    let race = Race {
-        upstream,
-        call: Call {
-            messages: &messages,
-            tools: turn.conversation.tools.as_ref(),
-            max_tokens: coach.max_tokens,
-            temperature: coach.temperature,
-            user: user.as_deref(),
-            session: &session,
-        },
-        candidates: &turn.plan.candidates,
-        fallback: guard.rooms.fallback,
-        deadlines: &deadlines,
-        turn: guard.began,
-    };
-    let raced = Instant::now();
-    let spoke = race.first_words(&mut guard.attempts).await;
-    guard.timings.upstream_wait = raced.elapsed();
-    spoke.ok()
 }
 
-/// First word to last. Words pass as they come; nothing is waited for but upstream and the caller.
-async fn relay<M: Mouth>(
+/// After words are out: another model goes on where one broke off. Once a turn; who breaks off
+/// again has had its chance.
+async fn resume<M: Mouth>(
     guard: &mut Guard,
-    answer: &mut Answer,
-    first: Delta,
+    turn: &Turn,
+    upstream: &OpenRouter,
+    died: &str,
     mouth: &SharedMouth<M>,
 ) -> Ending {
-    let idle = guard.rooms.deadlines.idle;
-    let mut last = Instant::now();
-    let mut said = 0;
-    let mut silence = pin!(sleep_until(last + idle));
-    let mut next = Some(first);
-    loop {
-        match next.take() {
-            Some(Delta::Words(words)) => {
-                said += words.len();
-                if said > MAX_ANSWER_BYTES {
-                    return Ending::Broken(TooLarge.into());
-                }
-                guard.say(&words);
-                mouth.borrow_mut().words(&words);
-                room(mouth).await;
-                last = Instant::now();
-            }
-            Some(Delta::Tool(call)) => mouth.borrow_mut().tool(&call),
-            Some(Delta::Usage(usage)) => guard.usage(usage),
-            Some(Delta::Finish(reason)) => {
-                guard.finished(reason);
-                return Ending::Finished(reason);
-            }
-            None => {}
+    let others = turn.plan.candidates.iter().filter(|m| *m != died);
+    let others: Vec<String> = others.cloned().collect();
+    if others.is_empty() || !guard.may_resume() {
+        return Ending::Broken;
+    }
+    let said = guard.generation.text();
+    let asking = Asking::new(guard, &turn.conversation);
+    let due = Instant::now() + guard.rooms.deadlines.fallback_first_token;
+    let search = asking.go_on(upstream, &others, due, &said);
+    let Ok(speaking) = search.first_words().instrument(guard.span.clone()).await else {
+        return Ending::Broken;
+    };
+    let seam = Seam::new(&said, speaking.asked);
+    let (mut answer, first) = served(guard, speaking);
+    match relay(guard, &mut answer, first, Some(seam), mouth).await {
+        Relayed::Finished(reason) => Ending::Finished(answer, reason),
+        Relayed::Enough => enough(guard, &answer),
+        Relayed::Broken(error) => {
+            guard.broke_off(&answer, &error);
+            Ending::Broken
         }
-        // One timer for the whole stream: it is moved only when it fires, not with every token.
-        next = loop {
-            tokio::select! {
-                biased;
-                delta = answer.next() => match delta {
-                    Ok(Some(delta)) => break Some(delta),
-                    Ok(None) => return Ending::Broken(AttemptError::Cut),
-                    Err(error) => return Ending::Broken(error),
-                },
-                () = &mut silence => {
-                    if last.elapsed() >= idle {
-                        return Ending::Broken(AttemptError::Idle(idle));
-                    }
-                    silence.as_mut().reset(last + idle);
-                }
-            }
-        };
     }
 }
 
-/// Resolves when the caller has taken enough of what was said. The response body polls the turn
-/// again after every taking, so no waker is needed.
-async fn room<M: Mouth>(mouth: &SharedMouth<M>) {
-    poll_fn(|_| {
-        if mouth.borrow().backlog() < MAX_BACKLOG_BYTES {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
+/// Nobody is asked to go on with more than anybody listens to.
+fn enough(guard: &mut Guard, answer: &Answer) -> Ending {
+    guard.broke_off(answer, &TooLarge.into());
+    Ending::Broken
+}
+
+fn served(guard: &mut Guard, speaking: Speaking) -> (Box<Answer>, Delta) {
+    let Speaking {
+        answer,
+        first,
+        model,
+        row,
+        span,
+        ..
+    } = speaking;
+    guard.served_by(model, &answer, row, span);
+    (answer, first)
 }
 
 /// The model is done. The caller gets its end at once; the bill comes after it, and is read to the
@@ -248,16 +271,20 @@ async fn finish<M: Mouth>(
         // Without a bill in time the answer simply ends without one.
         let _ = timeout(BILL_WAIT_IN_STREAM, read_bill(&mut guard, &mut answer)).await;
     }
-    close(&mut guard, mouth, reason, Outcome::Complete);
+    let outcome = match guard.attempts.has(Cause::Resume) {
+        true => Outcome::PartialRecovered,
+        false => Outcome::Complete,
+    };
+    close(&mut guard, mouth, reason, outcome);
     if read_bill(&mut guard, &mut answer).now_or_never().is_some() {
-        guard.attempts.close();
+        guard.close_call(&answer);
         return;
     }
     let lifecycle = guard.rooms.lifecycle.clone();
     lifecycle.spawn_here(async move {
-        // A bill that never comes leaves the cost unknown.
+        // A bill that never comes leaves the cost to be estimated.
         let _ = timeout(BILL_WAIT, read_bill(&mut guard, &mut answer)).await;
-        guard.attempts.close();
+        guard.close_call(&answer);
     });
 }
 
@@ -277,16 +304,47 @@ fn close<M: Mouth>(
     outcome: Outcome,
 ) {
     mouth.borrow_mut().end(reason, guard.bill());
-    guard.end(outcome);
+    guard.end(outcome, reason);
 }
 
-/// One sentence in the coach's manner, then the end. It never enters memory.
-fn speak_line<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>, outcome: Outcome) {
-    let seed = guard.created_at.unsigned_abs();
-    let roster = &guard.rooms.roster;
-    let coach = roster
+/// Nobody said a word. One sentence in the coach's manner, which never enters memory; or, where the
+/// caller asked for it, an error that a program understands.
+fn fail<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>) {
+    if guard.signals {
+        mouth.borrow_mut().fault(Fault::Unanswered);
+        return guard.fail(Outcome::Failed, Fault::Unanswered);
+    }
+    let roster = Arc::clone(&guard.rooms.roster);
+    let line = coach(guard, &roster).fallback_line(guard.created_at.unsigned_abs());
+    guard.phrase(line, mouth);
+    mouth.borrow_mut().end(FinishReason::Stop, None);
+    guard.fail(Outcome::Failed, Fault::Unanswered);
+}
+
+/// After words are out nothing is apologised for: the answer ends where it stands.
+fn break_off<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>) {
+    if !guard.has_spoken() {
+        return fail(guard, mouth);
+    }
+    if guard.signals {
+        mouth.borrow_mut().fault(Fault::BrokenOff);
+    } else {
+        mouth.borrow_mut().end(FinishReason::Stop, guard.bill());
+    }
+    guard.fail(Outcome::PartialFailed, Fault::BrokenOff);
+}
+
+/// The coach of this turn.
+pub(super) fn coach<'r>(guard: &Guard, roster: &'r Roster) -> &'r Coach {
+    roster
         .get(&guard.head.coach)
-        .unwrap_or_else(|| roster.master());
-    mouth.borrow_mut().words(coach.fallback_line(seed));
-    close(guard, mouth, FinishReason::Stop, outcome);
+        .unwrap_or_else(|| roster.master())
+}
+
+/// Resolves at `at`, or never.
+async fn when(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }

@@ -154,8 +154,14 @@ const GOES_ON: &[&str] = &[
 pub fn price(model: &str) -> Option<Price> {
     let listed = |slug: &str| PRICES.iter().find(|(known, _)| *known == slug);
     let base = || model.split_once(':').and_then(|(base, _)| listed(base));
-    listed(model).or_else(base).map(|(_, price)| *price)
+    // A simulated model has its fault for a name, and one price.
+    let simulated = || listed(SIMULATED).filter(|_| model.starts_with("sim/"));
+    let found = listed(model).or_else(base).or_else(simulated);
+    found.map(|(_, price)| *price)
 }
+
+/// The model whose price simulated ones have.
+const SIMULATED: &str = "openai/gpt-6-luna";
 
 /// What so many tokens cost at list price, rounded up to a micro-dollar; `None`, never zero, for a
 /// model without a price. No input is taken for cached, so with a warm cache it is too much.
@@ -264,7 +270,7 @@ mod tests {
                 u64::MAX,
                 Some(i64::MAX),
             ),
-            ("sim/429:2", 10, 10, None),
+            ("sim/429:2", 10, 10, Some(6)),
             ("gpt-6-luna", 10, 10, None),
             ("", 10, 10, None),
         ] {

@@ -8,11 +8,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::turn::{FinishReason, Head, ToolCall, Usage};
+use crate::turn::{Fault, FinishReason, Head, ToolCall, Usage};
 
-use super::speech::{Replay, Speech};
+use super::heard::Asked;
+use super::key::Key;
+use super::speech::{Join, Replay, Speech};
 
 /// Something to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Piece {
     Words(String),
     Tool(ToolCall),
     End(FinishReason, Option<Usage>),
+    /// The end of a turn that could not be answered, or not to its end.
+    Fault(Fault),
 }
 
 /// A turn's own end of what it says. Dropped without an end, it ends: its listeners hear `stop`.
@@ -31,6 +36,18 @@ pub struct Generation {
 impl Generation {
     pub(super) fn new(speech: Arc<Speech>) -> Self {
         Self { speech }
+    }
+
+    /// A turn of nobody's session: no request repeats it, none supersedes it.
+    #[must_use]
+    pub fn apart(head: Head) -> Self {
+        let kept = Arc::default();
+        Self::new(Arc::new(Speech::new(
+            head,
+            Key::default(),
+            Asked::Nothing,
+            kept,
+        )))
     }
 
     #[must_use]
@@ -55,7 +72,12 @@ impl Generation {
     /// The end; the first one counts. Who listens now hears it either way; `replay` is about who
     /// comes later.
     pub fn end(&self, reason: FinishReason, usage: Option<Usage>, replay: Replay) {
-        self.speech.end(reason, usage, replay);
+        self.speech.end(Piece::End(reason, usage), replay);
+    }
+
+    /// The end of a turn that failed: each listener is told in its own caller's way.
+    pub fn fail(&self, fault: Fault) {
+        self.speech.end(Piece::Fault(fault), Replay::Forget);
     }
 
     /// Cancelled when a newer, different request of the session comes while this one runs.
@@ -64,12 +86,14 @@ impl Generation {
         &self.speech.superseded
     }
 
+    /// The caller has left. True if nobody listens either: nobody will from then on, and the turn may
+    /// be dropped.
     #[must_use]
-    pub fn has_listeners(&self) -> bool {
-        self.speech.has_listeners()
+    pub fn close_if_alone(&self) -> bool {
+        self.speech.close_if_alone()
     }
 
-    /// Resolves when nobody listens any more, at once if nobody does. More may come later.
+    /// Resolves when nobody listens any more, at once if nobody does; nobody will from then on.
     ///
     /// # Cancellation
     /// Safe at any time.
@@ -83,9 +107,10 @@ impl Generation {
         self.speech.reply()
     }
 
+    /// All of the model's words so far.
     #[must_use]
-    pub fn listen(&self) -> Listener {
-        Listener::new(Arc::clone(&self.speech))
+    pub fn text(&self) -> String {
+        self.speech.text()
     }
 }
 
@@ -114,13 +139,17 @@ pub(super) struct Heard {
 }
 
 impl Listener {
-    pub(super) fn new(speech: Arc<Speech>) -> Self {
-        let (id, is_replay) = speech.join();
-        Self {
-            speech,
-            id,
-            heard: Heard::default(),
-            is_replay,
+    /// # Errors
+    /// Why nothing can be heard.
+    pub(super) fn join(speech: &Arc<Speech>, now: Instant) -> Result<Self, Join> {
+        match speech.join(now) {
+            Join::Heard { id, is_replay } => Ok(Self {
+                speech: Arc::clone(speech),
+                id,
+                heard: Heard::default(),
+                is_replay,
+            }),
+            refused => Err(refused),
         }
     }
 

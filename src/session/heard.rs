@@ -163,9 +163,11 @@ pub(super) fn is_line(message: &Message, words: &str) -> bool {
 }
 
 /// The same words again, or the sentence they were a fragment of.
-pub(super) fn is_grown(words: &str, now: &str) -> bool {
-    let words = squeeze(words);
-    !words.is_empty() && squeeze(now).starts_with(&words)
+pub(super) fn is_grown(before: &str, now: &str) -> bool {
+    let (before, now) = (squeeze(before), squeeze(now));
+    let (mut before, mut now) = (words(&before).peekable(), words(&now));
+    before.peek().is_some()
+        && before.all(|(_, word)| now.next().is_some_and(|(_, other)| is_same(word, other)))
 }
 
 /// As far as some lines go along with a reply.

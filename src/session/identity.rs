@@ -21,6 +21,8 @@ pub struct Speaker {
     /// Absent where identity is `none`: memory is then neither read nor written.
     pub user: Option<String>,
     pub identity: Identity,
+    /// The user was made up for this very request: nobody can know anything of them yet.
+    pub is_new: bool,
     pub tier: Tier,
     /// A coach that the session is pinned to.
     pub pin: Option<String>,
@@ -173,6 +175,7 @@ impl Sessions {
             session,
             user: Some(claims.user),
             identity,
+            is_new: false,
             tier: claims.tier.unwrap_or(default_tier),
             pin: claims.coach,
             // A session may lower what the operator allows, never raise it.
@@ -185,6 +188,7 @@ impl Sessions {
             session,
             user: None,
             identity: Identity::None,
+            is_new: false,
             tier: Tier::Free,
             pin: None,
             prosody: self.prosody,
@@ -213,6 +217,7 @@ impl Sessions {
             };
             return Speaker {
                 identity,
+                is_new: body_user.is_none(),
                 ..self.named_by_itself(session, body_user)
             };
         }
@@ -228,7 +233,10 @@ impl Sessions {
         let signed = self.signer.sign(&claims).ok();
         let signed = signed.and_then(|token| SessionId::parse(&token).ok());
         match signed {
-            Some(session) => self.known(session, claims),
+            Some(session) => Speaker {
+                is_new: true,
+                ..self.known(session, claims)
+            },
             None => self.nobody(SessionId::mint()),
         }
     }
@@ -283,12 +291,13 @@ mod tests {
         for (pairs, comes_back_as) in [(&[][..], Identity::Body), (&[KEY][..], Identity::Minted)] {
             let s = sessions(pairs);
             let first = s.identify(Unproven::default()).unwrap();
-            assert_eq!(first.identity, Identity::Minted);
+            assert_eq!((first.identity, first.is_new), (Identity::Minted, true));
             let again = s.identify(with(first.session.as_str())).unwrap();
             assert_eq!(
                 again,
                 Speaker {
                     identity: comes_back_as,
+                    is_new: false,
                     ..first
                 }
             );

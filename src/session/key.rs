@@ -9,8 +9,8 @@ use crate::turn::{Ask, Conversation, Role};
 use super::heard::squeeze_into;
 
 /// 128 bits of what a request says. Means something within one process only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key(u64, u64);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key(u64, u64);
 
 /// Makes keys. Keyed by chance, so that nobody can choose two requests that collide.
 #[derive(Debug, Default)]
@@ -18,10 +18,12 @@ pub(super) struct Keys(RandomState, RandomState);
 
 impl Keys {
     /// How the user sounded is left out: a platform may measure it anew for a request it repeats.
-    pub(super) fn of(&self, session: &str, next: &Conversation) -> Key {
+    /// The coach belongs to it: a request may name another for the same words.
+    pub(super) fn of(&self, session: &str, coach: &str, next: &Conversation) -> Key {
         let mut key = Hash(self.0.build_hasher(), self.1.build_hasher());
         let mut line = String::new();
         key.field(session);
+        key.field(coach);
         key.number(next.history.len());
         for message in &next.history {
             key.kind(match message.role {
@@ -113,7 +115,7 @@ mod tests {
         let of = |change: fn(&mut Conversation)| {
             let mut conversation = base();
             change(&mut conversation);
-            keys.of("s", &conversation)
+            keys.of("s", "career", &conversation)
         };
         let key = of(|_| {});
         let same: &[fn(&mut Conversation)] = &[
@@ -155,7 +157,11 @@ mod tests {
                 });
             },
         ];
-        let mut seen = vec![key, keys.of("t", &base())];
+        let mut seen = vec![
+            key,
+            keys.of("t", "career", &base()),
+            keys.of("s", "skills", &base()),
+        ];
         assert_ne!(seen[0], seen[1]);
         for (n, change) in other.iter().enumerate() {
             let key = of(*change);

@@ -18,8 +18,9 @@ mod turns;
 
 pub use generation::{Generation, Listener, Piece};
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
+pub use key::Key;
 pub use pseudonym::{DataKeyError, Pseudonyms};
 pub use speech::{REPLAY_FOR, Replay};
 pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};
-pub use turns::{Begun, COMMIT_AFTER, Fresh, LEAD_IN_AGAIN, Ticket, Turns};
+pub use turns::{Begun, COMMIT_AFTER, Fresh, LEAD_IN_AGAIN, Repeat, Ticket, Turns};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::turn::{FinishReason, Head, ToolCall, Usage};
+use crate::turn::{Head, ToolCall};
 
 use super::generation::{Heard, Piece};
 use super::heard::{Asked, Past};
@@ -24,13 +24,31 @@ const MAX_SAID_BYTES: usize = 256 << 10;
 /// What is kept of a turn once it has ended and its listeners have gone.
 const MAX_KEPT_BYTES: usize = 64 << 10;
 
+/// Who may listen to one turn at once: a platform repeats a request a few times, not more.
+const MAX_LISTENERS: usize = 8;
+
+/// What became of a wish to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Join {
+    Heard {
+        id: u64,
+        is_replay: bool,
+    },
+    /// As many listen as may.
+    Full,
+    /// There is nothing to be heard any more.
+    Over,
+}
+
 /// Whether an answer may be given again after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
     /// It is whole.
     Keep,
-    /// It failed, was interrupted or superseded: the next request is answered anew.
+    /// It failed: the next request is answered anew.
     Forget,
+    /// Its caller broke in: likewise, and there were more words to come.
+    CutOff,
 }
 
 /// What talker, listeners and session share.
@@ -58,6 +76,8 @@ struct Said {
     /// Something found no room.
     is_full: bool,
     end: Option<End>,
+    /// Its caller has left and nobody listens: it is about to go.
+    is_closing: bool,
     /// Bytes counted in `kept`.
     counted: usize,
     listeners: Vec<Waiting>,
@@ -68,12 +88,17 @@ struct Said {
 
 #[derive(Debug)]
 struct End {
-    reason: FinishReason,
-    usage: Option<Usage>,
+    last: Piece,
     replay: Replay,
     at: Instant,
     /// The text goes when nobody listens to it.
     is_released: bool,
+}
+
+impl End {
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.replay == Replay::Keep && now.saturating_duration_since(self.at) <= REPLAY_FOR
+    }
 }
 
 #[derive(Debug)]
@@ -130,7 +155,8 @@ impl Speech {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn end(&self, reason: FinishReason, usage: Option<Usage>, replay: Replay) {
+    /// `last` is an end or a fault.
+    pub(super) fn end(&self, last: Piece, replay: Replay) {
         let mut said = self.lock();
         if said.end.is_some() {
             return;
@@ -141,9 +167,11 @@ impl Speech {
         said.counted = bytes + said.asked.bytes();
         self.kept.fetch_add(said.counted, Ordering::Relaxed);
         said.end = Some(End {
-            reason,
-            usage,
-            replay: if fits { replay } else { Replay::Forget },
+            last,
+            replay: match replay {
+                Replay::Keep if !fits => Replay::Forget,
+                replay => replay,
+            },
             at: Instant::now(),
             is_released: bytes > MAX_KEPT_BYTES,
         });
@@ -153,13 +181,35 @@ impl Speech {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// One more listener: its number, and whether it comes after the end.
-    pub(super) fn join(&self) -> (u64, bool) {
+    /// One more listener, if the same request may hear this turn: it runs and nothing newer came,
+    /// or it ended whole a short while ago. Asked and done at once, so that nobody joins a turn that
+    /// is being let go.
+    pub(super) fn join(&self, now: Instant) -> Join {
         let mut said = self.lock();
+        let may_be_heard = match &said.end {
+            None => !said.is_closing && !self.superseded.is_cancelled(),
+            Some(end) => end.is_fresh(now),
+        };
+        if !may_be_heard {
+            return Join::Over;
+        }
+        if said.listeners.len() >= MAX_LISTENERS {
+            return Join::Full;
+        }
         let id = said.next_listener;
         said.next_listener += 1;
         said.listeners.push(Waiting { id, waker: None });
-        (id, said.end.is_some())
+        Join::Heard {
+            id,
+            is_replay: said.end.is_some(),
+        }
+    }
+
+    /// The talker's caller has left. True if nobody listens: from then on nobody can.
+    pub(super) fn close_if_alone(&self) -> bool {
+        let mut said = self.lock();
+        said.is_closing |= said.listeners.is_empty();
+        said.is_closing
     }
 
     pub(super) fn poll_next(&self, id: u64, heard: &mut Heard, cx: &Context<'_>) -> Poll<Piece> {
@@ -195,6 +245,7 @@ impl Speech {
     pub(super) fn poll_deserted(&self, cx: &Context<'_>) -> Poll<()> {
         let mut said = self.lock();
         if said.listeners.is_empty() {
+            said.is_closing = true;
             return Poll::Ready(());
         }
         // One for each task, however often it begins to wait anew.
@@ -204,15 +255,10 @@ impl Speech {
         Poll::Pending
     }
 
-    /// The same request may hear this turn: it runs and nothing newer came, or it ended whole a
-    /// short while ago.
-    pub(super) fn may_be_heard(&self, now: Instant) -> bool {
-        match &self.lock().end {
-            None => !self.superseded.is_cancelled(),
-            Some(end) => {
-                end.replay == Replay::Keep && now.saturating_duration_since(end.at) <= REPLAY_FOR
-            }
-        }
+    /// It ended whole, a short while ago.
+    pub(super) fn may_be_replayed(&self, now: Instant) -> bool {
+        let said = self.lock();
+        said.end.as_ref().is_some_and(|end| end.is_fresh(now))
     }
 
     /// It ended so long ago that no repeat may hear it.
@@ -222,12 +268,12 @@ impl Speech {
         end.is_some_and(|end| now.saturating_duration_since(end.at) > REPLAY_FOR)
     }
 
-    pub(super) fn has_listeners(&self) -> bool {
-        !self.lock().listeners.is_empty()
+    pub(super) fn reply(&self) -> String {
+        self.lock().reply(MAX_REMEMBERED_BYTES)
     }
 
-    pub(super) fn reply(&self) -> String {
-        self.lock().reply()
+    pub(super) fn text(&self) -> String {
+        self.lock().reply(usize::MAX)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -239,10 +285,10 @@ impl Speech {
         let said = self.lock();
         Past {
             asked: said.asked.clone(),
-            reply: said.reply(),
+            reply: said.reply(MAX_REMEMBERED_BYTES),
             broken_off: match &said.end {
                 None => true,
-                Some(end) => end.replay == Replay::Forget && self.superseded.is_cancelled(),
+                Some(end) => end.replay == Replay::CutOff,
             },
         }
     }
@@ -251,7 +297,9 @@ impl Speech {
     pub(super) fn release(&self) {
         let mut said = self.lock();
         if let Some(end) = &mut said.end {
-            end.replay = Replay::Forget;
+            if end.replay == Replay::Keep {
+                end.replay = Replay::Forget;
+            }
             end.is_released = true;
         }
         self.tidy(&mut said);
@@ -287,6 +335,7 @@ impl Said {
             tool_bytes: 0,
             is_full: false,
             end: None,
+            is_closing: false,
             counted: 0,
             listeners: Vec::new(),
             next_listener: 0,
@@ -311,8 +360,7 @@ impl Said {
             heard.tools += 1;
             return Some(Piece::Tool(call.clone()));
         }
-        let end = self.end.as_ref()?;
-        Some(Piece::End(end.reason, end.usage))
+        Some(self.end.as_ref()?.last.clone())
     }
 
     /// Listeners that wait. Allocates only where somebody does.
@@ -321,13 +369,14 @@ impl Said {
         waiting.filter_map(|l| l.waker.take()).collect()
     }
 
-    fn reply(&self) -> String {
+    /// The model's words, from the beginning.
+    fn reply(&self, max_bytes: usize) -> String {
         let mut reply = String::new();
         let mut from = 0;
         let ours = self.phrases.iter().map(|phrase| (phrase.start, phrase.end));
         for (start, end) in ours.chain([(self.text.len(), 0)]) {
             let words = self.text.get(from..start).unwrap_or_default();
-            let room = MAX_REMEMBERED_BYTES - reply.len();
+            let room = max_bytes.saturating_sub(reply.len());
             reply.push_str(beginning(words, room));
             if words.len() > room {
                 break;

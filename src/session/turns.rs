@@ -23,7 +23,7 @@ use crate::turn::{Conversation, Head, LastReply};
 use super::generation::{Generation, Listener};
 use super::heard::{Asked, last_reply};
 use super::key::{Key, Keys};
-use super::speech::Speech;
+use super::speech::{Join, Speech};
 use super::spoken::{Committed, Evidence, Spoken};
 
 /// A turn read to its end counts after this long without a newer request.
@@ -37,7 +37,7 @@ const REPLAYABLE: usize = 2;
 /// Turns of a session beside the newest that a history may still speak of.
 const REMEMBERED: usize = 2;
 /// What ended turns keep of their words, all sessions together.
-const MAX_KEPT_BYTES: usize = 32 << 20;
+const MAX_KEPT_BYTES: usize = 16 << 20;
 /// Ended turns that are looked after.
 const MAX_ENDED: usize = 3 * MAX_SESSIONS.get();
 
@@ -51,7 +51,18 @@ pub enum Begun<T> {
     /// The same request as one that runs, or that ended whole a short while ago. The session is as
     /// it was before.
     Repeat(Listener),
+    /// The same, but as many listen to it as may.
+    Full,
     Fresh(Fresh<T>),
+}
+
+/// Whether a request came before.
+#[derive(Debug)]
+pub enum Repeat {
+    Heard(Listener),
+    /// It did, and as many listen to its turn as may.
+    Full,
+    Unknown,
 }
 
 /// A turn of its own. Whatever of the session ran before is superseded.
@@ -137,13 +148,35 @@ struct Entered<T> {
 }
 
 impl<T> Turns<T> {
+    /// By what a request is known again: its words and its coach, in its session.
+    #[must_use]
+    pub fn key(&self, session: &str, coach: &str, next: &Conversation) -> Key {
+        self.keys.of(session, coach, next)
+    }
+
+    /// The turn that the same request made, where it can still be heard.
+    #[must_use]
+    pub fn repeat(&self, session: &str, key: Key) -> Repeat {
+        self.lock().repeat(session, key)
+    }
+
+    /// Whether a turn of this session speaks now.
+    #[must_use]
+    pub fn is_speaking(&self, session: &str) -> bool {
+        let mut sessions = self.lock();
+        let entry = sessions.by_id.get_mut(session);
+        let newest = entry.and_then(|entry| entry.speeches.front());
+        newest.is_some_and(|(_, speech)| !speech.has_ended())
+    }
+
     /// A new request of the session. `head` is its turn's, if it is to be one.
-    pub fn begin(&self, session: &str, next: &Conversation, head: Head) -> Begun<T> {
-        let key = self.keys.of(session, next);
+    pub fn begin(&self, session: &str, key: Key, next: &Conversation, head: Head) -> Begun<T> {
         let asked = Asked::of(&next.ask);
         let mut sessions = self.lock();
-        if let Some(listener) = sessions.repeat(session, key) {
-            return Begun::Repeat(listener);
+        match sessions.repeat(session, key) {
+            Repeat::Heard(listener) => return Begun::Repeat(listener),
+            Repeat::Full => return Begun::Full,
+            Repeat::Unknown => {}
         }
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
         let speech = Arc::new(Speech::new(head, key, asked, Arc::clone(&self.kept)));
@@ -250,16 +283,23 @@ impl<T> Turns<T> {
 
 impl<T> Sessions<T> {
     /// A turn of the session that the same request may hear.
-    fn repeat(&mut self, session: &str, key: Key) -> Option<Listener> {
-        let entry = self.by_id.get_mut(session)?;
+    fn repeat(&mut self, session: &str, key: Key) -> Repeat {
+        let Some(entry) = self.by_id.get_mut(session) else {
+            return Repeat::Unknown;
+        };
         let now = Instant::now();
         // Only the newest can be live: an older one is about to be told to stop, if it was not yet.
-        let may_be_heard = |at: usize, speech: &Speech| {
-            speech.key == key && (at == 0 || speech.has_ended()) && speech.may_be_heard(now)
-        };
-        let mut speeches = entry.speeches.iter().enumerate();
-        let (_, (_, speech)) = speeches.find(|(at, (_, speech))| may_be_heard(*at, speech))?;
-        Some(Listener::new(Arc::clone(speech)))
+        let alike = entry.speeches.iter().enumerate();
+        let alike =
+            alike.filter(|(at, (_, speech))| speech.key == key && (*at == 0 || speech.has_ended()));
+        for (_, (_, speech)) in alike {
+            match Listener::join(speech, now) {
+                Ok(listener) => return Repeat::Heard(listener),
+                Err(Join::Full) => return Repeat::Full,
+                Err(_) => {}
+            }
+        }
+        Repeat::Unknown
     }
 
     /// A fresh turn: it is the session's newest from here on.
@@ -319,7 +359,7 @@ impl<T> Session<T> {
             if at == 1 {
                 return true;
             }
-            if speech.has_ended() && speech.may_be_heard(now) {
+            if speech.may_be_replayed(now) {
                 replayable += 1;
                 return replayable <= REPLAYABLE;
             }

@@ -94,7 +94,7 @@ impl RepeatHeard {
 /// in every turn, and the line would be one a turn.
 #[derive(Debug)]
 pub struct ReplyHeard {
-    /// `whole`, `cut` or `unheard`.
+    /// `cut` or `unheard`.
     pub how: &'static str,
 }
 

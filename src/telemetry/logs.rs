@@ -84,10 +84,17 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
             .with_filter(filter);
         registry.with(layer).try_init()?;
     }
+    std::panic::set_hook(Box::new(tell_panic));
     Ok(Logs {
         _guard: guard,
         dropped,
     })
+}
+
+/// Where a panic was, and not what it said: its message may hold a person's words.
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string);
+    tracing::error!(target: "clm::panic", at = at.as_deref().unwrap_or("unknown"), "a panic, contained");
 }
 
 impl Logs {

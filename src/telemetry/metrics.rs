@@ -32,11 +32,7 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
     (names::HEDGES_TOTAL, "result", &["won", "lost", "failed"]),
     (names::RESUMES_TOTAL, "result", &["recovered", "failed"]),
     (names::REPEATS_TOTAL, "how", &["joined", "replayed"]),
-    (
-        names::REPLIES_HEARD_TOTAL,
-        "how",
-        &["whole", "cut", "unheard"],
-    ),
+    (names::REPLIES_HEARD_TOTAL, "how", &["cut", "unheard"]),
 ];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();

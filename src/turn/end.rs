@@ -137,6 +137,16 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why a turn could not be answered, as a program is told.
+    Fault {
+        /// No model said a word in time.
+        Unanswered => "upstream_failed",
+        /// The answer broke off and nobody could go on.
+        BrokenOff => "upstream_broke_off",
+    }
+}
+
+closed_set! {
     /// Whose dialect of the wire a request speaks.
     CallerProfile {
         Hume => "hume",

@@ -15,7 +15,7 @@ mod timing;
 
 pub use delta::{Delta, ToolCall, Usage};
 pub use end::{
-    CallerProfile, Cause, CostSource, FinishReason, Identity, MemoryOutcome, Outcome, Tier,
+    CallerProfile, Cause, CostSource, Fault, FinishReason, Identity, MemoryOutcome, Outcome, Tier,
 };
 pub use head::Head;
 pub use id::{InvalidSessionId, MAX_SESSION_ID_BYTES, SessionId, TraceContext, TurnId};

@@ -58,6 +58,12 @@ impl Answer {
         &self.reader.meta
     }
 
+    /// Whether a tool call was begun and is not whole: nobody else can go on from there.
+    #[must_use]
+    pub fn is_calling(&self) -> bool {
+        self.reader.tool.is_some()
+    }
+
     /// The next delta, or `None` at the proper end of the body.
     ///
     /// # Errors

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::sse::TooLarge;
 
+use super::health::Pass;
 use super::wire::Mend;
 
 /// One attempt's failure.
@@ -14,7 +17,12 @@ pub enum AttemptError {
     #[error("the connection to upstream broke")]
     Broken(#[source] reqwest::Error),
     #[error("upstream answered with status {status}")]
-    Status { status: u16, mend: Option<Mendable> },
+    Status {
+        status: u16,
+        mend: Option<Mendable>,
+        /// How long upstream asks to be left alone.
+        retry_after: Option<Duration>,
+    },
     #[error("upstream answered 200 with something other than an event stream")]
     WrongBody,
     #[error("no speakable token within {0:?}")]
@@ -67,6 +75,25 @@ impl AttemptError {
             Self::Malformed => "malformed",
             Self::TooLarge(_) => "too_large",
             Self::Request(_) => "request",
+        }
+    }
+
+    /// Tells the target's health what this failure says of it.
+    pub(super) fn tell(&self, pass: Pass, now: Instant) {
+        match self {
+            Self::Status {
+                retry_after: Some(rest),
+                ..
+            } => pass.cool_down(*rest, now),
+            Self::Status { status: 404, .. } => pass.gone(now),
+            // Refusals of the request or of the key: the target is none the worse.
+            Self::Status {
+                status: 400..=403 | 413 | 422,
+                ..
+            }
+            | Self::Request(_) => pass.neutral(),
+            Self::FirstToken(after) => pass.timed_out(*after, now),
+            _ => pass.failed(now),
         }
     }
 

@@ -140,7 +140,7 @@ impl Pass {
     pub fn spoke(self, first_token: Duration, now: Instant) {
         self.health.change(&self.target, |known, eras| {
             known.sample(first_token, now);
-            known.breaker.succeeded(self.leave, eras);
+            known.breaker.succeeded(self.leave, now, eras);
         });
     }
 

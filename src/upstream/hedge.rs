@@ -54,7 +54,7 @@ impl Allowance {
 /// How long after the first model a second one is asked: what is usual for the first, within 350 to
 /// 900 ms; 900 ms where nothing is known.
 #[must_use]
-pub fn delay(usual: Option<Duration>) -> Duration {
+pub(super) fn delay(usual: Option<Duration>) -> Duration {
     usual.map_or(MAX_DELAY, |usual| usual.clamp(MIN_DELAY, MAX_DELAY))
 }
 

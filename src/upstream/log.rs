@@ -1,132 +1,243 @@
 //! What was tried: one row per upstream call, complete at every moment, so that a turn dropped in
 //! mid-attempt still tells the truth.
+//!
+//! Two calls may run at once. Each holds its [`Row`]; one that is dropped while open was cancelled
+//! by us.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::turn::{AttemptRecord, Cause, CostSource, Usage};
+use crate::routing::catalog::{self, OnCancel};
+use crate::turn::{AttemptRecord, Cause, CostSource, MicroUsd, Usage};
 
 use super::answer::Meta;
 use super::error::AttemptError;
 
-/// The attempts of one turn.
+/// What a whole answer comes to, in tokens, where a provider goes on after the stream was closed and
+/// nobody will ever tell: two or three spoken sentences.
+const USUAL_ANSWER_TOKENS: u64 = 120;
+
+/// The attempts of one turn. Lives on one thread, as the turn does.
 #[derive(Debug)]
 pub struct AttemptLog {
     turn: Instant,
-    rows: Vec<AttemptRecord>,
-    open: bool,
+    rows: RefCell<Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: AttemptRecord,
+    is_open: bool,
+    /// Bytes of text sent and received: what an estimate goes by.
+    prompt_bytes: usize,
+    said_bytes: usize,
+}
+
+/// One call's row, held by whoever holds the call.
+#[derive(Debug)]
+pub struct Row {
+    log: Rc<AttemptLog>,
+    at: usize,
 }
 
 impl AttemptLog {
     /// `turn` is the instant that all times count from.
     #[must_use]
-    pub fn new(turn: Instant) -> Self {
-        Self {
+    pub fn new(turn: Instant) -> Rc<Self> {
+        Rc::new(Self {
             turn,
-            rows: Vec::new(),
-            open: false,
-        }
+            rows: RefCell::default(),
+        })
     }
 
-    pub(super) fn begin(&mut self, model: &str) {
+    pub(super) fn begin(self: &Rc<Self>, model: &str, cause: Cause) -> Row {
         let started_ms = self.now();
-        self.rows.push(AttemptRecord {
-            cause: Cause::First,
-            model: model.to_owned(),
-            provider: None,
-            generation_id: None,
-            status: None,
-            error_kind: None,
-            started_ms,
-            headers_ms: None,
-            first_token_ms: None,
-            ended_ms: started_ms,
-            prompt_tokens: None,
-            completion_tokens: None,
-            cost_microusd: None,
-            cost_source: CostSource::Unknown,
-            cancelled: false,
+        let mut rows = self.rows.borrow_mut();
+        rows.push(Entry {
+            record: AttemptRecord {
+                cause,
+                model: model.to_owned(),
+                provider: None,
+                generation_id: None,
+                status: None,
+                error_kind: None,
+                started_ms,
+                headers_ms: None,
+                first_token_ms: None,
+                ended_ms: started_ms,
+                prompt_tokens: None,
+                completion_tokens: None,
+                cost_microusd: None,
+                cost_source: CostSource::Unknown,
+                cancelled: false,
+            },
+            is_open: true,
+            prompt_bytes: 0,
+            said_bytes: 0,
         });
-        self.open = true;
+        Row {
+            log: Rc::clone(self),
+            at: rows.len() - 1,
+        }
     }
 
-    pub(super) fn status(&mut self, status: u16) {
+    /// Whether any call was made for this reason.
+    #[must_use]
+    pub fn has(&self, cause: Cause) -> bool {
+        self.rows.borrow().iter().any(|e| e.record.cause == cause)
+    }
+
+    /// All rows so far, each with what it cost, as far as anybody knows; one that is still open is
+    /// cancelled here.
+    #[must_use]
+    pub fn take(&self) -> Vec<AttemptRecord> {
         let now = self.now();
-        self.last(|row| {
-            row.status = Some(status);
-            row.headers_ms = Some(now);
-        });
-    }
-
-    /// The last attempt failed, before its first words or after.
-    pub fn failed(&mut self, error: &AttemptError) {
-        use AttemptError::{FirstToken, Idle, TooLarge};
-        // These are ends that we made.
-        let cancelled = matches!(error, FirstToken(_) | Idle(_) | TooLarge(_));
-        self.last(|row| {
-            row.error_kind = Some(error.kind().to_owned());
-            row.cancelled = cancelled;
-        });
-        self.close();
-    }
-
-    /// Notes what the stream has said of itself so far.
-    pub fn describe(&mut self, meta: &Meta) {
-        let first = meta
-            .first_event
-            .map(|at| millis(at.saturating_duration_since(self.turn)));
-        self.last(|row| {
-            row.provider.clone_from(&meta.provider);
-            row.generation_id.clone_from(&meta.generation_id);
-            row.first_token_ms = first;
-        });
-    }
-
-    /// Notes the bill of the last attempt.
-    pub fn usage(&mut self, usage: &Usage) {
-        self.last(|row| {
-            row.prompt_tokens = Some(usage.prompt_tokens);
-            row.completion_tokens = Some(usage.completion_tokens);
-            row.cost_microusd = usage.cost;
-            row.cost_source = usage
-                .cost
-                .map_or(CostSource::Unknown, |_| CostSource::Reported);
-        });
-    }
-
-    /// The last attempt has ended by itself.
-    pub fn close(&mut self) {
-        if self.open {
-            let now = self.now();
-            self.last(|row| row.ended_ms = now);
-            self.open = false;
+        let mut rows = self.rows.take();
+        for entry in &mut rows {
+            entry.close(now, Cancelled);
+            entry.estimate();
         }
-    }
-
-    #[must_use]
-    pub fn rows(&self) -> &[AttemptRecord] {
-        &self.rows
-    }
-
-    /// All rows; one that is still open was cancelled by us.
-    #[must_use]
-    pub fn take(&mut self) -> Vec<AttemptRecord> {
-        if self.open {
-            self.last(|row| row.cancelled = true);
-            self.close();
-        }
-        std::mem::take(&mut self.rows)
+        rows.into_iter().map(|entry| entry.record).collect()
     }
 
     fn now(&self) -> f64 {
         millis(self.turn.elapsed())
     }
+}
 
-    fn last(&mut self, change: impl FnOnce(&mut AttemptRecord)) {
-        if let Some(row) = self.rows.last_mut() {
-            change(row);
+/// An end that was not the stream's own.
+struct Cancelled;
+
+impl Entry {
+    fn close(&mut self, now: f64, how: impl Into<Option<Cancelled>>) {
+        if std::mem::take(&mut self.is_open) {
+            self.record.ended_ms = now;
+            self.record.cancelled |= how.into().is_some();
         }
+    }
+
+    /// A stream that was begun and brought no bill: the prompt, and what was said so far. Where a
+    /// provider goes on without us, at least an answer of the usual length.
+    fn estimate(&mut self) {
+        let record = &mut self.record;
+        if record.cost_microusd.is_some() || record.status != Some(200) {
+            return;
+        }
+        // OpenRouter charges neither for an empty answer nor for one that began with an error.
+        let failed = record.error_kind.as_deref();
+        let is_free = matches!(failed, Some("empty" | "wrong_body" | "in_band_error"));
+        if is_free && self.said_bytes == 0 {
+            record.cost_microusd = Some(MicroUsd::default());
+            record.cost_source = CostSource::Estimated;
+            return;
+        }
+        let said = catalog::tokens_of(self.said_bytes);
+        let goes_on = record.cancelled
+            && record
+                .provider
+                .as_deref()
+                .is_some_and(|p| catalog::on_cancel(p) == OnCancel::GoesOn);
+        let completion = match goes_on {
+            true => said.max(USUAL_ANSWER_TOKENS),
+            false => said,
+        };
+        let prompt = record
+            .prompt_tokens
+            .unwrap_or_else(|| catalog::tokens_of(self.prompt_bytes));
+        let completion = record.completion_tokens.unwrap_or(completion);
+        if let Some(cost) = catalog::estimate(&record.model, prompt, completion) {
+            record.prompt_tokens = Some(prompt);
+            record.completion_tokens = Some(completion);
+            record.cost_microusd = Some(cost);
+            record.cost_source = CostSource::Estimated;
+        }
+    }
+}
+
+impl Row {
+    pub(super) fn status(&self, status: u16) {
+        let now = self.log.now();
+        self.change(|entry| {
+            entry.record.status = Some(status);
+            entry.record.headers_ms = Some(now);
+        });
+    }
+
+    /// The request goes out: so many bytes of it.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.change(|entry| entry.prompt_bytes = bytes);
+    }
+
+    /// The call failed, before its first words or after.
+    pub fn failed(self, error: &AttemptError) {
+        use AttemptError::{FirstToken, Idle, TooLarge};
+        // These are ends that we made.
+        let cancelled = matches!(error, FirstToken(_) | Idle(_) | TooLarge(_));
+        let now = self.log.now();
+        self.change(|entry| {
+            entry.record.error_kind = Some(error.kind().to_owned());
+            entry.close(now, cancelled.then_some(Cancelled));
+        });
+    }
+
+    /// Notes what the stream has said of itself so far.
+    pub fn describe(&self, meta: &Meta) {
+        let first = meta
+            .first_event
+            .map(|at| millis(at.saturating_duration_since(self.log.turn)));
+        self.change(|entry| {
+            entry.record.provider.clone_from(&meta.provider);
+            entry.record.generation_id.clone_from(&meta.generation_id);
+            entry.record.first_token_ms = first;
+        });
+    }
+
+    /// Notes words that came.
+    pub fn words(&self, bytes: usize) {
+        self.change(|entry| entry.said_bytes += bytes);
+    }
+
+    /// Notes the bill.
+    pub fn usage(&self, usage: &Usage) {
+        self.change(|entry| {
+            let record = &mut entry.record;
+            record.prompt_tokens = Some(usage.prompt_tokens);
+            record.completion_tokens = Some(usage.completion_tokens);
+            record.cost_microusd = usage.cost;
+            record.cost_source = usage
+                .cost
+                .map_or(CostSource::Unknown, |_| CostSource::Reported);
+        });
+    }
+
+    /// The call has ended by itself.
+    pub fn close(self) {
+        let now = self.log.now();
+        self.change(|entry| entry.close(now, None));
+    }
+
+    /// When the response head came, from the turn's beginning.
+    #[must_use]
+    pub fn headers(&self) -> Option<Duration> {
+        let rows = self.log.rows.borrow();
+        let at = rows.get(self.at)?.record.headers_ms?;
+        Duration::try_from_secs_f64(at / 1e3).ok()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.log.rows.borrow_mut().get_mut(self.at) {
+            change(entry);
+        }
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        let now = self.log.now();
+        self.change(|entry| entry.close(now, Cancelled));
     }
 }
 
@@ -134,4 +245,56 @@ impl AttemptLog {
 #[must_use]
 pub fn millis(d: Duration) -> f64 {
     (d.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(log: &Rc<AttemptLog>, provider: Option<&str>) -> Row {
+        let row = log.begin("openai/gpt-6-luna", Cause::First);
+        row.sent(4000);
+        row.status(200);
+        row.describe(&Meta {
+            provider: provider.map(str::to_owned),
+            ..Meta::default()
+        });
+        row
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_that_is_dropped_was_cancelled_and_ends_there() {
+        let log = AttemptLog::new(Instant::now());
+        let row = log.begin("m", Cause::Hedge);
+        tokio::time::advance(Duration::from_millis(30)).await;
+        drop(row);
+        tokio::time::advance(Duration::from_millis(30)).await;
+        let rows = log.take();
+        assert!(rows[0].cancelled);
+        assert!((rows[0].ended_ms - 30.0).abs() < 1.0, "{rows:?}");
+        assert_eq!(rows[0].cost_source, CostSource::Unknown, "no head came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_a_bill_is_estimated_and_a_bill_is_the_truth() {
+        let log = AttemptLog::new(Instant::now());
+        let cancelled = open(&log, Some("OpenAI"));
+        cancelled.words(400);
+        drop(cancelled);
+        drop(open(&log, Some("Google")));
+        let billed = open(&log, Some("OpenAI"));
+        billed.usage(&Usage {
+            cost: Some(MicroUsd(7)),
+            ..Usage::default()
+        });
+        billed.close();
+        let rows = log.take();
+        let costs: Vec<_> = rows.iter().map(|r| r.cost_microusd.unwrap().0).collect();
+        // $0.10 and $0.50 per million: 1,000 tokens in, and 100, or the usual 120, out.
+        assert_eq!(costs, [150, 160, 7]);
+        let sources: Vec<_> = rows.iter().map(|r| r.cost_source).collect();
+        use CostSource::{Estimated, Reported};
+        assert_eq!(sources, [Estimated, Estimated, Reported]);
+        assert!(!rows[2].cancelled && rows[0].cancelled);
+    }
 }

@@ -1,11 +1,15 @@
 //! Models: who answers, and how their words come in.
 //!
 //! `wire` alone knows `OpenRouter`'s JSON, `answer` turns a response into deltas, `race` is the one
-//! layer that tries again, and `seam` joins one model's words to another's. A provider of another
-//! shape is a file beside `openrouter.rs` with its own wire, giving the same [`Answer`].
+//! layer that tries again; `attempt` is one try, `health` says whom it may ask, `hedge` when to ask a
+//! second one too, and `seam` joins one model's words to another's. A provider of another shape is a
+//! file beside `openrouter.rs` with its own wire, giving the same [`Answer`].
 
 mod answer;
+mod attempt;
 mod error;
+mod health;
+mod hedge;
 mod log;
 mod openrouter;
 mod race;
@@ -13,9 +17,12 @@ mod seam;
 mod wire;
 
 pub use answer::{Answer, Meta};
+pub use attempt::{Search, Speaking};
 pub use error::AttemptError;
-pub use log::{AttemptLog, millis};
+pub use health::{Health, Pass, TargetState};
+pub use hedge::Allowance;
+pub use log::{AttemptLog, Row, millis};
 pub use openrouter::{OpenRouter, SetupError, Target};
-pub use race::{Exhausted, Race, Speaking};
+pub use race::Exhausted;
 pub use seam::{Asked, Seam, Sewn};
 pub use wire::Call;

@@ -10,16 +10,17 @@ use reqwest::{Response, Url};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+use crate::clock::Clock;
 use crate::config;
 
 use super::answer::Answer;
 use super::error::{AttemptError, Mendable};
-use super::log::AttemptLog;
+use super::log::Row;
 use super::wire::{self, Call, Mend, Omittable};
 
-/// How much of an error body is read to see whether it can be mended, and for how long.
+/// How much of an error body is read, and for how long: the next model must start within 50 ms.
 const ERROR_BODY_BYTES: usize = 16 << 10;
-const ERROR_BODY_WAIT: Duration = Duration::from_millis(300);
+const ERROR_BODY_WAIT: Duration = Duration::from_millis(40);
 
 /// Where calls go and with which headers; the same for every worker.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl OpenRouter {
         &self,
         model: &str,
         call: &Call<'_>,
-        log: &mut AttemptLog,
+        row: &Row,
     ) -> Result<Answer, AttemptError> {
         let omit = self
             .refused
@@ -121,6 +122,7 @@ impl OpenRouter {
             .cloned()
             .unwrap_or_default();
         let body = wire::request(model, call, &omit).map_err(AttemptError::Request)?;
+        row.sent(body.len());
         let mut response = self
             .client
             .post(self.target.completions.clone())
@@ -136,7 +138,7 @@ impl OpenRouter {
                 }
             })?;
         let status = response.status().as_u16();
-        log.status(status);
+        row.status(status);
         if status != 200 {
             return Err(refusal(response, status).await);
         }
@@ -147,6 +149,15 @@ impl OpenRouter {
         // of it for as long as the answer runs.
         *response.headers_mut() = HeaderMap::new();
         Ok(Answer::new(response, call))
+    }
+
+    /// Whether this model goes on from a last message of its own: said to, and never refused.
+    pub(super) fn takes_prefill(&self, model: &str) -> bool {
+        let refused = self.refused.borrow();
+        wire::takes_prefill(model)
+            && !refused
+                .get(model)
+                .is_some_and(|omit| omit.contains(&Omittable::Prefill))
     }
 
     /// The host that answers, for spans.
@@ -183,11 +194,14 @@ fn is_event_stream(response: &Response) -> bool {
         })
 }
 
-/// A status other than 200. Only a 400 is read, to see whether it can be mended: the rest is
-/// decided by the status, and its text is nobody's business.
+/// A status other than 200. What can be mended, or when to come back, may be in the body; the rest
+/// is decided by the status, and its text is nobody's business.
 async fn refusal(mut response: Response, status: u16) -> AttemptError {
+    let asked = retry_after(response.headers());
     let mut body = BytesMut::new();
-    if matches!(status, 400 | 413 | 422) {
+    let tells =
+        matches!(status, 400 | 413 | 422) || (asked.is_none() && (status == 429 || status >= 500));
+    if tells {
         let read = async {
             while let Ok(Some(bytes)) = response.chunk().await {
                 body.extend_from_slice(&bytes);
@@ -199,15 +213,66 @@ async fn refusal(mut response: Response, status: u16) -> AttemptError {
         // A body that does not come is no worse than one that says nothing.
         let _ = timeout(ERROR_BODY_WAIT, read).await;
     }
-    let mend = if status == 413 {
-        Some(Mend::ShortenHistory)
-    } else {
-        wire::mend(&body)
+    let mend = match status {
+        413 => Some(Mend::ShortenHistory),
+        400 | 422 => wire::mend(&body),
+        _ => None,
     };
     AttemptError::Status {
         status,
-        mend: mend
-            .filter(|_| !body.is_empty() || status == 413)
-            .map(Mendable),
+        mend: mend.map(Mendable),
+        retry_after: asked.or_else(|| wire::retry_after(&body)),
+    }
+}
+
+/// `retry-after-ms`, or `Retry-After` in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v: &HeaderValue| v.to_str().ok())
+    };
+    if let Some(ms) = text("retry-after-ms").and_then(|t| t.trim().parse().ok()) {
+        return Some(Duration::from_millis(ms));
+    }
+    let told = text("retry-after")?.trim();
+    if let Ok(seconds) = told.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let at = httpdate::parse_http_date(told).ok()?;
+    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let now = u64::try_from(Clock::System.now_s()).ok()?;
+    Some(Duration::from_secs(at.as_secs().saturating_sub(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_to_stay_away_is_read_in_every_form() {
+        let soon = |s: u64| std::time::UNIX_EPOCH + Duration::from_secs(s);
+        let now = u64::try_from(Clock::System.now_s()).unwrap();
+        let date = httpdate::fmt_http_date(soon(now + 30));
+        for (name, value, least, most) in [
+            ("retry-after", "7", 7, 7),
+            ("retry-after", " 0.5 ", 0, 1),
+            ("retry-after-ms", "2500", 2, 3),
+            ("retry-after", date.as_str(), 28, 30),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", 0, 0),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            let rest = retry_after(&headers).unwrap().as_secs_f64();
+            assert!(
+                (f64::from(least)..=f64::from(most)).contains(&rest),
+                "{name}: {value}: {rest}"
+            );
+        }
+        for odd in ["soon", "-1", "NaN", "1e300"] {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", HeaderValue::from_static(odd));
+            assert_eq!(retry_after(&headers), None, "{odd}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 
 mod chunk;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -18,9 +20,28 @@ pub(super) use chunk::{Choice, Chunk, ToolFragment};
 /// Models that refuse a request that names a temperature.
 const WITHOUT_TEMPERATURE: &[&str] = &["anthropic/claude-haiku-5.5"];
 
+/// Models that go on from a last message of their own. Newer ones of Anthropic's refuse it with a
+/// 400, `OpenAI`'s start over; all others are asked in words.
+///
+/// Source: `OpenRouter`'s "assistant prefill", the makers' own pages; who refuses, from public issues.
+const TAKES_PREFILL: &[&str] = &[
+    "anthropic/claude-3",
+    "anthropic/claude-haiku-4.5",
+    "anthropic/claude-sonnet-4.5",
+    "deepseek/",
+    "mistralai/",
+    "meta-llama/",
+];
+
+pub(super) fn takes_prefill(model: &str) -> bool {
+    TAKES_PREFILL.iter().any(|begin| model.starts_with(begin))
+}
+
 /// A parameter that can be left out when a model refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Omittable {
+    /// A last message of the model's own.
+    Prefill,
     Reasoning,
     Temperature,
     Provider,
@@ -29,7 +50,8 @@ pub(super) enum Omittable {
 }
 
 impl Omittable {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Prefill, "prefill"),
         (Self::Reasoning, "reasoning"),
         (Self::Temperature, "temperature"),
         (Self::Provider, "provider"),
@@ -148,6 +170,19 @@ pub(super) fn mend(body: &[u8]) -> Option<Mend> {
         .map(|(what, _)| Mend::Omit(what))
 }
 
+/// When a refusal asks to be come back to: `error.availability`. One that says that coming back does
+/// not help is to be left alone for a long while.
+///
+/// Source: `OpenRouter`'s errors page, since 19 August 2026.
+pub(super) fn retry_after(body: &[u8]) -> Option<Duration> {
+    let raw: &RawValue = serde_json::from_slice(body).ok()?;
+    let availability = Fields::of(raw).object("error").object("availability");
+    if availability.boolean("retryable") == Some(false) {
+        return Some(Duration::MAX);
+    }
+    Duration::try_from_secs_f64(number(&availability, "retry_after")?).ok()
+}
+
 /// What a stream says it cost; not from anything but an object. Counts arrive as integers, floats
 /// or text; details may be null, missing or odd.
 pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
@@ -262,7 +297,10 @@ mod tests {
                 Some(Omit(Omittable::Temperature)),
             ),
             ("Unknown parameter: 'user'", Some(Omit(Omittable::User))),
-            ("conversation must end with a user message", None),
+            (
+                "This model does not support assistant message prefill. The conversation must end with a user message.",
+                Some(Omit(Omittable::Prefill)),
+            ),
             (
                 "This endpoint's maximum context length is 8192 tokens",
                 Some(ShortenHistory),
@@ -271,6 +309,30 @@ mod tests {
         ] {
             assert_eq!(mend(message.as_bytes()), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        for (body, rest) in [
+            (
+                r#"{"error":{"availability":{"retryable":true,"retry_after":12}}}"#,
+                Some(12),
+            ),
+            (r#"{"error":{"availability":{"retry_after":"3"}}}"#, Some(3)),
+            (r#"{"error":{"availability":{"retryable":true}}}"#, None),
+            (r#"{"error":{"availability":"soon"}}"#, None),
+            (r#"{"error":"busy"}"#, None),
+            ("<html>", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                retry_after(body.as_bytes()),
+                rest.map(Duration::from_secs),
+                "{body}"
+            );
+        }
+        let never = br#"{"error":{"availability":{"retryable":false,"retry_after":1}}}"#;
+        assert_eq!(retry_after(never), Some(Duration::MAX));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::http::error::Refusal;
 use crate::pipeline::Mouth;
 use crate::sse;
-use crate::turn::{FinishReason, ToolCall, Usage};
+use crate::turn::{Fault, FinishReason, ToolCall, Usage};
 
 /// What is the same in every chunk of one turn.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Frame {
     pub model: String,
     /// The caller's session id, or the one minted for it; upstream's own never passes.
     pub fingerprint: String,
+    /// Told with an error, so that its turn can be found.
+    pub trace_id: String,
 }
 
 impl Frame {
@@ -39,8 +42,13 @@ impl Frame {
 #[derive(Debug)]
 pub struct EventMouth {
     head: String,
+    trace_id: String,
     out: BytesMut,
     wants_usage: bool,
+    spoke: bool,
+    ended: bool,
+    /// Nobody takes anything any more.
+    left: bool,
 }
 
 impl EventMouth {
@@ -49,8 +57,12 @@ impl EventMouth {
     pub fn new(frame: &Frame, wants_usage: bool) -> Self {
         let mut mouth = Self {
             head: frame.head("chat.completion.chunk"),
+            trace_id: frame.trace_id.clone(),
             out: BytesMut::with_capacity(1024),
             wants_usage,
+            spoke: false,
+            ended: false,
+            left: false,
         };
         mouth.chunk(|o| {
             o.put_slice(br#""delta":{"role":"assistant","content":""},"finish_reason":null"#)
@@ -64,6 +76,9 @@ impl EventMouth {
     }
 
     fn chunk(&mut self, choice: impl FnOnce(&mut BytesMut)) {
+        if self.left {
+            return;
+        }
         let head = &self.head;
         sse::data(&mut self.out, |o| {
             o.put_slice(head.as_bytes());
@@ -76,6 +91,7 @@ impl EventMouth {
 
 impl Mouth for EventMouth {
     fn words(&mut self, words: &str) {
+        self.spoke = true;
         self.chunk(|o| {
             o.put_slice(br#""delta":{"content":"#);
             put_json(o, words);
@@ -84,6 +100,7 @@ impl Mouth for EventMouth {
     }
 
     fn tool(&mut self, call: &ToolCall) {
+        self.spoke = true;
         self.chunk(|o| {
             o.put_slice(br#""delta":{"tool_calls":["#);
             put_json(o, &WireCall::new(call, Some(0)));
@@ -92,6 +109,9 @@ impl Mouth for EventMouth {
     }
 
     fn end(&mut self, reason: FinishReason, usage: Option<&Usage>) {
+        if std::mem::replace(&mut self.ended, true) || self.left {
+            return;
+        }
         self.chunk(|o| {
             o.put_slice(br#""delta":{},"finish_reason":""#);
             o.put_slice(reason.as_str().as_bytes());
@@ -107,6 +127,28 @@ impl Mouth for EventMouth {
             });
         }
         self.out.put_slice(sse::DONE);
+    }
+
+    /// Without `[DONE]`: a program takes that for success.
+    fn fault(&mut self, fault: Fault) {
+        if std::mem::replace(&mut self.ended, true) || self.left {
+            return;
+        }
+        let error = Refusal::from(fault).json(&self.trace_id);
+        sse::data(&mut self.out, |o| put_json(o, &error));
+    }
+
+    fn leave(&mut self) {
+        self.left = true;
+        self.out = BytesMut::new();
+    }
+
+    fn has_spoken(&self) -> bool {
+        self.spoke
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
     }
 
     fn wants_usage(&self) -> bool {
@@ -125,6 +167,7 @@ pub struct JsonMouth {
     text: String,
     call: Option<ToolCall>,
     end: Option<(FinishReason, Option<Usage>)>,
+    fault: Option<Fault>,
 }
 
 impl JsonMouth {
@@ -135,7 +178,14 @@ impl JsonMouth {
             text: String::new(),
             call: None,
             end: None,
+            fault: None,
         }
+    }
+
+    /// Why there is no answer, where its caller wants to be told.
+    #[must_use]
+    pub fn failure(&self) -> Option<Refusal> {
+        self.fault.map(Refusal::from)
     }
 
     /// The whole answer.
@@ -171,6 +221,20 @@ impl Mouth for JsonMouth {
 
     fn end(&mut self, reason: FinishReason, usage: Option<&Usage>) {
         self.end = Some((reason, usage.copied()));
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    fn leave(&mut self) {}
+
+    fn has_spoken(&self) -> bool {
+        !self.text.is_empty() || self.call.is_some()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.end.is_some() || self.fault.is_some()
     }
 
     fn wants_usage(&self) -> bool {
@@ -241,83 +305,4 @@ impl WireUsage {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    fn frame() -> Frame {
-        Frame {
-            id: "chatcmpl-1".into(),
-            created: 7,
-            model: "clm".into(),
-            fingerprint: "a\"b".into(),
-        }
-    }
-
-    fn events(mouth: &mut EventMouth) -> Vec<Value> {
-        let text = String::from_utf8(mouth.take().to_vec()).unwrap();
-        assert!(text.ends_with("data: [DONE]\n\n"));
-        text.split_terminator("\n\n")
-            .map(|e| e.strip_prefix("data: ").unwrap())
-            .filter(|e| *e != "[DONE]")
-            .map(|e| serde_json::from_str(e).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_stream_is_role_words_finish_done() {
-        let mut mouth = EventMouth::new(&frame(), true);
-        let odd = "line\nquote\" \u{2028} \u{1f600} \\";
-        mouth.words(odd);
-        mouth.end(
-            FinishReason::Stop,
-            Some(&Usage {
-                prompt_tokens: 3,
-                ..Usage::default()
-            }),
-        );
-        let events = events(&mut mouth);
-        assert_eq!(events.len(), 4);
-        assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
-        assert_eq!(events[1]["choices"][0]["delta"]["content"], odd);
-        assert_eq!(events[2]["choices"][0]["finish_reason"], "stop");
-        assert_eq!(events[3]["usage"]["total_tokens"], 3);
-        assert_eq!(events[3]["choices"], json!([]));
-        for event in &events {
-            assert_eq!(event["id"], "chatcmpl-1");
-            assert_eq!(event["created"], 7);
-            assert_eq!(event["system_fingerprint"], "a\"b");
-        }
-    }
-
-    #[test]
-    fn a_tool_call_is_one_whole_delta() {
-        let mut mouth = EventMouth::new(&frame(), false);
-        mouth.tool(&ToolCall {
-            id: "c".into(),
-            name: "f".into(),
-            arguments: String::new(),
-        });
-        mouth.end(FinishReason::ToolCalls, None);
-        let events = events(&mut mouth);
-        let call = &events[1]["choices"][0]["delta"]["tool_calls"][0];
-        assert_eq!(
-            (&call["index"], &call["function"]["arguments"]),
-            (&json!(0), &json!("{}"))
-        );
-        assert_eq!(events[2]["choices"][0]["finish_reason"], "tool_calls");
-    }
-
-    #[test]
-    fn one_body_holds_it_all() {
-        let mut mouth = JsonMouth::new(&frame());
-        mouth.words("Hi ");
-        mouth.words("there");
-        mouth.end(FinishReason::Length, None);
-        let body: Value = serde_json::from_str(&mouth.body()).unwrap();
-        assert_eq!(body["object"], "chat.completion");
-        assert_eq!(body["choices"][0]["message"]["content"], "Hi there");
-        assert_eq!(body["choices"][0]["finish_reason"], "length");
-    }
-}
+mod tests;

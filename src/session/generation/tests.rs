@@ -27,9 +27,13 @@ fn generation(kept: &Arc<AtomicUsize>) -> Generation {
         tools: None,
         last_reply: None,
     };
-    let key = Keys::default().of("s", &next);
+    let key = Keys::default().of("s", "career", &next);
     let speech = Speech::new(head, key, Asked::Nothing, Arc::clone(kept));
     Generation::new(Arc::new(speech))
+}
+
+fn listen(turn: &Generation) -> Listener {
+    Listener::join(&turn.speech, Instant::now()).unwrap()
 }
 
 fn fresh() -> Generation {
@@ -59,18 +63,18 @@ fn a_listener_hears_everything_from_the_first_word_in_order() {
     let turn = fresh();
     turn.phrase("Hm. ");
     turn.say("One ");
-    let mut early = turn.listen();
+    let mut early = listen(&turn);
     assert_eq!(early.head().turn_id, turn.head().turn_id);
     assert_eq!(now(&mut early), words("Hm. One "));
     assert_eq!(now(&mut early), None);
     turn.say("two ");
     turn.tool(&call());
     turn.say("three");
-    let mut late = turn.listen();
+    let mut late = listen(&turn);
     turn.end(FinishReason::ToolCalls, None, Replay::Keep);
     turn.say("never");
     turn.end(FinishReason::Stop, None, Replay::Keep);
-    let mut after = turn.listen();
+    let mut after = listen(&turn);
     assert_eq!(now(&mut early), words("two "));
     for listener in [&mut late, &mut after] {
         assert_eq!(now(listener), words("Hm. One two "));
@@ -91,8 +95,8 @@ fn a_listener_hears_everything_from_the_first_word_in_order() {
 fn a_turn_dropped_without_an_end_ends_for_its_listeners() {
     let turn = fresh();
     turn.say("One");
-    let mut listener = turn.listen();
-    let waiting = turn.listen();
+    let mut listener = listen(&turn);
+    let waiting = listen(&turn);
     thread::scope(|scope| {
         let heard = scope.spawn(move || {
             let mut waiting = waiting;
@@ -108,12 +112,11 @@ fn a_turn_dropped_without_an_end_ends_for_its_listeners() {
 }
 
 #[test]
-fn a_turn_is_deserted_when_its_last_listener_goes() {
+fn a_turn_is_deserted_when_its_last_listener_goes_and_then_nobody_can_join() {
     let turn = fresh();
-    assert!(!turn.has_listeners());
-    assert!(turn.deserted().now_or_never().is_some());
-    let first = turn.listen();
-    let second = turn.listen();
+    let first = listen(&turn);
+    let second = listen(&turn);
+    assert!(!turn.close_if_alone());
     let (count, waker) = counting_waker();
     let mut context = Context::from_waker(&waker);
     {
@@ -123,16 +126,44 @@ fn a_turn_is_deserted_when_its_last_listener_goes() {
     let mut deserted = pin!(turn.deserted());
     assert!(deserted.as_mut().poll(&mut context).is_pending());
     drop(second);
-    assert!(turn.has_listeners());
     assert_eq!(count.load(Ordering::SeqCst), 0);
+    // One more may come while somebody listens.
+    drop(listen(&turn));
     drop(first);
     assert_eq!(count.load(Ordering::SeqCst), 1);
     assert!(deserted.as_mut().poll(&mut context).is_ready());
-    // One that never waited leaves no less.
-    let third = turn.listen();
-    assert!(turn.deserted().now_or_never().is_none());
-    drop(third);
-    assert!(turn.deserted().now_or_never().is_some());
+    let late = Listener::join(&turn.speech, Instant::now());
+    assert_eq!(late.unwrap_err(), Join::Over);
+}
+
+#[test]
+fn a_turn_whose_caller_left_alone_cannot_be_joined() {
+    let turn = fresh();
+    assert!(turn.close_if_alone());
+    let late = Listener::join(&turn.speech, Instant::now());
+    assert_eq!(late.unwrap_err(), Join::Over);
+}
+
+#[test]
+fn so_many_may_listen_and_no_more() {
+    let turn = fresh();
+    let all: Vec<Listener> = (0..8).map(|_| listen(&turn)).collect();
+    let one_more = Listener::join(&turn.speech, Instant::now());
+    assert_eq!(one_more.unwrap_err(), Join::Full);
+    drop(all);
+    drop(listen(&turn));
+}
+
+#[test]
+fn a_fault_is_told_to_who_listens_and_to_nobody_later() {
+    let turn = fresh();
+    let mut listener = listen(&turn);
+    turn.say("Well");
+    turn.fail(Fault::BrokenOff);
+    assert_eq!(now(&mut listener), words("Well"));
+    assert_eq!(now(&mut listener), Some(Piece::Fault(Fault::BrokenOff)));
+    let late = Listener::join(&turn.speech, Instant::now());
+    assert_eq!(late.unwrap_err(), Join::Over);
 }
 
 struct Count(Arc<AtomicUsize>);
@@ -152,7 +183,7 @@ fn counting_waker() -> (Arc<AtomicUsize>, std::task::Waker) {
 #[test]
 fn a_listener_that_waits_is_woken_once_for_what_it_has_not_taken() {
     let turn = fresh();
-    let mut listener = turn.listen();
+    let mut listener = listen(&turn);
     let (count, waker) = counting_waker();
     let mut context = Context::from_waker(&waker);
     for _ in 0..3 {
@@ -189,7 +220,7 @@ fn the_reply_is_the_models_words_as_far_as_they_are_remembered() {
 fn an_endless_turn_is_kept_no_further_and_never_again() {
     let kept = Arc::default();
     let turn = generation(&kept);
-    let mut listener = turn.listen();
+    let mut listener = listen(&turn);
     let part = "x".repeat(100 << 10);
     for _ in 0..3 {
         turn.say(&part);
@@ -198,7 +229,7 @@ fn an_endless_turn_is_kept_no_further_and_never_again() {
     turn.say("x");
     turn.tool(&call());
     turn.end(FinishReason::Stop, None, Replay::Keep);
-    assert!(!turn.speech.may_be_heard(tokio::time::Instant::now()));
+    assert!(!turn.speech.may_be_replayed(Instant::now()));
     assert_eq!(now(&mut listener), words(&part.repeat(2)));
     assert_eq!(now(&mut listener), STOP);
     // The text goes with the last who may want it.
@@ -243,7 +274,7 @@ fn listeners_on_other_threads_hear_the_whole_text() {
                     for _ in 0..rand::random::<u16>() % 2_000 {
                         thread::yield_now();
                     }
-                    let listener = turn.listen();
+                    let listener = listen(&turn);
                     hear(listener, whole, (round + n) % 4 == 0);
                 });
             }

@@ -45,17 +45,22 @@ fn next(history: &[(Role, &str)], words: &str) -> Conversation {
     ask(history, Ask::Words(words.into()))
 }
 
+fn begin(turns: &Turns<()>, session: &str, next: &Conversation) -> Begun<()> {
+    let key = turns.key(session, "career", next);
+    turns.begin(session, key, next, head())
+}
+
 fn fresh(turns: &Turns<()>, session: &str, next: &Conversation) -> Fresh<()> {
-    match turns.begin(session, next, head()) {
+    match begin(turns, session, next) {
         Begun::Fresh(fresh) => fresh,
-        Begun::Repeat(_) => panic!("a repeat: {next:?}"),
+        other => panic!("{other:?}: {next:?}"),
     }
 }
 
 fn repeat(turns: &Turns<()>, session: &str, next: &Conversation) -> Option<Listener> {
-    match turns.begin(session, next, head()) {
-        Begun::Fresh(_) => None,
+    match begin(turns, session, next) {
         Begun::Repeat(listener) => Some(listener),
+        _ => None,
     }
 }
 
@@ -153,7 +158,7 @@ fn the_same_request_joins_the_turn_that_runs() {
         first.generation.say("One ");
         let mut listener = repeat(&turns, &session, &request).unwrap();
         assert_eq!(listener.head().turn_id, first.generation.head().turn_id);
-        assert!(!listener.is_replay() && first.generation.has_listeners());
+        assert!(!listener.is_replay() && !first.generation.close_if_alone());
         assert_eq!(hear(&mut listener), "One ");
         first.generation.say("two");
         assert_eq!(hear(&mut listener), "two");

@@ -13,8 +13,13 @@ use tokio::time::Instant;
 
 use super::TargetState;
 
-/// So many failures within [`WINDOW`] open it.
+/// So many failures within [`WINDOW`] open it, if they are no small part of what was asked: a model
+/// asked a hundred times a second fails three times in ten seconds on its best day.
 const FAILURES: usize = 3;
+/// One failure weighs as much as so many successes.
+const SUCCESSES_A_FAILURE: usize = 3;
+/// The window in seconds, each with its own count.
+const SECONDS: usize = 10;
 /// The longest time from the first to the last of the failures that open it.
 const WINDOW: Duration = Duration::from_secs(10);
 /// The longest it stays open the first time; every probe that fails doubles it.
@@ -26,9 +31,10 @@ const PROBE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 enum State {
-    /// When the last failures were: fewer than [`FAILURES`].
+    /// When the last failures and successes were.
     Closed {
         failures: Vec<Instant>,
+        successes: Recent,
     },
     Open {
         until: Instant,
@@ -37,6 +43,51 @@ enum State {
     HalfOpen {
         lost: Option<Instant>,
     },
+}
+
+impl State {
+    fn closed() -> Self {
+        Self::Closed {
+            failures: Vec::new(),
+            successes: Recent::default(),
+        }
+    }
+}
+
+/// How often something happened in the last seconds: a count for each, however many there were.
+#[derive(Debug, Default)]
+struct Recent {
+    since: Option<Instant>,
+    /// The second of the newest count, from `since`.
+    second: u64,
+    counts: [usize; SECONDS],
+}
+
+impl Recent {
+    fn add(&mut self, now: Instant) {
+        self.move_to(now);
+        if let Some(count) = self.counts.first_mut() {
+            *count += 1;
+        }
+    }
+
+    fn count(&mut self, now: Instant) -> usize {
+        self.move_to(now);
+        self.counts.iter().sum()
+    }
+
+    fn move_to(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let second = now.saturating_duration_since(since).as_secs();
+        let passed = second.saturating_sub(self.second);
+        let passed = usize::try_from(passed).unwrap_or(SECONDS).min(SECONDS);
+        self.counts.rotate_right(passed);
+        self.counts
+            .iter_mut()
+            .take(passed)
+            .for_each(|count| *count = 0);
+        self.second = self.second.max(second);
+    }
 }
 
 /// Counts the eras of all breakers, so that no two are alike, even of a target that was forgotten and
@@ -70,9 +121,7 @@ pub(super) struct Breaker {
 impl Breaker {
     pub(super) fn new(eras: &mut Eras) -> Self {
         Self {
-            state: State::Closed {
-                failures: Vec::new(),
-            },
+            state: State::closed(),
             era: eras.next(),
             failed_probes: 0,
         }
@@ -105,12 +154,18 @@ impl Breaker {
     }
 
     /// An attempt went well, which closes it when that was the probe. While closed the failures stay
-    /// counted: a target that fails every other time is not well.
-    pub(super) fn succeeded(&mut self, leave: Leave, eras: &mut Eras) {
-        if leave.era == self.era && matches!(self.state, State::HalfOpen { .. }) {
-            self.failed_probes = 0;
-            let failures = Vec::new();
-            self.enter(State::Closed { failures }, eras);
+    /// counted, and weigh against the successes: a target that fails every other time is not well.
+    pub(super) fn succeeded(&mut self, leave: Leave, now: Instant, eras: &mut Eras) {
+        if leave.era != self.era {
+            return;
+        }
+        match &mut self.state {
+            State::Closed { successes, .. } => successes.add(now),
+            State::HalfOpen { .. } => {
+                self.failed_probes = 0;
+                self.enter(State::closed(), eras);
+            }
+            State::Open { .. } => {}
         }
     }
 
@@ -130,10 +185,16 @@ impl Breaker {
     /// What had gone well at first failed later. Counts while closed only: whatever got so far was
     /// begun before it opened.
     pub(super) fn broke(&mut self, now: Instant, chance: u16, eras: &mut Eras) {
-        if let State::Closed { failures } = &mut self.state {
-            failures.retain(|at| now.saturating_duration_since(*at) <= WINDOW);
+        if let State::Closed {
+            failures,
+            successes,
+        } = &mut self.state
+        {
+            let is_recent = |at: &Instant| now.saturating_duration_since(*at) <= WINDOW;
+            failures.retain(is_recent);
             failures.push(now);
-            if failures.len() >= FAILURES {
+            let weighs = failures.len() * SUCCESSES_A_FAILURE >= successes.count(now);
+            if failures.len() >= FAILURES && weighs {
                 self.open(now, chance, eras);
             }
         }

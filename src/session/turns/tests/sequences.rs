@@ -67,7 +67,7 @@ fn begin(turns: &Turns<()>, known: &mut Vec<Known>, session: usize, n: usize) {
     let before = held_back(turns, SESSIONS[session]);
     let other = held_back(turns, SESSIONS[1 - session]);
     let tickets = turns.tickets.load(Ordering::Relaxed);
-    match turns.begin(SESSIONS[session], &request(n), head()) {
+    match super::begin(turns, SESSIONS[session], &request(n)) {
         Begun::Repeat(mut listener) => {
             assert_eq!(held_back(turns, SESSIONS[session]), before);
             assert_eq!(turns.tickets.load(Ordering::Relaxed), tickets);
@@ -76,6 +76,7 @@ fn begin(turns: &Turns<()>, known: &mut Vec<Known>, session: usize, n: usize) {
             assert_eq!((heard.session, heard.request), (session, n));
             assert_eq!(hear(&mut listener), heard.said);
         }
+        Begun::Full => panic!("nobody stays to listen"),
         Begun::Fresh(turn) => {
             assert_eq!(turn.ticket, Ticket(tickets + 1));
             known.push(Known {

@@ -42,7 +42,8 @@ impl Bench {
     }
 
     fn succeeded(&mut self, leave: Leave) {
-        self.breaker.succeeded(leave, &mut self.eras);
+        self.breaker
+            .succeeded(leave, Instant::now(), &mut self.eras);
     }
 
     fn state(&self, now: Instant) -> TargetState {
@@ -86,6 +87,33 @@ fn successes_between_failures_do_not_clear_them() {
         bench.fail(now);
     }
     assert_eq!(bench.state(now), TargetState::Open);
+}
+
+#[test]
+fn a_small_part_of_much_traffic_does_not_open_it() {
+    let now = Instant::now();
+    for (well, failing, opens) in [
+        (9, 3, true),
+        (10, 3, false),
+        (60, 19, false),
+        (1000, 50, false),
+    ] {
+        let mut bench = Bench::new();
+        for _ in 0..well {
+            let leave = bench.admit(now).unwrap();
+            bench.succeeded(leave);
+        }
+        for _ in 0..failing - 1 {
+            bench.fail(now);
+            assert_eq!(bench.state(now), TargetState::Closed, "{well}");
+        }
+        bench.fail(now);
+        assert_eq!(
+            bench.state(now) == TargetState::Open,
+            opens,
+            "{well}, {failing}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! From a model's first word to its last.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::turn::{Delta, FinishReason};
+use crate::upstream::{Answer, AttemptError, Seam};
+
+use super::guard::Guard;
+use super::voice::Voice;
+use super::{Mouth, SharedMouth};
+
+/// Words said but not taken beyond which upstream is no longer read: back-pressure.
+const MAX_BACKLOG_BYTES: usize = 16 << 10;
+/// An answer beyond this is no speech; it is ended where it stands.
+const MAX_ANSWER_BYTES: usize = 256 << 10;
+
+/// How one model's words came to their end.
+pub(super) enum Relayed {
+    Finished(FinishReason),
+    Broken(AttemptError),
+    /// It said more than anybody listens to.
+    Enough,
+}
+
+/// First word to last of one model. Words pass as they come; nothing is waited for but upstream and
+/// the caller. A silence is borne for as long as the words already sent still sound.
+pub(super) async fn relay<M: Mouth>(
+    guard: &mut Guard,
+    answer: &mut Answer,
+    first: Delta,
+    seam: Option<Seam>,
+    mouth: &SharedMouth<M>,
+) -> Relayed {
+    let longest = guard.rooms.deadlines.idle;
+    let mut voice = Voice::new(guard, seam);
+    let mut last = Instant::now();
+    let mut said = 0;
+    let mut silence = pin!(sleep_until(last));
+    let mut next = Some(first);
+    loop {
+        match next.take() {
+            Some(Delta::Words(words)) => {
+                said += words.len();
+                if said > MAX_ANSWER_BYTES {
+                    return Relayed::Enough;
+                }
+                guard.heard(words.len());
+                voice.say(guard, &words, mouth);
+                room(mouth).await;
+                last = Instant::now();
+            }
+            Some(Delta::Tool(call)) => guard.tool(&call, mouth),
+            Some(Delta::Usage(usage)) => guard.usage(usage),
+            Some(Delta::Finish(reason)) => {
+                guard.finished(reason);
+                voice.end(guard, reason, mouth);
+                return Relayed::Finished(reason);
+            }
+            None => {}
+        }
+        // One timer for the whole stream: it is moved only when it fires, not with every token.
+        next = loop {
+            tokio::select! {
+                biased;
+                delta = answer.next() => match delta {
+                    Ok(Some(delta)) => break Some(delta),
+                    Ok(None) => return Relayed::Broken(AttemptError::Cut),
+                    Err(error) => return Relayed::Broken(error),
+                },
+                () = &mut silence => {
+                    let due = guard.runway.give_up_at(last, longest);
+                    if Instant::now() >= due {
+                        return Relayed::Broken(AttemptError::Idle(last.elapsed()));
+                    }
+                    silence.as_mut().reset(due);
+                }
+            }
+        };
+    }
+}
+
+/// Resolves when the caller has taken enough of what was said. The response body polls the turn
+/// again after every taking, so no waker is needed.
+pub(super) async fn room<M: Mouth>(mouth: &SharedMouth<M>) {
+    poll_fn(|_| {
+        if mouth.borrow().backlog() < MAX_BACKLOG_BYTES {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
