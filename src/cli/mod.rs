@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod rehearse;
 mod say;
 mod serve;
 mod simulate;
@@ -94,6 +95,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Speak one turn to a running server and show where its time went.
     Say(say::SayArgs),
+    /// Play ten ugly turns on a server with simulated models, and print how long each was silent.
+    Rehearse(rehearse::RehearseArgs),
     /// Examine every setting and dependency, and say what to do.
     Check(check::CheckArgs),
     /// List every setting with its default and meaning.
@@ -120,6 +123,7 @@ pub async fn run(cli: Cli) -> io::Result<Exit> {
         Command::Serve => serve::run(&sources, &mut err).await,
         Command::Simulate(args) => simulate::run(&args, &mut err).await,
         Command::Say(args) => say::run(&args, &sources, &mut out, &mut err).await,
+        Command::Rehearse(args) => rehearse::run(&args, &sources, &mut out, &mut err).await,
         Command::Check(args) => examine(args, &sources, &mut out).await,
         Command::Config(args) => config::run(&args, &mut out).map(|()| Exit::Fine),
         Command::Completions(args) => {
