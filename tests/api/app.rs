@@ -1,9 +1,9 @@
 //! One whole service, with a simulator behind it and a book of what has to be recorded at its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use quest_clm::app::{AppError, Application, Ended};
@@ -11,9 +11,7 @@ use quest_clm::coach::Roster;
 use quest_clm::config::{Sources, load};
 use quest_clm::lifecycle::Lifecycle;
 use quest_clm::memory::Person;
-use quest_clm::record::{Embedded, TurnFilter};
 use quest_clm::simulate::{ChatCall, Ledger, Options, Simulator};
-use quest_clm::telemetry::live::Live;
 use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,8 +20,9 @@ use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::caller::{Call, Request, Response};
+use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
+use crate::stored::stored;
 
 /// Nothing that a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,15 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Held for reading by every service, and for writing by one whose times are measured.
 static QUIET: RwLock<()> = RwLock::const_new(());
 
-/// Turns whose response head was seen: each must be in the record once.
-pub(crate) type Seen = Arc<Mutex<BTreeSet<String>>>;
-
 pub(crate) struct TestApp {
     pub(crate) addr: SocketAddr,
     simulator: Option<Simulator>,
     lifecycle: Lifecycle,
     running: Option<JoinHandle<Result<Ended, AppError>>>,
     seen: Seen,
+    /// Sessions made up so far.
+    made_up: AtomicUsize,
     data: TempDir,
     /// This service's hold on [`QUIET`].
     _share: Box<dyn Send + Sync>,
@@ -78,7 +76,8 @@ impl TestApp {
             ("ZEP_BASE_URL", simulator.zep_url()),
         ];
         let theirs = settings.iter().map(|(k, v)| (*k, (*v).to_owned()));
-        let settings = load(&Sources::from_pairs(ours.into_iter().chain(theirs))).unwrap();
+        let mut settings = load(&Sources::from_pairs(ours.into_iter().chain(theirs))).unwrap();
+        settings.simulated = true;
         let application = Application::build(&settings, None).unwrap();
         let (addr, lifecycle) = (application.addr(), application.lifecycle().clone());
         let running = backstage.spawn(application.run());
@@ -88,6 +87,7 @@ impl TestApp {
             lifecycle,
             running: Some(running),
             seen: Seen::default(),
+            made_up: AtomicUsize::new(0),
             data,
             _share: share,
         }
@@ -133,6 +133,12 @@ impl TestApp {
     /// Asks and hears a whole stream.
     pub(crate) async fn hear(&self, request: &Request) -> Heard {
         Heard::strictly(self.send(request).await)
+    }
+
+    /// One turn of a session of its own: in one session the same words would only be heard again.
+    pub(crate) async fn ask(&self, words: &str) -> Heard {
+        let number = self.made_up.fetch_add(1, Ordering::Relaxed);
+        self.say(&format!("own-{number}"), words).await
     }
 
     /// One turn of a session on the hume route.
@@ -215,35 +221,6 @@ impl Drop for TestApp {
             });
         }
     }
-}
-
-/// Everything in the store of a service that has ended, with its attempts.
-async fn stored(data: &Path) -> Vec<TurnRecord> {
-    let lifecycle = Lifecycle::new();
-    let (recorder, reader, _) = Embedded::open(data)
-        .unwrap()
-        .start(&lifecycle, Live::default())
-        .unwrap();
-    let mut records = Vec::new();
-    let mut before = None;
-    loop {
-        let filter = TurnFilter {
-            before,
-            limit: 200,
-            ..TurnFilter::default()
-        };
-        let page = reader.turns(filter).await.unwrap();
-        for turn in page.items {
-            records.extend(reader.turn(turn.turn_id).await.unwrap());
-        }
-        before = page.next_cursor;
-        if before.is_none() {
-            break;
-        }
-    }
-    drop(recorder);
-    lifecycle.drained().await;
-    records
 }
 
 /// Asks again every few milliseconds until there is an answer; fails when there never is.

@@ -19,9 +19,9 @@ async fn one_connection_carries_turn_after_turn() {
     Heard::strictly(call.whole().await);
     call.again(&Request::bytes("/chat/completions", "{")).await;
     assert_eq!(call.whole().await.status, 400);
-    for faults in [["ok"], ["cut:3"], ["401"]] {
-        app.script(&faults);
-        call.again(&Request::hume("s", "Hello")).await;
+    for (session, faults) in [("s-1", "ok"), ("s-2", "cut:3"), ("s-3", "401")] {
+        app.script(&[faults]);
+        call.again(&Request::hume(session, "Hello")).await;
         Heard::strictly(call.whole().await);
     }
     call.again(&Request::get("/healthz")).await;
@@ -96,7 +96,7 @@ async fn a_call_that_was_sent_is_never_sent_again_behind_our_back() {
         });
         let app = TestApp::spawn(&[("OPENROUTER_BASE_URL", &url)]).await;
         for turn in 1..=3 {
-            let heard = app.say("s", "Hello").await;
+            let heard = app.ask("Hello").await;
             assert!(is_fallback_line(&heard.text));
             let record = app.record(&heard.turn_id).await;
             assert_eq!(record["attempts"].as_array().unwrap().len(), 3, "{record}");

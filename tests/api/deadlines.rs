@@ -19,12 +19,11 @@ fn at_about(heard: &Heard, due: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_speech_does_not_hold_the_first_token_deadline() {
-    let app = TestApp::spawn(&[
+    const SETTINGS: &[(&str, &str)] = &[
         ("FIRST_TOKEN_DEADLINE_MS", "300"),
         ("FALLBACK_FIRST_TOKEN_DEADLINE_MS", "200"),
         ("SPOKEN_FALLBACK_MS", "2000"),
-    ])
-    .await;
+    ];
     for fault in [
         "comments-only",
         "stall:0",
@@ -32,8 +31,10 @@ async fn what_is_no_speech_does_not_hold_the_first_token_deadline() {
         "slow-first:5000",
         "reasoning-first:3000",
     ] {
+        // A service of its own: a model that was late three times is asked no more.
+        let app = TestApp::spawn(SETTINGS).await;
         app.script(&[fault]);
-        let heard = app.say("s", "Hello").await;
+        let heard = app.ask("Hello").await;
         at_about(&heard, 300);
         assert!(!is_fallback_line(&heard.text), "{fault}");
         let record = app.record(&heard.turn_id).await;
@@ -43,12 +44,14 @@ async fn what_is_no_speech_does_not_hold_the_first_token_deadline() {
         );
         assert_eq!(record["attempts"][0]["cancelled"], true, "{fault}");
         assert!(record["first_speakable_ms"].as_f64().unwrap() >= 300.0);
+        app.stop().await;
     }
+    let app = TestApp::spawn(SETTINGS).await;
     // Each later model has its own, shorter or longer.
     app.script(&["hang", "hang"]);
-    at_about(&app.say("s", "Hello").await, 500);
+    at_about(&app.ask("Hello").await, 500);
     app.script(&["hang", "hang", "hang"]);
-    let heard = app.say("s", "Hello").await;
+    let heard = app.ask("Hello").await;
     at_about(&heard, 700);
     assert!(
         is_fallback_line(&heard.text),
@@ -71,7 +74,7 @@ async fn the_line_is_spoken_by_its_deadline_whoever_is_still_tried() {
         ["reasoning-first:9999", "hang"],
     ] {
         app.script(&faults);
-        let heard = app.say("s", "Hello").await;
+        let heard = app.ask("Hello").await;
         at_about(&heard, 400);
         assert!(is_fallback_line(&heard.text), "{faults:?}: {}", heard.text);
         assert_eq!(app.record(&heard.turn_id).await["outcome"], "failed");
@@ -81,13 +84,13 @@ async fn the_line_is_spoken_by_its_deadline_whoever_is_still_tried() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silence_in_mid_answer_is_given_up_and_a_short_one_is_not() {
-    let app = TestApp::spawn(&[("IDLE_DEADLINE_MS", "300")]).await;
+    let app = TestApp::spawn(&[("IDLE_DEADLINE_MS", "300"), ("RESUME", "false")]).await;
     app.script(&["slow-nth:4:200"]);
-    let heard = app.say("s", "Hello").await;
+    let heard = app.ask("Hello").await;
     assert_eq!(app.record(&heard.turn_id).await["outcome"], "complete");
     for fault in ["stall:3", "stall-comments:3", "slow-nth:4:9000"] {
         app.script(&[fault]);
-        let heard = app.say("s", "Hello").await;
+        let heard = app.ask("Hello").await;
         let silence = heard.ended - heard.spoke.unwrap();
         assert!(
             silence >= Duration::from_millis(300) && silence < Duration::from_millis(300) + SLACK,
@@ -114,7 +117,7 @@ async fn the_whole_turn_has_an_end() {
     ])
     .await;
     app.options(|o| o.gap = Duration::from_millis(60));
-    let heard = app.say("s", "Hello").await;
+    let heard = app.ask("Hello").await;
     assert!(
         heard.ended >= Duration::from_millis(500)
             && heard.ended < Duration::from_millis(500) + SLACK
@@ -123,7 +126,7 @@ async fn the_whole_turn_has_an_end() {
     let record = app.record(&heard.turn_id).await;
     assert_eq!(record["outcome"], "partial_failed", "{record}");
     app.script(&["hang", "hang"]);
-    let silent = app.say("s", "Hello").await;
+    let silent = app.ask("Hello").await;
     at_about(&silent, 500);
     assert!(is_fallback_line(&silent.text));
     app.stop().await;
@@ -133,7 +136,7 @@ async fn the_whole_turn_has_an_end() {
 async fn memory_is_waited_for_no_longer_than_its_deadline() {
     let app = TestApp::spawn(&[("MEMORY_DEADLINE_MS", "200")]).await;
     app.options(|o| o.memory_latency = Duration::from_secs(3));
-    let heard = app.say("s", "Hello").await;
+    let heard = app.ask("Hello").await;
     at_about(&heard, 200);
     assert_eq!(app.record(&heard.turn_id).await["memory_outcome"], "late");
     app.options(|o| o.memory_latency = Duration::ZERO);
@@ -147,6 +150,7 @@ async fn a_silent_stream_says_that_it_lives_where_comments_are_taken() {
     let app = TestApp::spawn(&[
         ("FIRST_TOKEN_DEADLINE_MS", "5500"),
         ("SPOKEN_FALLBACK_MS", "5800"),
+        ("HEDGING", "false"),
     ])
     .await;
     app.script(&["hang", "hang"]);

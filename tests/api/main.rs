@@ -13,10 +13,17 @@
 mod app;
 mod caller;
 mod heard;
+mod stored;
 
 mod turns;
 mod quirks;
 mod coaches;
+mod matrix;
+mod racing;
+mod resuming;
+mod lead_ins;
+mod repeats;
+mod shedding;
 mod upstream_failures;
 mod deadlines;
 mod recordings;
@@ -24,6 +31,7 @@ mod hangup;
 mod memory;
 mod sessions;
 mod errors;
+mod callers_matrix;
 mod connections;
 mod ops;
 mod shutdown;

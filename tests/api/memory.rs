@@ -1,5 +1,6 @@
 //! Memory: read beside everything else, written after the stream, and never a condition.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use quest_clm::app::Ended;
@@ -123,8 +124,11 @@ async fn the_end_of_a_turn_makes_the_next_one_ready() {
     })
     .await;
     // From here on memory would come too late for any turn that had to ask.
+    let tries = AtomicUsize::new(0);
     let heard = until("news", async || {
-        let heard = app.say("ines", "And now?").await;
+        // The same words again would be answered by the same words.
+        let number = tries.fetch_add(1, Ordering::Relaxed);
+        let heard = app.say("ines", &format!("And now? {number}")).await;
         quoted(&app).concat().contains(news).then_some(heard)
     })
     .await;

@@ -134,7 +134,7 @@ async fn page(app: &TestApp, query: &str) -> (Vec<String>, Option<String>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn turns_are_listed_page_by_page_and_by_what_they_were() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[("RESUME", "false")]).await;
     let mut ids = Vec::new();
     for (session, words, fault) in [
         ("a", "a promotion", "ok"),

@@ -276,7 +276,7 @@ async fn the_three_strongest_expressions_of_the_latest_turn_are_a_note() {
         user("Now")
     ]);
     assert_eq!(
-        told(&app, &Request::talk("s", &past)).await.len(),
+        told(&app, &Request::talk("s-2", &past)).await.len(),
         3,
         "no note of an earlier turn"
     );

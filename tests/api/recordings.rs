@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use quest_clm::coach::Roster;
 use quest_clm::sse::Decoder;
 use serde_json::Value;
 
@@ -64,7 +65,7 @@ async fn replay(app: &TestApp, name: &str, cut_every: usize) {
         &format!("replay:{name}"),
         &crate::app::saying("Somebody else."),
     ]);
-    let heard = app.say("s", "Hello").await;
+    let heard = app.ask("Hello").await;
     let record = app.record(&heard.turn_id).await;
     assert_eq!(record["outcome"], "complete", "{name} / {cut_every}");
     if told.failed {
@@ -90,12 +91,15 @@ async fn replay(app: &TestApp, name: &str, cut_every: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_streams_pass_whole_however_they_are_cut() {
-    let app = TestApp::spawn(&[]).await;
     for name in SMALL {
         for cut_every in [0, 1, 2, 3, 7, 64, 1448] {
+            // A service each: a stream that fails teaches it to leave the model alone.
+            let app = TestApp::spawn(&[]).await;
             replay(&app, name, cut_every).await;
+            app.stop().await;
         }
     }
+    let app = TestApp::spawn(&[]).await;
     for cut_every in [0, 64, 1448] {
         replay(&app, LARGE, cut_every).await;
     }
@@ -111,7 +115,7 @@ fn chunk(delta: &str, finish: &str) -> String {
 /// Shapes that the standard or the reference allow and nobody has recorded in public.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_are_only_described_pass_as_well() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[("RESUME", "false")]).await;
     let words = |text: &str| {
         format!(
             "data: {}\n\n",
@@ -126,6 +130,8 @@ async fn streams_that_are_only_described_pass_as_well() {
     };
     let plain = words("Hi") + &words(" there") + &end("stop");
     let multi_line = plain.replace(r#","choices""#, ",\ndata: \"choices\"");
+    let roster = Roster::built_in().unwrap();
+    let filtered = format!("Hi {}", roster.master().refusal());
     let table = [
         (
             "crlf",
@@ -173,7 +179,8 @@ async fn streams_that_are_only_described_pass_as_well() {
         (
             "filtered",
             words("Hi") + &end("content_filter"),
-            "Hi",
+            // What the maker would not say is not left hanging.
+            filtered.as_str(),
             "content_filter",
             "complete",
         ),
@@ -205,7 +212,7 @@ async fn streams_that_are_only_described_pass_as_well() {
             app.simulator()
                 .add_recording("odd", stream.clone(), cut_every);
             app.script(&["replay:odd"]);
-            let heard = app.say("s", "Hello").await;
+            let heard = app.ask("Hello").await;
             assert_eq!(
                 (heard.text.as_str(), heard.finish_reason.as_str()),
                 (text, finish),

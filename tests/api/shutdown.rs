@@ -78,6 +78,7 @@ async fn the_grace_is_not_exceeded_and_who_heard_nothing_hears_a_sentence() {
         ("SHUTDOWN_GRACE_S", "1"),
         ("FIRST_TOKEN_DEADLINE_MS", "9000"),
         ("SPOKEN_FALLBACK_MS", "9000"),
+        ("HEDGING", "false"),
     ])
     .await;
     let faults = ["hang"; STREAMS];
