@@ -1,0 +1,108 @@
+//! Too few files to open, too little room on the disk, and many streams held.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use crate::heard::Heard;
+use crate::service::{Service, nine_of_ten};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c19_it_recovers_when_files_run_out() {
+    let line = "ulimit -n 96 && exec \"$0\" serve";
+    let mut service = Service::start_as(line, &[("WORKERS", "1")]).await;
+    let whole = service.say("whole", "Hello").await.text;
+    service.simulate(&json!({"gap_ms": 40})).await;
+    let running = service.streams(5).await;
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        // Taken by the system's queue, whether or not they are ever accepted.
+        crowd.push(TcpStream::connect(service.addr).await.unwrap());
+    }
+    sleep(Duration::from_millis(700)).await;
+    for call in running {
+        assert_eq!(Heard::strictly(call.response().await).text, whole);
+    }
+    service.simulate(&json!({"gap_ms": 0})).await;
+    let freed = Instant::now();
+    drop(crowd);
+    let after = service.say("after", "Hello").await;
+    let took = freed.elapsed();
+    println!("a turn was heard {took:?} after files were free again");
+    assert_eq!(after.text, whole);
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+}
+
+/// Resident memory of a process.
+fn kibibytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let words = line.unwrap().split_whitespace().next().unwrap().parse();
+    words.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c18_five_hundred_silent_streams_are_held_in_kibibytes() {
+    const STREAMS: usize = 500;
+    let service = Service::start(&[
+        ("HEDGING", "false"),
+        ("FIRST_TOKEN_DEADLINE_MS", "60000"),
+        ("SPOKEN_FALLBACK_MS", "60000"),
+    ])
+    .await;
+    let whole = service.say("whole", "Hello").await.text;
+    // What the first streams leave behind is not counted.
+    for n in 0..50 {
+        service.say(&format!("warm-{n}"), "Hello").await;
+    }
+    let faults = vec!["slow-first:50000"; STREAMS];
+    service.simulate(&json!({ "script": faults })).await;
+    let before = kibibytes(service.pid());
+    let held = service.streams(STREAMS).await;
+    sleep(Duration::from_millis(200)).await;
+    let each = (kibibytes(service.pid()) - before) as f64 / STREAMS as f64;
+    service.simulate(&json!({"script": []})).await;
+    let spoke = first_words(&service, "new", 30, &whole).await;
+    println!("{STREAMS} streams held: {each:.1} KiB each; first words of another within {spoke:?}");
+    assert!(each <= 128.0, "{each} KiB a stream");
+    assert!(spoke <= Duration::from_millis(50), "{spoke:?}");
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g7_a_store_that_takes_no_more_costs_records_and_no_words() {
+    // No file may grow beyond a mebibyte, and a write that would is an error, as on a full disk.
+    let line = "trap '' XFSZ; ulimit -f 2048 && exec \"$0\" serve";
+    let mut service = Service::start_as(line, &[]).await;
+    let whole = service.say("whole", "Hello").await.text;
+    let well = first_words(&service, "well", 30, &whole).await;
+    let lost = r#"clm_spool_dropped_total{reason="store"}"#;
+    let mut turns = 0;
+    while service.metric(lost).await < 1.0 {
+        assert!(turns < 2000, "the store is never full");
+        first_words(&service, &format!("fill-{turns}"), 10, &whole).await;
+        turns += 10;
+    }
+    let full = first_words(&service, "full", 30, &whole).await;
+    println!("first words: {well:?}, and {full:?} with a full store, after {turns} turns");
+    // The store is tried three times, 300 ms in all, and nobody waits for it.
+    assert!(full <= well + Duration::from_millis(100), "{full:?}");
+    assert_eq!(service.ready().await, 200, "degraded is not unready");
+    service.signal("TERM");
+    assert!(matches!(service.ended().await, 0 | 1));
+}
+
+/// Until the first words of so many whole turns: what nine of ten keep to.
+async fn first_words(service: &Service, name: &str, count: usize, whole: &str) -> Duration {
+    let mut times = Vec::new();
+    for n in 0..count {
+        let heard = service.say(&format!("{name}-{n}"), "Hello").await;
+        assert_eq!(heard.text, whole);
+        times.push(heard.spoke.unwrap());
+    }
+    nine_of_ten(times)
+}

@@ -1,0 +1,102 @@
+//! Signals: no stream is cut that is shorter than the grace, whichever signal it is; a second one
+//! insists.
+
+use std::time::Duration;
+
+use quest_clm::turn::Outcome;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::caller::Call;
+use crate::heard::Heard;
+use crate::service::{Service, is_busy_line, until};
+
+const STREAMS: usize = 200;
+/// `SHUTDOWN_GRACE_S` as it is when nobody sets it, less two seconds.
+const AT_MOST: Duration = Duration::from_secs(25 - 2);
+
+async fn outlived_by_all_streams(signal: &str) {
+    let mut service = Service::start(&[]).await;
+    let whole = service.say("whole", "Hello").await.text;
+    // About two seconds of speech.
+    service.simulate(&json!({"gap_ms": 50})).await;
+    let calls = service.streams(STREAMS).await;
+    let told = Instant::now();
+    service.signal(signal);
+    until("unready", async || {
+        (service.ready().await == 503).then_some(())
+    })
+    .await;
+    let unready = Instant::now();
+    let late = service.say("late", "Hello").await;
+    assert!(is_busy_line(&late.text), "{}", late.text);
+    let responses = futures::future::join_all(calls.into_iter().map(Call::response)).await;
+    let code = service.ended().await;
+    let took = told.elapsed();
+    for response in responses {
+        assert!(
+            response.pieces.last().unwrap().at > unready,
+            "the streams ran when it was told to stop"
+        );
+        let heard = Heard::strictly(response);
+        assert_eq!(
+            (heard.text.as_str(), heard.finish_reason.as_str()),
+            (whole.as_str(), "stop")
+        );
+    }
+    println!("SIG{signal}: {STREAMS} streams whole, exit {code} after {took:?}");
+    assert_eq!(code, 0);
+    assert!(took <= AT_MOST, "{took:?}");
+    let records = service.records().await;
+    let count = |outcome| records.iter().filter(|r| r.outcome == outcome).count();
+    assert_eq!(
+        (count(Outcome::Complete), count(Outcome::Shed)),
+        (STREAMS + 1, 1)
+    );
+    assert_eq!(records.len(), STREAMS + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g2_two_hundred_streams_outlive_sigterm() {
+    outlived_by_all_streams("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g3_two_hundred_streams_outlive_sigint() {
+    outlived_by_all_streams("INT").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g3_a_second_signal_insists() {
+    for (first, second) in [("TERM", "INT"), ("INT", "INT")] {
+        // A slow voice, so that half a second between two words is no silence.
+        let mut service = Service::start(&[("SPEECH_WPM", "60")]).await;
+        service.simulate(&json!({"gap_ms": 500})).await;
+        let mut calls = service.streams(20).await;
+        for call in &mut calls {
+            call.hear_words().await;
+        }
+        service.signal(first);
+        until("unready", async || {
+            (service.ready().await == 503).then_some(())
+        })
+        .await;
+        let insisted = Instant::now();
+        service.signal(second);
+        for call in calls {
+            // The first words are read already; the rest is a polite end.
+            let rest = call.response().await.text();
+            assert!(
+                rest.ends_with("data: [DONE]\n\n") && rest.contains(r#""finish_reason":"stop""#),
+                "{rest}"
+            );
+        }
+        let code = service.ended().await;
+        let took = insisted.elapsed();
+        println!("SIG{first}, SIG{second}: exit {code} after {took:?}");
+        assert_eq!(code, 1, "something was cut");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        let records = service.records().await;
+        assert!(records.len() == 20 && records.iter().all(|r| r.outcome == Outcome::PartialFailed));
+    }
+}
