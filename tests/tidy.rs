@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tidy {
     mod doors;
+    mod faults;
 
     use self::doors::shipped;
     use std::collections::BTreeSet;

@@ -1,8 +1,9 @@
 //! A caller on a raw socket: reads chunk by chunk, notes when each came, and can vanish at any
 //! moment. What it hears is judged strictly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,10 +11,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::app::Seen;
-
 /// No test waits longer for a byte.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Turns whose response head was seen: each must be in the record once.
+pub(crate) type Seen = Arc<Mutex<BTreeSet<String>>>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

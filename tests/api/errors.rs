@@ -1,4 +1,5 @@
-//! Refusals: one shape, a hint in each, and never a 500 for anything a caller can send.
+//! Refusals: one shape, a hint in each, and never a 500 for anything a caller can send. What is meant
+//! to do harm is in `callers_matrix.rs`.
 
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::app::TestApp;
-use crate::caller::{Call, Request, Response};
+use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
 
 const HI: &str = r#"{"messages":[{"role":"user","content":"Hi"}]}"#;
-const MAX_BODY: usize = 4 << 20;
+pub(crate) const MAX_BODY: usize = 4 << 20;
 
 /// The error body every refusal has.
-fn refused(response: &Response, status: u16, kind: &str) {
+pub(crate) fn refused(response: &Response, status: u16, kind: &str) {
     let text = response.text();
     assert_eq!(response.status, status, "{text}");
     assert_eq!(
@@ -47,7 +48,7 @@ fn refused(response: &Response, status: u16, kind: &str) {
 }
 
 /// A JSON object of exactly this many bytes with a turn in it.
-fn sized(bytes: usize) -> String {
+pub(crate) fn sized(bytes: usize) -> String {
     let fill = |n: usize| format!(r#"{{"fill":"{}","messages":[]}}"#, "x".repeat(n));
     fill(bytes - fill(0).len())
 }
@@ -57,9 +58,6 @@ async fn what_is_no_turn_is_refused_with_a_reason() {
     let app = TestApp::spawn(&[]).await;
     let post = |body: &str| Request::bytes("/chat/completions", body);
     let at = |path: &str| Request::bytes(path, HI);
-    let deep = format!(r#"{{"messages":{}}}"#, "[".repeat(100_000));
-    let long = format!("/chat/completions?custom_session_id={}", "x".repeat(256));
-    let invalid = Request::bytes("/chat/completions", b"{\"messages\":[\xff\xfe]}".to_vec());
     for (request, status, kind) in [
         (post(""), 400, "invalid_request"),
         (post("{"), 400, "invalid_request"),
@@ -68,28 +66,10 @@ async fn what_is_no_turn_is_refused_with_a_reason() {
         (post("{}"), 400, "invalid_request"),
         (post(r#"{"messages":{}}"#), 400, "invalid_request"),
         (post(r#"{"messages":"Hi"}"#), 400, "invalid_request"),
-        (post(&deep), 400, "invalid_request"),
-        (invalid, 400, "invalid_request"),
         (
             at("/chat/completions?custom_session_id=%FF"),
             400,
             "invalid_request",
-        ),
-        (at(&long), 400, "invalid_session_id"),
-        (
-            at("/chat/completions?custom_session_id=a%0d%0aX-Evil:%201"),
-            400,
-            "invalid_session_id",
-        ),
-        (
-            at("/chat/completions?custom_session_id=a%00b"),
-            400,
-            "invalid_session_id",
-        ),
-        (
-            at("/v1/chat/completions").header("x-clm-session", &"x".repeat(256)),
-            400,
-            "invalid_session_id",
         ),
         (at("/nowhere"), 404, "not_found"),
         (Request::get("/"), 404, "not_found"),
@@ -106,7 +86,6 @@ async fn what_is_no_turn_is_refused_with_a_reason() {
             "method_not_allowed",
         ),
         (at("/healthz"), 405, "method_not_allowed"),
-        (post(&sized(MAX_BODY + 1)), 413, "payload_too_large"),
         (
             at("/chat/completions").typed("text/plain"),
             415,
@@ -127,7 +106,6 @@ async fn what_is_no_turn_is_refused_with_a_reason() {
     ] {
         let response = app.send(&request).await;
         refused(&response, status, kind);
-        assert!(!response.headers.contains_key("x-evil"));
         assert_eq!(response.headers.contains_key("allow"), status == 405);
     }
     assert_eq!(app.chats().len(), 0);
@@ -189,8 +167,9 @@ async fn a_key_is_needed_where_keys_are_set_before_the_body_is_read() {
     app.stop().await;
 }
 
-async fn raw(app: &TestApp, bytes: &[u8]) -> Call {
-    let mut call = Call::connect(app.addr, crate::app::Seen::default()).await;
+/// Sends these bytes and nothing else.
+pub(crate) async fn raw(app: &TestApp, bytes: &[u8]) -> Call {
+    let mut call = Call::connect(app.addr, Seen::default()).await;
     call.write(bytes).await;
     call
 }
@@ -243,29 +222,8 @@ async fn slow_bodies_and_slow_heads_are_cut() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_with_two_lengths_is_not_served() {
-    let app = TestApp::spawn(&[]).await;
-    let smuggled = "POST /chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut call = raw(&app, smuggled.as_bytes()).await;
-    let status = call.try_head().await.map(|head| head.status);
-    assert!(matches!(status, None | Some(400)), "{status:?}");
-    for junk in [
-        "\r\n\r\n",
-        "GET\r\n\r\n",
-        "\u{0}\u{1}\u{2}\r\n\r\n",
-        "POST /chat/completions HTTP/9.9\r\n\r\n",
-    ] {
-        let mut call = raw(&app, junk.as_bytes()).await;
-        call.fin().await;
-        let status = call.try_head().await.map(|head| head.status);
-        assert!(status.is_none_or(|s| s < 500), "{junk:?}: {status:?}");
-    }
-    app.stop().await;
-}
-
 /// JSON of any shape.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
