@@ -213,6 +213,11 @@ impl<'a> Stable<'a> for Search<'a> {
         Some(Box::pin(self.ask(model, cause, pass)))
     }
 
+    fn start_anyway(&'a self, model: &'a str, cause: Cause) -> Option<Self::Run> {
+        let pass = self.health.admit_anyway(model, Instant::now())?;
+        Some(Box::pin(self.ask(model, cause, pass)))
+    }
+
     fn hedge_at(&self, model: &str) -> Option<Instant> {
         self.allowance?;
         let now = Instant::now();

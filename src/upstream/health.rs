@@ -70,13 +70,28 @@ impl Health {
     /// Leave to ask `target`. `None` while it cools down, while its breaker is open, and while a
     /// probe is under way.
     pub fn admit(self: &Arc<Self>, target: &str, now: Instant) -> Option<Pass> {
+        self.pass(target, now, Breaker::admit)
+    }
+
+    /// The same where nobody else is left to ask: a breaker that is open is probed early, once a second
+    /// at most. A cooldown holds.
+    pub fn admit_anyway(self: &Arc<Self>, target: &str, now: Instant) -> Option<Pass> {
+        self.pass(target, now, Breaker::admit_anyway)
+    }
+
+    fn pass(
+        self: &Arc<Self>,
+        target: &str,
+        now: Instant,
+        admit: fn(&mut Breaker, Instant, &mut Eras) -> Option<Leave>,
+    ) -> Option<Pass> {
         let mut targets = self.lock();
         let Targets { known, eras } = &mut *targets;
         let known = known.get_or_insert_mut_ref(target, || Known::new(eras));
         if known.is_cooling(now) {
             return None;
         }
-        let leave = known.breaker.admit(now, eras)?;
+        let leave = admit(&mut known.breaker, now, eras)?;
         Some(Pass {
             health: Arc::clone(self),
             target: target.to_owned(),

@@ -40,6 +40,8 @@ pub(super) trait Stable<'a> {
 
     /// Starts an attempt, unless this model is to be left alone for now.
     fn start(&'a self, model: &'a str, cause: Cause) -> Option<Self::Run>;
+    /// The same when all others are used up: a model that failed lately may be worth a try.
+    fn start_anyway(&'a self, model: &'a str, cause: Cause) -> Option<Self::Run>;
     /// When a model that was just started is slow enough for a hedge; `None`: never.
     fn hedge_at(&self, model: &str) -> Option<Instant>;
     /// Which of the models still untried shall race, and whether the allowance has room for it; asked
@@ -58,23 +60,40 @@ pub(super) async fn race<'a, S: Stable<'a>>(
     course: Course<'a>,
     stable: &'a S,
 ) -> Result<S::Speaking, Exhausted> {
+    let count = match course.fallback {
+        true => course.candidates.len(),
+        false => 1,
+    };
     let mut untried: Vec<&str> = course.candidates.iter().map(String::as_str).collect();
+    untried.truncate(count);
+    // Left alone at first; asked when nobody else is left.
+    let mut resting: Vec<&str> = Vec::new();
     let mut runs: FuturesUnordered<Pin<Box<S::Run>>> = FuturesUnordered::new();
     let mut cause = course.cause;
     let mut hedge_at = None;
     let mut may_hedge = course.fallback;
-    let mut may_start = true;
     loop {
         while runs.is_empty() {
-            if !may_start || untried.is_empty() || Instant::now() >= course.due {
+            if Instant::now() >= course.due {
                 return Err(Exhausted);
             }
-            let model = untried.remove(0);
-            if let Some(run) = stable.start(model, cause) {
+            let (model, run) = if !untried.is_empty() {
+                let model = untried.remove(0);
+                let run = stable.start(model, cause);
+                if run.is_none() {
+                    resting.push(model);
+                }
+                (model, run)
+            } else if !resting.is_empty() {
+                let model = resting.remove(0);
+                (model, stable.start_anyway(model, cause))
+            } else {
+                return Err(Exhausted);
+            };
+            if let Some(run) = run {
                 runs.push(Box::pin(run));
                 hedge_at = stable.hedge_at(model).filter(|_| may_hedge);
             }
-            may_start = course.fallback;
         }
         tokio::select! {
             biased;

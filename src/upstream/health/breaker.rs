@@ -26,6 +26,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 const OPEN: Duration = Duration::from_secs(5);
 /// The longest it stays open at all.
 const MAX_OPEN: Duration = Duration::from_secs(60);
+/// How often an open one is asked for want of any other.
+const ANYWAY: Duration = Duration::from_secs(1);
 /// How long a probe may take to report before it counts as lost.
 const PROBE: Duration = Duration::from_secs(10);
 
@@ -116,6 +118,8 @@ pub(super) struct Breaker {
     era: u64,
     /// Probes that failed since it last closed.
     failed_probes: u32,
+    /// When it was last asked before its time.
+    asked_anyway: Option<Instant>,
 }
 
 impl Breaker {
@@ -124,6 +128,7 @@ impl Breaker {
             state: State::closed(),
             era: eras.next(),
             failed_probes: 0,
+            asked_anyway: None,
         }
     }
 
@@ -151,6 +156,20 @@ impl Breaker {
         };
         let era = self.era;
         Some(Leave { era, is_probe })
+    }
+
+    /// The same where nobody else is left to ask: an open one is probed before its time, but no more
+    /// than once in [`ANYWAY`].
+    pub(super) fn admit_anyway(&mut self, now: Instant, eras: &mut Eras) -> Option<Leave> {
+        if let State::Open { .. } = self.state {
+            let is_due = |last: Instant| now.saturating_duration_since(last) >= ANYWAY;
+            if !self.asked_anyway.is_none_or(is_due) {
+                return None;
+            }
+            self.asked_anyway = Some(now);
+            self.state = State::Open { until: now };
+        }
+        self.admit(now, eras)
     }
 
     /// An attempt went well, which closes it when that was the probe. While closed the failures stay

@@ -18,8 +18,10 @@ enum Model {
     Closes(u64),
     /// Not to be asked now.
     Cooling,
+    /// To be asked only when nobody else is left, and then it speaks.
+    Resting(u64),
 }
-use Model::{Closes, Cooling, Fails, Speaks};
+use Model::{Closes, Cooling, Fails, Resting, Speaks};
 
 /// A stable of scripted models.
 struct Scripted {
@@ -44,6 +46,26 @@ impl Scripted {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap()
     }
+
+    fn run<'a>(&self, index: usize, cause: Cause) -> LocalBoxFuture<'a, Result<usize, Next>> {
+        self.started.borrow_mut().push((index, cause, self.now()));
+        self.running.set(self.running.get() + 1);
+        self.most.set(self.most.get().max(self.running.get()));
+        let alive = Alive(Rc::clone(&self.running));
+        let behaviour = self.models[index];
+        let run = async move {
+            let _alive = alive;
+            let (after, end) = match behaviour {
+                Speaks(after) | Resting(after) => (after, Ok(index)),
+                Fails(after) => (after, Err(Next::Model)),
+                Closes(after) => (after, Err(Next::GiveUp)),
+                Cooling => unreachable!(),
+            };
+            sleep(Duration::from_millis(after)).await;
+            end
+        };
+        run.boxed_local()
+    }
 }
 
 impl<'a> Stable<'a> for Scripted {
@@ -52,26 +74,12 @@ impl<'a> Stable<'a> for Scripted {
 
     fn start(&'a self, model: &'a str, cause: Cause) -> Option<Self::Run> {
         let index: usize = model.parse().unwrap();
-        let behaviour = self.models[index];
-        if matches!(behaviour, Cooling) {
-            return None;
-        }
-        self.started.borrow_mut().push((index, cause, self.now()));
-        self.running.set(self.running.get() + 1);
-        self.most.set(self.most.get().max(self.running.get()));
-        let alive = Alive(Rc::clone(&self.running));
-        let run = async move {
-            let _alive = alive;
-            let (after, end) = match behaviour {
-                Speaks(after) => (after, Ok(index)),
-                Fails(after) => (after, Err(Next::Model)),
-                Closes(after) => (after, Err(Next::GiveUp)),
-                Cooling => unreachable!(),
-            };
-            sleep(Duration::from_millis(after)).await;
-            end
-        };
-        Some(run.boxed_local())
+        (!matches!(self.models[index], Cooling | Resting(_))).then(|| self.run(index, cause))
+    }
+
+    fn start_anyway(&'a self, model: &'a str, cause: Cause) -> Option<Self::Run> {
+        let index: usize = model.parse().unwrap();
+        (!matches!(self.models[index], Cooling)).then(|| self.run(index, cause))
     }
 
     fn hedge_at(&self, _: &str) -> Option<Instant> {
@@ -200,6 +208,15 @@ fn who_is_asked_when_and_who_speaks() {
             &[(2, First, 0)],
         ),
         (&[Cooling, Cooling], None, Err(Exhausted), 0, &[]),
+        // One that failed lately is asked when nobody else is left, and not before.
+        (&[Resting(5), Speaks(9)], None, Ok(1), 9, &[(1, First, 0)]),
+        (
+            &[Resting(5), Fails(9), Cooling],
+            None,
+            Ok(0),
+            14,
+            &[(1, First, 0), (0, Fallback, 9)],
+        ),
         (
             &[Closes(10), Speaks(1)],
             Some(350),
@@ -250,8 +267,9 @@ mod properties {
     fn model() -> impl Strategy<Value = Model> {
         // Few different times, so that many fall together.
         let time = prop_oneof![Just(0_u64), Just(350), Just(700), 0_u64..6000];
-        (0_u8..8, time).prop_map(|(kind, time)| match kind {
+        (0_u8..9, time).prop_map(|(kind, time)| match kind {
             0 => Cooling,
+            8 => Resting(time),
             1 => Closes(time),
             2 | 3 => Fails(time),
             _ => Speaks(time),
@@ -280,7 +298,7 @@ mod properties {
             // When each attempt's end would come, and what it is.
             let ends: Vec<(u64, usize, bool)> = run.started.iter().map(|(model, _, at)| {
                 match models[*model] {
-                    Speaks(after) => (at + after, *model, true),
+                    Speaks(after) | Resting(after) => (at + after, *model, true),
                     Fails(after) | Closes(after) => (at + after, *model, false),
                     Cooling => unreachable!(),
                 }

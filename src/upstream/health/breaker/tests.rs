@@ -90,6 +90,26 @@ fn successes_between_failures_do_not_clear_them() {
 }
 
 #[test]
+fn for_want_of_any_other_an_open_one_is_asked_once_a_second() {
+    let now = Instant::now();
+    let mut bench = Bench::open(now);
+    let mut asked = 0;
+    for tenth in 0..40 {
+        let at = now + Duration::from_millis(100 * tenth);
+        assert!(bench.admit(at).is_none(), "it is open for all others");
+        if let Some(probe) = bench.breaker.admit_anyway(at, &mut bench.eras) {
+            asked += 1;
+            bench.failed(probe, at);
+        }
+    }
+    assert_eq!(asked, 4);
+    let later = now + seconds(5);
+    let probe = bench.breaker.admit_anyway(later, &mut bench.eras).unwrap();
+    bench.succeeded(probe);
+    assert_eq!(bench.state(later), TargetState::Closed);
+}
+
+#[test]
 fn a_small_part_of_much_traffic_does_not_open_it() {
     let now = Instant::now();
     for (well, failing, opens) in [
