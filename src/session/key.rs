@@ -8,6 +8,9 @@ use crate::turn::{Ask, Conversation, Role};
 
 use super::heard::squeeze_into;
 
+/// So many of a history's lines are compared: a call of hours must not cost more for each word in it.
+const KEYED_LINES: usize = 64;
+
 /// 128 bits of what a request says. Means something within one process only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key(u64, u64);
@@ -24,8 +27,9 @@ impl Keys {
         let mut line = String::new();
         key.field(session);
         key.field(coach);
+        // How many lines there were, and the newest of them: what is older was the same then.
         key.number(next.history.len());
-        for message in &next.history {
+        for message in next.history.iter().rev().take(KEYED_LINES) {
             key.kind(match message.role {
                 Role::User => 0,
                 Role::Assistant => 1,
@@ -106,6 +110,27 @@ mod tests {
             expressions: vec![],
             tools: None,
             last_reply: None,
+        }
+    }
+
+    #[test]
+    fn of_a_long_history_its_length_and_its_newest_lines_count() {
+        let keys = Keys::default();
+        let long = |change: fn(&mut Vec<Message>)| {
+            let mut conversation = base();
+            conversation.history = (0..200).map(|n| Message::user(n.to_string())).collect();
+            change(&mut conversation.history);
+            keys.of("s", "career", &conversation)
+        };
+        let key = long(|_| ());
+        assert_eq!(key, long(|h| h[0].text = "another".into()));
+        assert_ne!(key, long(|h| drop(h.remove(0))));
+        for at in [136, 199] {
+            let change: fn(&mut Vec<Message>) = match at {
+                136 => |h| h[136].text = "another".into(),
+                _ => |h| h[199].text = "another".into(),
+            };
+            assert_ne!(key, long(change), "{at}");
         }
     }
 
