@@ -18,7 +18,7 @@ use crate::telemetry::events::{RepeatHeard, ReplyHeard};
 use crate::telemetry::spans;
 use crate::turn::{
     Ask, CallerProfile, Conversation, FinishReason, Head, Identity, LastReply, Mark, MemoryOutcome,
-    Outcome, Timings, TraceContext, TurnId,
+    Message, Outcome, Timings, TraceContext, TurnId,
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
@@ -75,7 +75,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
     };
     timings.mark(Mark::Session, began.elapsed());
     let wordless = wordless(rooms, &request);
-    rooms.roster.unsay_all(&mut request.conversation.history);
+    unsay(rooms, &mut request.conversation.history);
     let (coach, coach_reason, plan) = choose(rooms, &request);
     let head = Head {
         turn_id: TurnId::new(),
@@ -186,6 +186,18 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
     }
 }
 
+/// Takes our own phrases out of what came back, as far back as any prompt reaches.
+fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
+    let mut bytes = 0;
+    let reaches = history.iter().rposition(|m| {
+        bytes += m.text.len();
+        bytes > MAX_UNSAID_BYTES
+    });
+    let mut newest = history.split_off(reaches.map_or(0, |at| at + 1));
+    rooms.roster.unsay_all(&mut newest);
+    history.append(&mut newest);
+}
+
 /// Where a turn stands among others: its session, and in it the user. Where a request names both as
 /// it likes, two users of one session id are two sessions.
 fn place(speaker: &Speaker) -> String {
@@ -236,6 +248,9 @@ fn wordless(rooms: &Rooms, request: &TurnRequest) -> Option<String> {
         }
     }
 }
+
+/// More of a history's end than a prompt can hold.
+const MAX_UNSAID_BYTES: usize = 128 << 10;
 
 /// Nudges after which silence is left alone.
 const MAX_NUDGES: usize = 2;
