@@ -1,7 +1,7 @@
 //! The `OpenRouter` client: one call, sent once. Retries belong to the race alone.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,26 +18,30 @@ use super::error::{AttemptError, Mendable};
 use super::log::Row;
 use super::wire::{self, Call, Mend, Omittable};
 
+/// Models whose refusals are remembered: more than any roster names.
+const MAX_REFUSING: usize = 1024;
 /// How much of an error body is read, and for how long: the next model must start within 50 ms.
 const ERROR_BODY_BYTES: usize = 16 << 10;
 const ERROR_BODY_WAIT: Duration = Duration::from_millis(40);
 
-/// Where calls go and with which headers; the same for every worker.
+/// Where calls go, with which headers, and what models have refused so far; the same for every worker,
+/// so that a mend is paid for once and not by each.
 #[derive(Clone, Debug)]
 pub struct Target {
     completions: Url,
     warm: Url,
     headers: HeaderMap,
+    refused: Arc<Mutex<Refused>>,
 }
 
-/// One worker's connection to `OpenRouter`: its client, and what its models have refused so far.
+/// Parameters that a model has refused: left out from then on.
+type Refused = HashMap<String, Vec<Omittable>>;
+
+/// One worker's connection to `OpenRouter`.
 #[derive(Debug)]
 pub struct OpenRouter {
     client: reqwest::Client,
     target: Target,
-    /// Parameters that a model has refused: left out from then on, so that the mend is paid once.
-    /// Bounded by the roster: only configured models are ever asked for.
-    refused: RefCell<HashMap<String, Vec<Omittable>>>,
 }
 
 /// Why the client could not be made.
@@ -77,6 +81,7 @@ impl Target {
             completions: url("/chat/completions")?,
             warm: url("/models")?,
             headers,
+            refused: Arc::default(),
         })
     }
 }
@@ -84,11 +89,7 @@ impl Target {
 impl OpenRouter {
     #[must_use]
     pub fn new(target: Target, client: reqwest::Client) -> Self {
-        Self {
-            client,
-            target,
-            refused: RefCell::default(),
-        }
+        Self { client, target }
     }
 
     /// Opens a connection ahead of the first turn, so that no speaker waits for its handshake.
@@ -115,12 +116,7 @@ impl OpenRouter {
         call: &Call<'_>,
         row: &Row,
     ) -> Result<Answer, AttemptError> {
-        let omit = self
-            .refused
-            .borrow()
-            .get(model)
-            .cloned()
-            .unwrap_or_default();
+        let omit = self.refused().get(model).cloned().unwrap_or_default();
         let body = wire::request(model, call, &omit).map_err(AttemptError::Request)?;
         row.sent(body.len());
         let mut response = self
@@ -153,11 +149,13 @@ impl OpenRouter {
 
     /// Whether this model goes on from a last message of its own: said to, and never refused.
     pub(super) fn takes_prefill(&self, model: &str) -> bool {
-        let refused = self.refused.borrow();
-        wire::takes_prefill(model)
-            && !refused
-                .get(model)
-                .is_some_and(|omit| omit.contains(&Omittable::Prefill))
+        let refuses = |omit: &Vec<Omittable>| omit.contains(&Omittable::Prefill);
+        wire::takes_prefill(model) && !self.refused().get(model).is_some_and(refuses)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Refused> {
+        let refused = self.target.refused.lock();
+        refused.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The host that answers, for spans.
@@ -168,7 +166,10 @@ impl OpenRouter {
     /// Remembers that `model` refuses a parameter. False if it was left out already: then leaving
     /// it out once more will not help.
     pub(super) fn leave_out(&self, model: &str, what: Omittable) -> bool {
-        let mut refused = self.refused.borrow_mut();
+        let mut refused = self.refused();
+        if refused.len() >= MAX_REFUSING && !refused.contains_key(model) {
+            refused.clear();
+        }
         let omit = refused.entry(model.to_owned()).or_default();
         let is_news = !omit.contains(&what);
         if is_news {

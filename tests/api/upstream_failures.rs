@@ -7,7 +7,12 @@ use crate::app::{TestApp, is_fallback_line, until};
 /// The records of a refused parameter: mended once, and from then on left out at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_parameter_is_paid_for_once() {
-    let app = TestApp::spawn(&[("COACH_MODEL_MASTER", "sim/400-param:temperature")]).await;
+    // Several workers, and each turn on a connection of its own: what one learnt all know.
+    let app = TestApp::spawn(&[
+        ("COACH_MODEL_MASTER", "sim/400-param:temperature"),
+        ("WORKERS", "3"),
+    ])
+    .await;
     for (turn, calls) in [(1, 2), (2, 3), (3, 4)] {
         let heard = app.ask("Hello").await;
         assert!(!is_fallback_line(&heard.text));
