@@ -6,7 +6,6 @@
 //! it tells the breakers is `attempt.rs`'s business: here are only order and time.
 
 use std::future::Future;
-use std::pin::Pin;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -68,7 +67,7 @@ pub(super) async fn race<'a, S: Stable<'a>>(
     untried.truncate(count);
     // Left alone at first; asked when nobody else is left.
     let mut resting: Vec<&str> = Vec::new();
-    let mut runs: FuturesUnordered<Pin<Box<S::Run>>> = FuturesUnordered::new();
+    let mut runs: FuturesUnordered<S::Run> = FuturesUnordered::new();
     let mut cause = course.cause;
     let mut hedge_at = None;
     let mut may_hedge = course.fallback;
@@ -91,7 +90,7 @@ pub(super) async fn race<'a, S: Stable<'a>>(
                 return Err(Exhausted);
             };
             if let Some(run) = run {
-                runs.push(Box::pin(run));
+                runs.push(run);
                 hedge_at = stable.hedge_at(model).filter(|_| may_hedge);
             }
         }
@@ -110,25 +109,18 @@ pub(super) async fn race<'a, S: Stable<'a>>(
                     };
                 }
             },
-            () = when(hedge_at) => {
+            () = sleep_until(hedge_at.unwrap_or(course.due)), if hedge_at.is_some() => {
                 hedge_at = None;
                 if std::mem::take(&mut may_hedge)
                     && let Some(model) = stable.hedge(&untried)
                     && let Some(run) = stable.start(model, Cause::Hedge)
                 {
                     untried.retain(|other| *other != model);
-                    runs.push(Box::pin(run));
+                    runs.push(run);
                 }
             }
             () = sleep_until(course.due) => return Err(Exhausted),
         }
-    }
-}
-
-async fn when(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 
