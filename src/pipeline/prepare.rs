@@ -11,7 +11,7 @@ use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
 use crate::routing::{self, Plan};
 use crate::session::{
-    Begun, Fresh, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, beginning,
+    Begun, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, Ticket, beginning,
     has_signed_form,
 };
 use crate::telemetry::events::{RepeatHeard, ReplyHeard};
@@ -22,10 +22,16 @@ use crate::turn::{
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
+use super::admission::Permit;
 use super::guard::{Guard, Said};
 use super::running::Running;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth, stream};
+
+/// More of a history's end than a prompt can hold.
+const MAX_UNSAID_BYTES: usize = 128 << 10;
+/// Nudges after which silence is left alone.
+const MAX_NUDGES: usize = 2;
 
 /// A request as the front door hands it over: authenticated, parsed, its speaker known.
 #[derive(Debug)]
@@ -74,9 +80,9 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         ..Timings::default()
     };
     timings.mark(Mark::Session, began.elapsed());
-    let wordless = wordless(rooms, &request);
-    unsay(rooms, &mut request.conversation.history);
     let (coach, coach_reason, plan) = choose(rooms, &request);
+    let wordless = wordless(rooms, coach, &request.conversation);
+    unsay(rooms, &mut request.conversation.history);
     let head = Head {
         turn_id: TurnId::new(),
         coach: coach.id.clone(),
@@ -84,50 +90,14 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         model: plan.candidates.first().cloned().unwrap_or_default(),
         trace: request.trace,
     };
-    let place = place(&request.speaker);
-    let key = rooms.turns.key(&place, &head.coach, &request.conversation);
-    // Who is nobody in particular shares a name with strangers at most: they must not meet.
-    let is_known = request.speaker.identity != Identity::None;
-    // A repeat needs no place of its own, so that a full house does not tell a caller to repeat what
-    // it is repeating.
-    let repeated = match is_known {
-        true => rooms.turns.repeat(&place, key),
-        false => Repeat::Unknown,
-    };
-    if let Repeat::Heard(listener) = repeated {
-        return repeat(rooms, &request, listener, timings);
-    }
-    let permit = rooms
-        .admission
-        .admit()
-        .filter(|_| rooms.lifecycle.is_open() && !matches!(repeated, Repeat::Full));
-    // One body asked for while a stream of the session speaks is a program's helper, not the speaker:
-    // it neither ends the stream nor is remembered.
-    let is_helper = !request.streams && rooms.turns.is_speaking(&place);
-    let begun = (is_known && !is_helper && permit.is_some()).then(|| {
-        rooms
-            .turns
-            .begin(&place, key, &request.conversation, head.clone())
-    });
-    let (permit, fresh) = match begun {
-        Some(Begun::Repeat(listener)) => return repeat(rooms, &request, listener, timings),
-        Some(Begun::Full) => (None, None),
-        Some(Begun::Fresh(fresh)) => (permit, Some(fresh)),
-        None => (permit, None),
-    };
-    let (ticket, generation) = match fresh {
-        Some(Fresh {
-            ticket,
-            committed,
-            last_reply,
-            generation,
-        }) => {
-            rooms.remember(committed);
-            tell(last_reply.as_ref());
-            request.conversation.last_reply = last_reply;
-            (Some(ticket), generation)
-        }
-        None => (None, Arc::new(Generation::apart(head.clone()))),
+    let Entered {
+        place,
+        permit,
+        ticket,
+        generation,
+    } = match enter(rooms, &mut request, &head) {
+        Ok(entered) => entered,
+        Err(listener) => return repeat(rooms, &request, listener, timings),
     };
     let user = request.speaker.user.as_deref();
     let person = user
@@ -186,6 +156,61 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
     }
 }
 
+/// A turn's place in the house and in its session.
+struct Entered {
+    place: String,
+    /// Absent: there is no room.
+    permit: Option<Permit>,
+    ticket: Option<Ticket>,
+    generation: Arc<Generation>,
+}
+
+/// Takes both places; or listens, where the request came before.
+fn enter(rooms: &Rooms, request: &mut TurnRequest, head: &Head) -> Result<Entered, Listener> {
+    let turns = &rooms.turns;
+    let place = place(&request.speaker);
+    let key = turns.key(&place, &head.coach, &request.conversation);
+    // Who is nobody in particular shares a name with strangers at most: they must not meet.
+    let is_known = request.speaker.identity != Identity::None;
+    // A repeat needs no place of its own, so that a full house does not tell a caller to repeat what
+    // it is repeating.
+    let repeated = match is_known {
+        true => turns.repeat(&place, key),
+        false => Repeat::Unknown,
+    };
+    let is_crowded = match repeated {
+        Repeat::Heard(listener) => return Err(listener),
+        Repeat::Full => true,
+        Repeat::Unknown => false,
+    };
+    let permit = rooms.admission.admit();
+    let mut permit = permit.filter(|_| rooms.lifecycle.is_open() && !is_crowded);
+    // One body asked for while a stream of the session speaks is a program's helper, not the speaker:
+    // it neither ends the stream nor is remembered.
+    let is_helper = !request.streams && turns.is_speaking(&place);
+    let mut ticket = None;
+    let mut generation = None;
+    if is_known && !is_helper && permit.is_some() {
+        match turns.begin(&place, key, &request.conversation, head.clone()) {
+            Begun::Repeat(listener) => return Err(listener),
+            Begun::Full => permit = None,
+            Begun::Fresh(fresh) => {
+                rooms.remember(fresh.committed);
+                tell(fresh.last_reply.as_ref());
+                request.conversation.last_reply = fresh.last_reply;
+                ticket = Some(fresh.ticket);
+                generation = Some(fresh.generation);
+            }
+        }
+    }
+    Ok(Entered {
+        place,
+        permit,
+        ticket,
+        generation: generation.unwrap_or_else(|| Arc::new(Generation::apart(head.clone()))),
+    })
+}
+
 /// Takes our own phrases out of what came back, as far back as any prompt reaches.
 fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
     let mut bytes = 0;
@@ -232,28 +257,20 @@ fn repeat(rooms: &Rooms, request: &TurnRequest, listener: Listener, timings: Tim
 
 /// What is said without asking a model, where the user said nothing and the operator wants it so.
 /// Two nudges in a row are enough: then the coach waits.
-fn wordless(rooms: &Rooms, request: &TurnRequest) -> Option<String> {
-    let conversation = &request.conversation;
+fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option<String> {
     if !matches!(conversation.ask, Ask::Silence | Ask::Nothing) {
         return None;
     }
-    let nudged = rooms.roster.nudges_in_a_row(&conversation.history);
     match rooms.silence {
         SilenceReply::Model => None,
         SilenceReply::Quiet => Some(String::new()),
-        SilenceReply::Line if nudged >= MAX_NUDGES => Some(String::new()),
         SilenceReply::Line => {
-            let (coach, ..) = choose(rooms, request);
-            Some(coach.nudge(nudged).unwrap_or_default().to_owned())
+            let nudged = rooms.roster.nudges_in_a_row(&conversation.history);
+            let nudge = coach.nudge(nudged).filter(|_| nudged < MAX_NUDGES);
+            Some(nudge.unwrap_or_default().to_owned())
         }
     }
 }
-
-/// More of a history's end than a prompt can hold.
-const MAX_UNSAID_BYTES: usize = 128 << 10;
-
-/// Nudges after which silence is left alone.
-const MAX_NUDGES: usize = 2;
 
 /// Counts how much of replies is heard.
 fn tell(last_reply: Option<&LastReply>) {

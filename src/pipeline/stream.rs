@@ -181,7 +181,7 @@ async fn begin<M: Mouth>(
         tokio::select! {
             biased;
             spoke = &mut search => break spoke,
-            () = when(lead_in_due) => {
+            () = sleep_until(lead_in_due.unwrap_or(line_due)), if lead_in_due.is_some() => {
                 lead_in_due = None;
                 lead_in::say(guard, &turn.conversation, mouth);
             }
@@ -339,12 +339,4 @@ pub(super) fn coach<'r>(guard: &Guard, roster: &'r Roster) -> &'r Coach {
     roster
         .get(&guard.head.coach)
         .unwrap_or_else(|| roster.master())
-}
-
-/// Resolves at `at`, or never.
-async fn when(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

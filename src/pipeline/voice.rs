@@ -32,6 +32,10 @@ impl Voice {
             None => guard.say(&self.limit.pass(words), mouth),
             Some(seam) => {
                 let sewn = seam.take(words);
+                // Joined: from here on words pass as they come.
+                if seam.is_through() {
+                    self.seam = None;
+                }
                 self.sew(guard, sewn, mouth);
             }
         }
