@@ -178,11 +178,11 @@ impl Guard {
 
     /// The model that spoke broke off. Gives its name.
     pub(super) fn broke_off(&mut self, answer: &Answer, error: &AttemptError) -> String {
-        skipped(answer);
         self.said.has_tool |= answer.is_calling();
         let Some(call) = self.said.call.take() else {
             return String::new();
         };
+        skipped(&call.model, answer);
         self.rooms.health.broke(&call.model, Instant::now());
         spans::failed(&call.span, error.kind());
         call.row.describe(answer.meta());
@@ -192,8 +192,8 @@ impl Guard {
 
     /// The call has ended by itself, bill and all.
     pub(super) fn close_call(&mut self, answer: &Answer) {
-        skipped(answer);
         if let Some(call) = self.said.call.take() {
+            skipped(&call.model, answer);
             let model = call.reported_model.as_deref();
             spans::spoken(&call.span, model, call.finish, call.usage.as_ref());
             call.row.close();
@@ -372,11 +372,12 @@ impl Cost {
     }
 }
 
-fn skipped(answer: &Answer) {
-    let meta = answer.meta();
+/// Counts what could not be read, by the model as it was asked for: what upstream calls it is
+/// upstream's to choose, and no label.
+fn skipped(model: &str, answer: &Answer) {
     SkippedEvents {
-        model: meta.model.as_deref().unwrap_or("unknown"),
-        count: u64::from(meta.malformed),
+        model,
+        count: u64::from(answer.meta().malformed),
     }
     .emit();
 }
