@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use reqwest::Url;
 
 use crate::clock::Clock;
 use crate::coach::Roster;
@@ -182,6 +183,16 @@ fn settings(sources: &Sources, err: &mut impl Write) -> io::Result<Option<Settin
             Ok(None)
         }
     }
+}
+
+/// The running server that a command asks: `--url`, else `HOST` and `PORT`.
+fn server(url: Option<&Url>, settings: &Settings, err: &mut impl Write) -> io::Result<Option<Url>> {
+    let here = format!("http://{}", settings.listen.addr());
+    let base = url.cloned().or_else(|| Url::parse(&here).ok());
+    if base.is_none() {
+        writeln!(err, "clm: HOST and PORT do not make an address; pass --url")?;
+    }
+    Ok(base)
 }
 
 fn tell(faults: &Faults, err: &mut impl Write) -> io::Result<()> {

@@ -19,7 +19,7 @@ use crate::config::Sources;
 use self::scene::{SCENES, Scene};
 use self::timeline::Timeline;
 use super::say::{self, Turn, Unheard};
-use super::{Exit, settings};
+use super::{Exit, server, settings};
 
 /// `clm rehearse`
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,7 @@ pub(super) async fn run(
     let Some(settings) = settings(sources, err)? else {
         return Ok(Exit::Usage);
     };
-    let here = format!("http://{}", settings.listen.addr());
-    let Some(base) = args.url.clone().or_else(|| Url::parse(&here).ok()) else {
-        writeln!(err, "clm: HOST and PORT do not make an address; pass --url")?;
+    let Some(base) = server(args.url.as_ref(), &settings, err)? else {
         return Ok(Exit::Usage);
     };
     let key = args.key.clone().map(SecretString::from);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::Sources;
 use crate::outbound;
 
-use super::{Exit, settings, waterfall};
+use super::{Exit, server, settings, waterfall};
 
 /// `clm say`
 #[derive(Debug, clap::Args)]
@@ -96,9 +96,7 @@ pub(super) async fn run(
     let Some(settings) = settings(sources, err)? else {
         return Ok(Exit::Usage);
     };
-    let here = format!("http://{}", settings.listen.addr());
-    let Some(base) = args.url.clone().or_else(|| Url::parse(&here).ok()) else {
-        writeln!(err, "clm: HOST and PORT do not make an address; pass --url")?;
+    let Some(base) = server(args.url.as_ref(), &settings, err)? else {
         return Ok(Exit::Usage);
     };
     let key = args.key.clone().map(SecretString::from);
