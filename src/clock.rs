@@ -53,6 +53,22 @@ pub fn rfc3339(epoch_ms: i64) -> String {
     )
 }
 
+/// A number and its unit, such as `90s`, `15m`, `24h` or `7d`. None of it is optional.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let number: u32 = digits.then(|| number.parse().ok())??;
+    Some(Duration::from_secs(u64::from(number) * seconds))
+}
+
 /// The proleptic Gregorian date of a day number since 1970-01-01.
 ///
 /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
@@ -86,6 +102,27 @@ mod tests {
             (1_795_338_902_000, "2026-11-22T09:15:02.000Z"),
         ] {
             assert_eq!(rfc3339(ms), text);
+        }
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("24h", 86_400), ("7d", 604_800)] {
+            assert_eq!(duration(text), Some(Duration::from_secs(seconds)));
+        }
+        for odd in [
+            "",
+            "h",
+            "24",
+            "1.5h",
+            "-1h",
+            "+1h",
+            " 1h",
+            "1w",
+            "1é",
+            "99999999999d",
+        ] {
+            assert_eq!(duration(odd), None, "{odd}");
         }
     }
 

@@ -9,6 +9,8 @@ mod env;
 mod fault;
 mod reader;
 mod read;
+mod records;
+mod advise;
 mod retired;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,11 +19,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::turn::{ProsodyPolicy, Tier};
+use crate::turn::{MicroUsd, ProsodyPolicy, Tier};
 
 pub use env::{Origin, Sources, SourcesError};
 pub use fault::{Fault, Faults};
 pub use read::{load, require_to_serve};
+pub use records::{Database, TlsMode};
 pub use retired::{RETIRED, successor};
 pub use table::{SETTINGS, Setting, find, markdown};
 
@@ -35,6 +38,9 @@ pub struct Settings {
     pub coaches: Coaches,
     pub memory: Memory,
     pub store: Store,
+    /// `REDIS_URL`: absent, this process counts alone.
+    pub redis: Option<SecretString>,
+    pub baseline: Baseline,
     pub prosody: ProsodyPolicy,
     pub deadlines: Deadlines,
     pub limits: Limits,
@@ -125,12 +131,28 @@ pub struct Memory {
     pub base_url: String,
 }
 
-/// `DATA_DIR`, `DATA_KEY`.
+/// `DATABASE_URL`, `DATA_DIR`, `DATA_KEY`, `RETENTION_DAYS`, `CAPTURE_TEXT`, `CAPTURE_TTL`.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Absent: the embedded store.
+    pub database: Option<Database>,
     pub data_dir: PathBuf,
     /// Absent: read from, or made once under, the data directory.
     pub data_key: Option<SecretString>,
+    /// How long records are kept; absent: for ever.
+    pub retention: Option<Duration>,
+    /// How long the words of turns are kept; absent: they are not kept at all.
+    pub capture: Option<Duration>,
+}
+
+/// `BASELINE_MODEL`, `BASELINE_PRICE_IN`, `BASELINE_PRICE_OUT`: what savings are measured against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    pub model: String,
+    /// For a million tokens.
+    pub input: MicroUsd,
+    /// For a million tokens.
+    pub output: MicroUsd,
 }
 
 /// The clock of one turn; each counts from the end of the request body unless it says otherwise.

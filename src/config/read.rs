@@ -1,23 +1,18 @@
 //! Turns what was found into [`Settings`]: parses all, reports all.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
 use super::env::{Origin, Sources};
-use super::fault::{Fault, Faults, class};
+use super::fault::{Fault, Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, SilenceReply, Store, Switches, Upstream, retired, table,
+    Settings, SilenceReply, Switches, Upstream, advise, records, retired, table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
 /// The shortest key that signs or encrypts.
 const MIN_SECRET_BYTES: usize = 16;
-/// A speaker takes a longer silence for a lost line.
-const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
 
 /// The variable of each coach's model, and the coach.
 const COACH_MODELS: &[(&str, &str)] = &[
@@ -49,10 +44,9 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
             allow_anonymous: r.truth("ALLOW_ANONYMOUS"),
         },
         sessions: sessions(r),
-        store: Store {
-            data_dir: r.read("DATA_DIR", path).unwrap_or_default(),
-            data_key: r.key("DATA_KEY", SECRET),
-        },
+        store: records::store(r),
+        redis: records::redis(r),
+        baseline: records::baseline(r),
         prosody: prosody(r),
         limits: Limits {
             max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),
@@ -78,7 +72,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         simulated: false,
         warnings: Vec::new(),
     };
-    advise(r, &settings);
+    advise::advise(r, &settings);
     settings.warnings = std::mem::take(&mut r.warnings);
     reader.finish(settings)
 }
@@ -111,7 +105,7 @@ pub fn require_to_serve(settings: &Settings) -> Result<(), Faults> {
     Faults::none_of(faults)
 }
 
-const SECRET: KeyRule = KeyRule::Secret {
+pub(super) const SECRET: KeyRule = KeyRule::Secret {
     min_bytes: MIN_SECRET_BYTES,
 };
 
@@ -275,80 +269,11 @@ fn log(r: &mut Reader<'_>) -> Log {
     }
 }
 
-fn path(text: &str) -> Result<std::path::PathBuf, super::fault::Problem> {
+pub(super) fn path(text: &str) -> Result<std::path::PathBuf, Problem> {
     if text.chars().any(char::is_control) {
         return Err("has a control character in it".into());
     }
     Ok(text.into())
-}
-
-/// What later versions act on. Set here, it would be believed and do nothing.
-const NOT_YET: &[&str] = &[
-    "DATABASE_URL",
-    "REDIS_URL",
-    "DAILY_BUDGET_USD",
-    "DAILY_HARD_CAP_USD",
-    "EXPERIMENTS_FILE",
-    "CAPTURE_TEXT",
-    "ALERT_WEBHOOK_URL",
-    "HUME_WEBHOOK_KEY",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-];
-
-/// What works, but hardly as intended.
-fn advise(r: &mut Reader<'_>, settings: &Settings) {
-    for name in NOT_YET {
-        if !r.is_set(name) {
-            continue;
-        }
-        r.warnings.push(format!(
-            "{name} is set, but this version does not act on it"
-        ));
-    }
-    let deadlines = &settings.deadlines;
-    let silence = deadlines.spoken_fallback;
-    if silence > LONGEST_SILENCE {
-        r.warnings.push(format!(
-            "SPOKEN_FALLBACK_MS is {}: after {} ms of silence people take the line for lost",
-            silence.as_millis(),
-            LONGEST_SILENCE.as_millis()
-        ));
-    }
-    if !silence.is_zero() && deadlines.first_token >= silence {
-        r.warnings.push(format!(
-            "FIRST_TOKEN_DEADLINE_MS ({}) is not below SPOKEN_FALLBACK_MS ({}): no second model gets \
-             its chance before the fallback line is spoken",
-            deadlines.first_token.as_millis(),
-            silence.as_millis()
-        ));
-    }
-    let keyless = settings.keys.callers.is_empty() && settings.keys.admins.is_empty();
-    if keyless && !settings.sessions.signing_keys.is_empty() {
-        r.warnings.push(
-            "SESSION_SIGNING_KEYS is set, but neither CLM_API_KEYS nor ADMIN_API_KEYS: whoever \
-             reaches this address can mint a session in anybody's name"
-                .to_owned(),
-        );
-    }
-    if settings.sessions.require_signed == RequireSigned::Off && !settings.listen.host.is_loopback()
-    {
-        r.warnings.push(
-            "session ids are trusted unsigned although HOST is not loopback: whoever guesses one \
-             reads that person's memory; set SESSION_SIGNING_KEYS"
-                .to_owned(),
-        );
-    }
-    if share_one(&settings.keys.callers, &settings.keys.admins) {
-        r.warnings.push(
-            "ADMIN_API_KEYS and CLM_API_KEYS share a key: every caller is an administrator"
-                .to_owned(),
-        );
-    }
-}
-
-fn share_one(a: &[SecretString], b: &[SecretString]) -> bool {
-    let known: BTreeSet<&str> = a.iter().map(|key| key.expose_secret()).collect();
-    b.iter().any(|key| known.contains(key.expose_secret()))
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ const BOOL: &str = "true, false, 1, 0, yes, no, on, off";
 const KEY: &str = "one key of printable ASCII without spaces";
 const KEYS: &str = "one or more keys of printable ASCII without spaces, separated by commas";
 const SLUG: &str = "a model slug such as anthropic/claude-sonnet-5";
+const DOLLARS: &str = "0 to 100000 dollars, such as 10 or 0.25";
 const HEADER: &str = "printable ASCII, up to 256 characters";
 
 /// In the order of the README.
@@ -95,7 +96,21 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("COACHES_FILE", "", "a path").is("another roster of coaches; unset: the five built in"),
     Setting::secret("ZEP_API_KEY", KEY).is("Zep project key; unset: memory is off"),
     Setting::new("ZEP_BASE_URL", "https://api.getzep.com/api/v2", URL).is("where memory is asked"),
-    Setting::new("DATA_DIR", "./data", "a path").is("where the embedded store and the data key lie"),
+    Setting::secret("DATABASE_URL", "postgres://user:password@host:5432/name, with sslmode (disable, prefer, require, verify-full) and sslrootcert where wanted")
+        .is("PostgreSQL that keeps the records; unset: the embedded store under `DATA_DIR`"),
+    Setting::new("DATA_DIR", "./data", "a path")
+        .is("where the spool, the embedded store and the data key lie; give each machine a volume for it, or what the database has not taken yet is lost with the machine"),
+    Setting::new("RETENTION_DAYS", "90", "0 to 3650 days, a bare number")
+        .is("how long records are kept, days; 0: for ever"),
+    Setting::secret("REDIS_URL", "redis://host:6379 or rediss://host:6379, with a password where needed")
+        .is("live counters shared by several machines; unset: this process counts alone"),
+    Setting::new("CAPTURE_TEXT", "false", BOOL)
+        .is("keeps the words of turns, encrypted under the data key; off: no store holds a word of anybody"),
+    Setting::new("CAPTURE_TTL", "7d", "60s to 365d: a number and s, m, h or d")
+        .is("how long captured words are kept"),
+    Setting::new("BASELINE_MODEL", "openai/gpt-4-turbo", SLUG).is("the model that savings are measured against"),
+    Setting::new("BASELINE_PRICE_IN", "10", DOLLARS).is("what a million tokens of its input cost, dollars"),
+    Setting::new("BASELINE_PRICE_OUT", "30", DOLLARS).is("the same for its output"),
     Setting::secrets("CLM_API_KEYS", KEYS)
         .is("open the turn routes and `/models`; all are valid at once, for rotation"),
     Setting::secrets("ADMIN_API_KEYS", KEYS)
@@ -107,7 +122,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("REQUIRE_SIGNED_SESSIONS", "", "off, spoken, strict")
         .is("what an unsigned, expired or tampered session id gets: `off` trust, `spoken` a turn without memory, `strict` a 401; unset: `spoken` when signing keys are set, else `off`"),
     Setting::secret("DATA_KEY", "one key of at least 16 bytes without spaces")
-        .is("derives the pseudonyms of users and sessions in records and upstream; unset: made once under `DATA_DIR`, mode 0600"),
+        .is("derives the pseudonyms of users and sessions in records and upstream, and encrypts what words must touch the disk; unset: made once under `DATA_DIR`, mode 0600; several machines on one database need the same one"),
     Setting::new("MAX_TURNS", "4000", "1 to 1000000")
         .is("turns open at once before new ones are shed"),
     Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),

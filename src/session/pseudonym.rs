@@ -113,8 +113,11 @@ mod tests {
 
     fn store(dir: &Path) -> config::Store {
         config::Store {
+            database: None,
             data_dir: dir.to_owned(),
             data_key: None,
+            retention: None,
+            capture: None,
         }
     }
 

@@ -22,5 +22,5 @@ pub use id::{InvalidSessionId, MAX_SESSION_ID_BYTES, SessionId, TraceContext, Tu
 pub use message::{Ask, Conversation, LastReply, Message, Role, Tools};
 pub use money::MicroUsd;
 pub use prosody::{Expression, ProsodyPolicy, strongest};
-pub use record::{AttemptRecord, TurnRecord};
+pub use record::{AttemptRecord, Correction, TurnRecord};
 pub use timing::{Mark, Timings};

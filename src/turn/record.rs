@@ -18,6 +18,11 @@ pub struct TurnRecord {
     pub coach: String,
     pub coach_reason: String,
     pub tier: Tier,
+    /// How demanding the turn was held to be, 0 to 1.
+    pub complexity: Option<f64>,
+    /// The experiment that the session took part in, and its arm.
+    pub experiment: Option<String>,
+    pub variant: Option<String>,
     pub planned_model: String,
     pub served_model: Option<String>,
     pub provider: Option<String>,
@@ -44,6 +49,8 @@ pub struct TurnRecord {
     pub continued: bool,
     /// Whether a lead-in phrase was said before the answer.
     pub lead_in: bool,
+    /// What the user thought of it, 1 to 5, where they said so.
+    pub satisfaction: Option<u8>,
     pub trace_id: String,
     pub created_at: i64,
     /// One entry per upstream call, in the order they were made.
@@ -72,4 +79,16 @@ pub struct AttemptRecord {
     pub cost_source: CostSource,
     /// The connection was closed by us before the stream's own end.
     pub cancelled: bool,
+}
+
+/// What an upstream call really cost, as upstream's own books say some time after it was cancelled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Correction {
+    pub turn_id: String,
+    /// The attempt's place in its turn, from 0.
+    pub position: u32,
+    pub cost_microusd: MicroUsd,
+    pub provider: Option<String>,
+    pub prompt_tokens: Option<u64>,
+    pub completion_tokens: Option<u64>,
 }
