@@ -25,7 +25,7 @@ use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError};
 use crate::outbound;
 use crate::pipeline::{Admission, Rooms, is_full};
-use crate::record::{Embedded, StoreError};
+use crate::record::{Records, StoreError};
 use crate::session::{DataKeyError, Pseudonyms, Sessions};
 use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
@@ -97,8 +97,8 @@ impl Application {
         let lifecycle = Lifecycle::new();
         let clock = Clock::System;
         let live = Live::default();
-        let store = Embedded::open(&settings.store.data_dir)?;
-        let (recorder, reader, store_health) = store.start(&lifecycle, live.clone())?;
+        let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
+        let recorder = records.start(|_| {})?;
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,
@@ -122,8 +122,8 @@ impl Application {
             keys: Keys::new(settings),
             limits: settings.limits,
             simulated: settings.simulated,
-            store: reader,
-            store_health,
+            store: records.reader(),
+            records: records.health(),
             live,
             dropped_lines: dropped,
         };

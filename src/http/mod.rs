@@ -18,7 +18,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::config::Limits;
 use crate::pipeline::Rooms;
-use crate::record::{Reader, StoreHealth};
+use crate::record::{Reader, RecordsHealth};
 use crate::session::Sessions;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
@@ -41,7 +41,7 @@ pub struct Door {
     /// Whether all models are simulated, so that a request may choose their faults.
     pub simulated: bool,
     pub store: Reader,
-    pub store_health: StoreHealth,
+    pub records: RecordsHealth,
     pub live: Live,
     /// Absent where nobody set up logging, as in tests.
     pub dropped_lines: Option<DroppedLines>,

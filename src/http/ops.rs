@@ -1,20 +1,15 @@
 //! What platforms and operators ask: alive, ready, metrics, version, models.
 
-use std::time::Duration;
-
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::memory::MemoryHealth;
+use crate::record::Standing;
 use crate::telemetry::metrics;
 
 use super::error::Refusal;
 use super::{Door, trace};
-
-/// How long readiness waits for the store's answer.
-const STORE_WAIT: Duration = Duration::from_millis(250);
 
 /// The process runs; nothing else is asked.
 pub(super) async fn healthz() -> HttpResponse {
@@ -25,14 +20,14 @@ pub(super) async fn healthz() -> HttpResponse {
 /// goes on without them.
 pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     // A reader busy with a long question must not make the platform think that we are dead.
-    let read = timeout(STORE_WAIT, door.store.is_well())
-        .await
-        .unwrap_or(false);
-    let store = door.store_health.is_well() && read;
+    let read = door.store.is_well().await;
+    let standing = door.records.standing();
+    let store = standing.refused.is_none() && read;
     let memory = door.rooms.memory.health();
     let is_open = door.rooms.lifecycle.is_open();
     let is_pressed = door.rooms.admission.is_pressed();
-    let is_degraded = !store || is_pressed || matches!(memory, MemoryHealth::Down(_));
+    let is_degraded =
+        !store || standing.is_degraded || is_pressed || matches!(memory, MemoryHealth::Down(_));
     let status = match (is_open, is_degraded) {
         (false, _) => "stopping",
         (true, true) => "degraded",
@@ -42,7 +37,8 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
         json!({
             "status": status,
             "dependencies": {
-                "store": { "status": if store { "ok" } else { "down" }, "kind": "embedded" },
+                "store": store_json(store, door.store.kind(), &standing),
+                "spool": spool_json(&standing, door.rooms.clock.now_ms()),
                 "memory": memory_json(&memory, door.rooms.memory.backlog()),
                 "upstream": { "status": "on demand" },
             },
@@ -58,6 +54,23 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
         HttpResponse::ServiceUnavailable()
     };
     response.json(body)
+}
+
+fn store_json(is_well: bool, kind: &str, standing: &Standing) -> Value {
+    match (is_well, standing.refused) {
+        (true, _) => json!({ "status": "ok", "kind": kind }),
+        (false, why) => json!({ "status": "down", "kind": kind, "refused": why }),
+    }
+}
+
+fn spool_json(standing: &Standing, now_ms: i64) -> Value {
+    json!({
+        "status": if standing.is_degraded { "degraded" } else { "ok" },
+        "rows": standing.rows,
+        "bytes": standing.bytes,
+        "age_s": standing.oldest_at_ms.map(|at| (now_ms - at).max(0) / 1000),
+        "quarantined": standing.quarantined,
+    })
 }
 
 fn memory_json(health: &MemoryHealth, backlog: usize) -> Value {

@@ -45,7 +45,7 @@ pub(super) async fn list(
             Refusal::Invalid("limit must be an integer and slow_over_ms a number".to_owned())
         })?;
         let filter = filter(&door, wanted.into_inner())?;
-        door.store.turns(filter).await.map_err(|_| Refusal::Store)
+        door.store.turns(&filter).await.map_err(|_| Refusal::Store)
     };
     match answered.await {
         Ok(page) => {
@@ -61,7 +61,7 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
         door.keys.admin(&request)?;
         let found = door
             .store
-            .turn(id.into_inner())
+            .turn(&id.into_inner())
             .await
             .map_err(|_| Refusal::Store)?;
         found.ok_or(Refusal::Unknown("turn"))
@@ -115,6 +115,8 @@ fn filter(door: &Door, wanted: Wanted) -> Result<TurnFilter, Refusal> {
         model: some(wanted.model),
         outcome,
         slow_over_ms: wanted.slow_over_ms,
+        since_ms: None,
+        until_ms: None,
         before: some(wanted.cursor),
         limit,
     })

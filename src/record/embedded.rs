@@ -1,50 +1,50 @@
 //! The embedded store: one `SQLite` file, for running with nothing else installed.
 //!
 //! WAL with `synchronous = normal`: a killed process loses nothing, a lost machine the last moments.
+//! One connection writes, a few read; each call runs on a blocking thread.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, Transaction, params_from_iter};
+use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::live::Live;
-use crate::turn::TurnRecord;
 
-use super::query::Reader;
-use super::recorder::Recorder;
-use super::rows;
-use super::worker::{self, StoreHealth};
+use super::entry::{Entry, Kind};
+use super::report::sketch;
+use super::sql::{Arg, Mark, Question, Row};
+use super::store::StoreError;
 
 const FILE: &str = "clm.db";
 /// How long one connection waits for another's lock.
 const BUSY: Duration = Duration::from_millis(500);
+/// Connections that read: a long report does not hold up a list.
+const READERS: usize = 3;
+/// How long an answer may take; then the question is called off.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// Columns that are true or false; SQLite keeps them as numbers.
+const FLAGS: &[&str] = &["hedged", "continued", "lead_in", "cancelled", "is_ready"];
 
 mod migrations {
     refinery::embed_migrations!("sql/migrations/embedded");
 }
 
-/// The store cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("the data directory {0} cannot be used; set DATA_DIR to a writable one")]
-    Directory(PathBuf, #[source] io::Error),
-    #[error("the store refused: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    #[error("the store's schema could not be brought up to date")]
-    Migration(#[from] refinery::Error),
-    #[error("no thread for the store's writer")]
-    Thread(#[source] io::Error),
-}
-
-/// The writing end.
+/// The embedded store, open.
 #[derive(Debug)]
-pub struct Embedded {
-    connection: Connection,
-    path: PathBuf,
+pub(super) struct Embedded {
+    writer: Arc<Mutex<Connection>>,
+    readers: Arc<[Mutex<Connection>; READERS]>,
+    lifecycle: Lifecycle,
 }
 
 impl Embedded {
@@ -52,45 +52,222 @@ impl Embedded {
     ///
     /// # Errors
     /// When the directory is not writable or the file is not ours.
-    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(data_dir: &Path, lifecycle: &Lifecycle) -> Result<Self, StoreError> {
         let path = data_dir.join(FILE);
         private(data_dir, &path).map_err(|e| StoreError::Directory(data_dir.to_owned(), e))?;
-        let mut connection = Connection::open(&path)?;
-        connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
-        migrations::migrations::runner().run(&mut connection)?;
-        Ok(Self { connection, path })
+        let mut writer = Connection::open(&path)?;
+        writer.busy_timeout(BUSY)?;
+        writer.pragma_update(None, "journal_mode", "wal")?;
+        writer.pragma_update(None, "synchronous", "normal")?;
+        migrations::migrations::runner().run(&mut writer)?;
+        let reader = || -> Result<_, StoreError> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.busy_timeout(BUSY)?;
+            with_buckets(&connection)?;
+            Ok(Mutex::new(connection))
+        };
+        with_buckets(&writer)?;
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            readers: Arc::new([reader()?, reader()?, reader()?]),
+            lifecycle: lifecycle.clone(),
+        })
     }
 
-    /// Starts the writer; the returned ends are for turns and for readers.
-    ///
-    /// # Errors
-    /// When the file cannot be opened a second time or no thread can be had.
-    pub fn start(
-        self,
-        lifecycle: &Lifecycle,
-        live: Live,
-    ) -> Result<(Recorder, Reader, StoreHealth), StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        let reader = Reader::new(connection, lifecycle.clone());
-        let (recorder, health) =
-            worker::start(self, lifecycle, live).map_err(StoreError::Thread)?;
-        Ok((recorder, reader, health))
+    pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            for kind in Kind::ALL {
+                for entry in batch.iter().filter(|e| e.kind == kind) {
+                    keep(transaction, entry)?;
+                    // On a machine with no processor to spare, a batch would else hold up whoever
+                    // speaks for as long as all of it takes.
+                    thread::yield_now();
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
-    /// Keeps a batch in one transaction: all of it or nothing. Turns kept already are passed over.
-    pub(super) fn keep(&mut self, batch: &[TurnRecord]) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
-        for record in batch {
-            rows::insert(&transaction, record)?;
-            worker::step_aside();
+    pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
+        self.write(move |transaction| {
+            let changed = questions.iter().map(|question| {
+                let (sql, args) = question.compose(Mark::Question);
+                let mut statement = transaction.prepare_cached(&sql)?;
+                Ok(statement.execute(params_from_iter(args))? as u64)
+            });
+            changed.collect()
+        })
+        .await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let writer = Arc::clone(&self.writer);
+        let written = self.lifecycle.spawn_blocking(move || {
+            let mut connection = lock(&writer);
+            let transaction = connection.transaction()?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        written.await.unwrap_or(Err(StoreError::Stopping))
+    }
+
+    pub(super) async fn ask(&self, question: Question) -> Result<Vec<Row>, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let (handle, asked) = tokio::sync::oneshot::channel();
+        let mut answer = self.lifecycle.spawn_blocking(move || {
+            let connection = free(readers.as_ref());
+            // Nobody listens any more only when the service ends.
+            let _ = handle.send(connection.get_interrupt_handle());
+            rows(&connection, &question)
+        });
+        // The wait for a free connection does not count: the question's own time does.
+        let Ok(interrupt) = asked.await else {
+            return Err(StoreError::Stopping);
+        };
+        match timeout(ANSWER, &mut answer).await {
+            Ok(answered) => answered.unwrap_or(Err(StoreError::Stopping)),
+            Err(_) => {
+                interrupt.interrupt();
+                let _ = answer.await;
+                Err(StoreError::Timeout)
+            }
         }
-        transaction.commit()?;
-        Ok(())
     }
+}
+
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection that nobody uses, else the first one as soon as it is free.
+fn free(readers: &[Mutex<Connection>; READERS]) -> MutexGuard<'_, Connection> {
+    let idle = readers.iter().find_map(|reader| match reader.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    });
+    let [first, ..] = readers;
+    idle.unwrap_or_else(|| lock(first))
+}
+
+fn keep(db: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let json = entry.json.as_str();
+    let run =
+        |sql: &str| -> Result<usize, StoreError> { Ok(db.prepare_cached(sql)?.execute([json])?) };
+    match entry.kind {
+        Kind::Turn => {
+            let is_new = run(include_str!("../../sql/keep/embedded/turn.sql"))? == 1;
+            if is_new {
+                let sql = include_str!("../../sql/keep/embedded/session.sql");
+                db.prepare_cached(sql)?.execute([turn_id(json)?])?;
+            }
+        }
+        Kind::Attempts => {
+            run(include_str!("../../sql/keep/embedded/attempts.sql"))?;
+        }
+        Kind::Correction => {
+            let sql = include_str!("../../sql/keep/embedded/correct_attempt.sql");
+            if run(sql)? == 1 {
+                correct_turn(db, &turn_id(json)?)?;
+            }
+        }
+        Kind::Feedback => {
+            run(include_str!("../../sql/keep/embedded/feedback.sql"))?;
+            run(include_str!("../../sql/keep/embedded/satisfaction.sql"))?;
+        }
+        Kind::Capture => {
+            run(include_str!("../../sql/keep/embedded/capture.sql"))?;
+        }
+        Kind::Erasure => {
+            run(include_str!("../../sql/keep/embedded/erasure.sql"))?;
+            run(include_str!("../../sql/keep/embedded/erase_captures.sql"))?;
+            run(include_str!("../../sql/keep/embedded/erase_feedback.sql"))?;
+            run(include_str!("../../sql/keep/embedded/erase_sessions.sql"))?;
+            run(include_str!("../../sql/keep/embedded/erase_turns.sql"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the turn out of its session's sums, corrects it, and puts it back.
+fn correct_turn(db: &Transaction<'_>, turn: &str) -> Result<(), StoreError> {
+    let money = include_str!("../../sql/keep/embedded/session_money.sql");
+    db.prepare_cached(money)?.execute((turn, -1))?;
+    db.prepare_cached(include_str!("../../sql/keep/embedded/correct_turn.sql"))?
+        .execute([turn])?;
+    db.prepare_cached(money)?.execute((turn, 1))?;
+    Ok(())
+}
+
+fn turn_id(json: &str) -> Result<String, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Of {
+        turn_id: String,
+    }
+    let of: Of = serde_json::from_str(json).map_err(StoreError::Row)?;
+    Ok(of.turn_id)
+}
+
+fn rows(db: &Connection, question: &Question) -> Result<Vec<Row>, StoreError> {
+    let (sql, args) = question.compose(Mark::Question);
+    let mut statement = db.prepare_cached(&sql)?;
+    let names = names(&statement);
+    let mut found = statement.query(params_from_iter(args))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let mut named = Row::new();
+        for (at, name) in names.iter().enumerate() {
+            let value = json(row.get_ref(at)?);
+            let value = match value.as_i64() {
+                Some(n) if FLAGS.contains(&name.as_str()) => Value::Bool(n != 0),
+                _ => value,
+            };
+            named.insert(name.clone(), value);
+        }
+        rows.push(named);
+    }
+    Ok(rows)
+}
+
+fn names(statement: &Statement<'_>) -> Vec<String> {
+    let names = statement.column_names();
+    names.map(str::to_owned).collect()
+}
+
+fn json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
+        ValueRef::Integer(n) => n.into(),
+        ValueRef::Real(n) => n.into(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+    }
+}
+
+impl ToSql for Arg {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Id(id) => id.to_string().into(),
+            Self::Int(n) | Self::At(n) => (*n).into(),
+            Self::Small(n) => (*n).into(),
+            Self::Real(n) => (*n).into(),
+        })
+    }
+}
+
+/// The function that PostgreSQL has from its migrations.
+fn with_buckets(connection: &Connection) -> Result<(), StoreError> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("clm_bucket", 1, flags, |context| {
+        Ok(context.get::<Option<f64>>(0)?.map(sketch::bucket))
+    })?;
+    Ok(())
 }
 
 /// Makes directory and file for their owner alone: an unsigned session id in a row is all that it

@@ -1,16 +1,223 @@
-//! What is kept of every turn, without any turn waiting for it.
+//! What is kept of every turn, without any turn waiting for it, and what can be asked about it.
 //!
-//! `recorder` hands a settled turn over with `try_send`; `worker` takes what has gathered, tells it
-//! (one line, all metrics) and writes it to the store in one transaction; `query` asks the store.
-//! The embedded store is one `SQLite` file under the data directory, written by one thread.
+//! ```text
+//! turn ── try_send ──▶ worker ──▶ spool (disk) ──▶ shipper ──▶ store ◀── query, report
+//! ```
+//!
+//! `recorder` hands over; `worker` tells it (one line, all metrics, whoever watches) and puts it into
+//! the spool; `shipper` empties the spool into the store, again and again until it arrives. The store
+//! is PostgreSQL or an embedded SQLite file, with the same tables and the same answers.
 
+mod sql;
+mod entry;
+mod report;
+mod store;
 mod embedded;
-mod query;
+mod postgres;
+mod outbox;
 mod recorder;
-mod rows;
 mod worker;
+mod shipper;
+mod query;
+mod upkeep;
 
-pub use embedded::{Embedded, StoreError};
-pub use query::{Page, Reader, TurnFilter};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::lifecycle::Lifecycle;
+use crate::spool::{Limits, Spool};
+use crate::telemetry::events::{SchemaSeen, SpoolRecovered};
+use crate::telemetry::live::Live;
+use crate::turn::TurnRecord;
+
+use self::embedded::Embedded;
+use self::outbox::Outbox;
+use self::postgres::Postgres;
+use self::shipper::Shipper;
+use self::store::Store;
+use self::upkeep::Upkeep;
+use self::worker::Worker;
+
+pub use entry::{Capture, Erasure, Feedback};
+pub use outbox::Standing;
+pub use postgres::Migrated;
+pub use query::{
+    MAX_PAGE, Page, Reader, SessionFilter, SessionModel, SessionRecord, Source, TurnFilter,
+};
 pub use recorder::Recorder;
-pub use worker::StoreHealth;
+pub use report::{Item, Report, ReportKind, Reporter};
+pub use store::StoreError;
+
+/// Where the spool lies under the data directory.
+const SPOOL: &str = "spool/records";
+/// How often a schema that could not be looked at is tried.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The records, open.
+#[derive(Debug)]
+pub struct Records {
+    store: Store,
+    outbox: Outbox,
+    live: Live,
+    clock: Clock,
+    lifecycle: Lifecycle,
+    settings: config::Store,
+}
+
+impl Records {
+    /// Opens the spool and the store. A PostgreSQL that does not answer is no error: rows wait.
+    ///
+    /// # Errors
+    /// When the data directory belongs to another process, or the embedded store cannot be used.
+    pub fn open(
+        settings: &config::Store,
+        lifecycle: &Lifecycle,
+        clock: Clock,
+        live: Live,
+    ) -> Result<Self, StoreError> {
+        let dir = settings.data_dir.join(SPOOL);
+        let (spool, found) =
+            Spool::open(&dir, Limits::default()).map_err(|_| StoreError::Owned(dir))?;
+        SpoolRecovered {
+            rows: found.rows,
+            lost: found.lost_rows,
+            skipped_bytes: found.skipped_bytes,
+        }
+        .emit();
+        let store = match &settings.database {
+            None => Store::Embedded(Arc::new(Embedded::open(&settings.data_dir, lifecycle)?)),
+            Some(database) => Store::Postgres(Arc::new(Postgres::new(database, lifecycle)?)),
+        };
+        Ok(Self {
+            store,
+            outbox: Outbox::new(spool),
+            live,
+            clock,
+            lifecycle: lifecycle.clone(),
+            settings: settings.clone(),
+        })
+    }
+
+    /// Starts those who write; `witness` sees every settled turn, on the writer's thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        &self,
+        witness: impl Fn(&TurnRecord) + Send + 'static,
+    ) -> Result<Recorder, StoreError> {
+        let (recorder, queue) = Recorder::new();
+        Worker {
+            queue,
+            outbox: self.outbox.clone(),
+            live: self.live.clone(),
+            witness: Box::new(witness),
+            clock: self.clock,
+        }
+        .start(&self.lifecycle)
+        .map_err(StoreError::Thread)?;
+        Shipper {
+            outbox: self.outbox.clone(),
+            store: self.store.clone(),
+            lifecycle: self.lifecycle.clone(),
+            clock: self.clock,
+        }
+        .start();
+        if let Store::Postgres(store) = &self.store {
+            self.lifecycle
+                .spawn(migrated(Arc::clone(store), self.lifecycle.clone()));
+        }
+        Upkeep::new(self.store.clone(), self.clock, &self.settings).start(&self.lifecycle);
+        Ok(recorder)
+    }
+
+    /// What makes reports; savings are measured against `baseline`.
+    #[must_use]
+    pub fn reporter(&self, baseline: config::Baseline) -> Reporter {
+        Reporter::new(self.store.clone(), self.clock, baseline)
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            store: self.store.clone(),
+            live: self.live.clone(),
+            clock: self.clock,
+        }
+    }
+
+    #[must_use]
+    pub fn health(&self) -> RecordsHealth {
+        RecordsHealth(self.outbox.clone())
+    }
+}
+
+/// Tells how the records stand, from what was last seen: nothing is asked. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RecordsHealth(Outbox);
+
+impl RecordsHealth {
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.0.standing()
+    }
+}
+
+/// Brings PostgreSQL's schema up to date, as soon as somebody answers there.
+async fn migrated(store: Arc<Postgres>, lifecycle: Lifecycle) {
+    let mut is_told = false;
+    let soft = lifecycle.soft().clone();
+    let trying = async {
+        loop {
+            match store.migrate().await {
+                Ok(done) => {
+                    let (version, applied) = (done.version, done.applied.len());
+                    SchemaSeen::Current { version, applied }.emit();
+                    return;
+                }
+                Err(error) if !is_told => {
+                    is_told = true;
+                    let why = &error.to_string();
+                    SchemaSeen::Refused {
+                        kind: error.kind(),
+                        why,
+                    }
+                    .emit();
+                }
+                Err(_) => {}
+            }
+            sleep(LOOK).await;
+        }
+    };
+    soft.run_until_cancelled(trying).await;
+}
+
+/// Brings the schema of what `settings` name up to date: `clm migrate`.
+///
+/// # Errors
+/// When the database cannot be asked or refuses.
+pub async fn migrate(
+    settings: &config::Store,
+    lifecycle: &Lifecycle,
+) -> Result<Migrated, StoreError> {
+    match &settings.database {
+        Some(database) => {
+            Arc::new(Postgres::new(database, lifecycle)?)
+                .migrate()
+                .await
+        }
+        None => {
+            let data_dir: PathBuf = settings.data_dir.clone();
+            Embedded::open(&data_dir, lifecycle)?;
+            Ok(Migrated {
+                applied: Vec::new(),
+                version: 0,
+            })
+        }
+    }
+}

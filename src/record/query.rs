@@ -1,17 +1,26 @@
-//! Questions to the store. Each runs on a blocking thread over the one reading connection.
+//! Questions to the store about turns and sessions. While it does not answer, the last turns that this
+//! process saw stand in, and the answer says so.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{Connection, named_params};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use uuid::Uuid;
 
-use crate::lifecycle::Lifecycle;
-use crate::turn::{Outcome, TurnRecord};
+use crate::clock::Clock;
+use crate::telemetry::live::Live;
+use crate::turn::{AttemptRecord, MicroUsd, Outcome, TurnRecord};
 
-use super::embedded::StoreError;
-use super::rows;
+use super::sql::{Arg, Args, Question, typed};
+use super::store::{Store, StoreError};
 
 /// The largest page, in rows.
-pub(super) const MAX_PAGE: u32 = 200;
+pub const MAX_PAGE: u32 = 1000;
+/// How long readiness waits for the store.
+const PROBE: Duration = Duration::from_millis(250);
+/// Above this the index of slow turns is of use; it holds no others.
+const VERY_SLOW_MS: f64 = 1000.0;
 
 /// Which turns are wanted; `None` means any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,10 +31,35 @@ pub struct TurnFilter {
     pub outcome: Option<Outcome>,
     /// Only turns whose first speakable words took longer, in milliseconds.
     pub slow_over_ms: Option<f64>,
+    /// Only turns that began then or later, milliseconds since the Unix epoch.
+    pub since_ms: Option<i64>,
+    /// Only turns that began before.
+    pub until_ms: Option<i64>,
     /// The cursor: the last turn id of the page before.
     pub before: Option<String>,
-    /// Rows wanted, 1 to 200.
+    /// Rows wanted, 1 to [`MAX_PAGE`].
     pub limit: u32,
+}
+
+/// Which sessions are wanted; `None` means any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionFilter {
+    pub user_hash: Option<String>,
+    /// Only sessions with a turn then or later, milliseconds since the Unix epoch.
+    pub since_ms: Option<i64>,
+    /// The cursor of the page before.
+    pub before: Option<String>,
+    /// Rows wanted, 1 to [`MAX_PAGE`].
+    pub limit: u32,
+}
+
+/// Where an answer is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Store,
+    /// The store does not answer: the last turns of this process alone.
+    Recent,
 }
 
 /// Some of a list, newest first, and where the next page begins.
@@ -33,95 +67,300 @@ pub struct TurnFilter {
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,
+    pub source: Source,
 }
 
-/// The reading end of the store. Cheap to clone.
+/// One row of table `session`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    pub session_id: String,
+    pub user_hash: Option<String>,
+    /// Milliseconds since the Unix epoch.
+    pub first_turn_at: i64,
+    pub last_turn_at: i64,
+    pub turns: u64,
+    pub failed_turns: u64,
+    /// Its turns' times together.
+    pub total_ms: f64,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    pub cost_microusd: MicroUsd,
+    /// Turns whose cost is not in `cost_microusd`.
+    pub unknown_costs: u64,
+}
+
+/// Which models answered for a coach in one session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionModel {
+    pub coach: String,
+    pub model: String,
+    pub turns: u64,
+    pub cost_microusd: Option<MicroUsd>,
+    pub completion_tokens: Option<u64>,
+}
+
+/// The reading end of the records. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    connection: Arc<Mutex<Connection>>,
-    lifecycle: Lifecycle,
+    pub(super) store: Store,
+    pub(super) live: Live,
+    pub(super) clock: Clock,
 }
 
 impl Reader {
-    pub(super) fn new(connection: Connection, lifecycle: Lifecycle) -> Self {
-        Self {
-            connection: Arc::new(Mutex::new(connection)),
-            lifecycle,
-        }
-    }
-
     /// One page of turns, without their attempts.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn turns(&self, filter: TurnFilter) -> Result<Page<TurnRecord>, StoreError> {
-        self.ask(move |db| turns(db, &filter)).await
+    /// When the cursor is none of ours. A store that does not answer is no error: see [`Source`].
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn turns(&self, filter: &TurnFilter) -> Result<Page<TurnRecord>, StoreError> {
+        let limit = filter.limit.clamp(1, MAX_PAGE);
+        let Some(args) = turn_args(filter, limit) else {
+            // No turn has such an id, so there are none before it.
+            return Ok(page(Vec::new(), limit, Source::Store, |_| String::new()));
+        };
+        let question = Question::new(include_str!("../../sql/ask/turns.sql"), args);
+        match self.store.ask(question).await {
+            Ok(rows) => {
+                let turns = typed(without_counts(rows))?;
+                Ok(page(turns, limit, Source::Store, cursor))
+            }
+            Err(error) if is_away(&error) => {
+                let turns = self.recent(filter, limit);
+                Ok(page(turns, limit, Source::Recent, cursor))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn recent(&self, filter: &TurnFilter, limit: u32) -> Vec<TurnRecord> {
+        let all = self.live.recent();
+        let wanted = all.iter().filter(|turn| is_wanted(filter, turn));
+        wanted
+            .take(limit as usize + 1)
+            .map(|turn| {
+                let mut turn = TurnRecord::clone(turn);
+                turn.attempts = Vec::new();
+                turn
+            })
+            .collect()
     }
 
     /// One turn with its attempts, by its id or by its trace's.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn turn(&self, id: String) -> Result<Option<TurnRecord>, StoreError> {
-        self.ask(move |db| turn(db, &id)).await
+    /// When the store does not answer and the turn is not among the last.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn turn(&self, id: &str) -> Result<Option<TurnRecord>, StoreError> {
+        let found = self.stored_turn(id).await;
+        if let Ok(Some(_)) = found {
+            return found;
+        }
+        // Not there yet, or not to be asked: what this process saw itself is as true.
+        let all = self.live.recent();
+        let seen = all.iter().find(|t| t.turn_id == id || t.trace_id == id);
+        match seen {
+            Some(turn) => Ok(Some(TurnRecord::clone(turn))),
+            None => found,
+        }
     }
 
-    /// Whether the store can be read at all.
-    pub async fn is_well(&self) -> bool {
-        let probe = |db: &Connection| Ok(db.query_row("select 1", [], |_| Ok(()))?);
-        self.ask(probe).await.is_ok()
+    async fn stored_turn(&self, id: &str) -> Result<Option<TurnRecord>, StoreError> {
+        let turn = match Uuid::try_parse(id) {
+            // A trace id has 32 hex digits, as a turn id without its hyphens.
+            Ok(uuid) if id.contains('-') => Question::new(
+                include_str!("../../sql/ask/turn.sql"),
+                vec![("id", Arg::Id(uuid))],
+            ),
+            _ if id.is_empty() => return Ok(None),
+            _ => Question::new(
+                include_str!("../../sql/ask/turn_of_trace.sql"),
+                vec![("trace", Arg::Text(id.to_owned()))],
+            ),
+        };
+        let rows = self.store.ask(turn).await?;
+        let Some(mut turn) = typed::<TurnRecord>(without_counts(rows))?.pop() else {
+            return Ok(None);
+        };
+        if let Ok(id) = Uuid::try_parse(&turn.turn_id) {
+            let attempts = Question::new(
+                include_str!("../../sql/ask/attempts.sql"),
+                vec![("id", Arg::Id(id))],
+            );
+            turn.attempts = typed::<AttemptRecord>(self.store.ask(attempts).await?)?;
+        }
+        Ok(Some(turn))
     }
 
-    async fn ask<T: Send + 'static>(
+    /// The captured words of a turn, still encrypted, while they are kept.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn captured(&self, turn_id: &str) -> Result<Option<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Sealed {
+            sealed: String,
+        }
+        let Ok(id) = Uuid::try_parse(turn_id) else {
+            return Ok(None);
+        };
+        let args = vec![("id", Arg::Id(id)), ("now", Arg::At(self.clock.now_ms()))];
+        let question = Question::new(include_str!("../../sql/ask/capture.sql"), args);
+        let mut rows = typed::<Sealed>(self.store.ask(question).await?)?;
+        Ok(rows.pop().map(|row| row.sealed))
+    }
+
+    /// One page of sessions, the one with the newest turn first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn sessions(
         &self,
-        question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.connection);
-        let answered = self.lifecycle.spawn_blocking(move || {
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            question(&connection)
-        });
-        // A reader that was thrown out by a stopping runtime has no answer to give.
-        answered
-            .await
-            .unwrap_or_else(|_| Err(rusqlite::Error::InvalidQuery.into()))
+        filter: &SessionFilter,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        let limit = filter.limit.clamp(1, MAX_PAGE);
+        let mut args: Args = vec![("limit", Arg::Int(i64::from(limit) + 1))];
+        args.extend(filter.since_ms.map(|at| ("since", Arg::At(at))));
+        let user = filter.user_hash.clone();
+        args.extend(user.map(|user| ("user", Arg::Text(user))));
+        if let Some(cursor) = &filter.before {
+            let Some((at, id)) = cursor.split_once('.') else {
+                return Ok(page(Vec::new(), limit, Source::Store, |_| String::new()));
+            };
+            args.push(("before_at", Arg::At(at.parse().unwrap_or_default())));
+            args.push(("before_id", Arg::Text(id.to_owned())));
+        }
+        let question = Question::new(include_str!("../../sql/ask/sessions.sql"), args);
+        let sessions = typed(self.store.ask(question).await?)?;
+        Ok(page(sessions, limit, Source::Store, |s: &SessionRecord| {
+            format!("{}.{}", s.last_turn_at, s.session_id)
+        }))
+    }
+
+    /// One session's totals and who answered in it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn session(
+        &self,
+        session_id: &str,
+    ) -> Result<Option<(SessionRecord, Vec<SessionModel>)>, StoreError> {
+        let of = || vec![("session", Arg::Text(session_id.to_owned()))];
+        let totals = Question::new(include_str!("../../sql/ask/session.sql"), of());
+        let Some(session) = typed(self.store.ask(totals).await?)?.pop() else {
+            return Ok(None);
+        };
+        let models = Question::new(include_str!("../../sql/ask/session_models.sql"), of());
+        let models = typed(self.store.ask(models).await?)?;
+        Ok(Some((session, models)))
+    }
+
+    /// Whether the store answers, soon.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn is_well(&self) -> bool {
+        let probe = Question::new("select 1 as one", Args::new());
+        matches!(timeout(PROBE, self.store.ask(probe)).await, Ok(Ok(_)))
+    }
+
+    /// `embedded` or `postgres`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.store.kind()
     }
 }
 
-fn turns(db: &Connection, filter: &TurnFilter) -> Result<Page<TurnRecord>, StoreError> {
-    let limit = filter.limit.clamp(1, MAX_PAGE);
-    let mut statement = db.prepare_cached(include_str!("../../sql/queries/embedded/turns.sql"))?;
-    let mut items = statement
-        .query_map(
-            named_params! {
-                ":before": filter.before,
-                ":session_id": filter.session_id,
-                ":coach": filter.coach,
-                ":model": filter.model,
-                ":outcome": filter.outcome.map(Outcome::as_str),
-                ":slow_over_ms": filter.slow_over_ms,
-                // One more than asked for tells whether there is a next page.
-                ":limit": limit + 1,
-            },
-            rows::turn,
-        )?
-        .collect::<Result<Vec<_>, _>>()?;
+/// Whether nothing is wrong with the question, only with whom it was put to.
+fn is_away(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Row(_) | StoreError::Stopping)
+}
+
+/// The parameters of a page of turns; `None` for a cursor that is none.
+fn turn_args(filter: &TurnFilter, limit: u32) -> Option<Args> {
+    let mut args: Args = vec![("limit", Arg::Int(i64::from(limit) + 1))];
+    let texts = [
+        ("session", &filter.session_id),
+        ("coach", &filter.coach),
+        ("model", &filter.model),
+    ];
+    for (name, text) in texts {
+        args.extend(text.clone().map(|text| (name, Arg::Text(text))));
+    }
+    let outcome = filter.outcome.map(|o| o.as_str().to_owned());
+    args.extend(outcome.map(|o| ("outcome", Arg::Text(o))));
+    args.extend(filter.since_ms.map(|at| ("since", Arg::At(at))));
+    args.extend(filter.until_ms.map(|at| ("until", Arg::At(at))));
+    if let Some(ms) = filter.slow_over_ms {
+        args.push(("slow_over_ms", Arg::Real(ms)));
+        if ms >= VERY_SLOW_MS {
+            args.push(("is_very_slow", Arg::Int(1)));
+        }
+    }
+    if let Some(before) = &filter.before {
+        args.push(("before", Arg::Id(Uuid::try_parse(before).ok()?)));
+    }
+    Some(args)
+}
+
+fn is_wanted(filter: &TurnFilter, turn: &Arc<TurnRecord>) -> bool {
+    fn fits<T: PartialEq + ?Sized>(wanted: Option<&T>, is: &T) -> bool {
+        wanted.is_none_or(|wanted| wanted == is)
+    }
+    let model = turn.served_model.as_ref().unwrap_or(&turn.planned_model);
+    fits(filter.session_id.as_ref(), &turn.session_id)
+        && fits(filter.coach.as_ref(), &turn.coach)
+        && fits(filter.model.as_ref(), model)
+        && fits(filter.outcome.as_ref(), &turn.outcome)
+        && filter.since_ms.is_none_or(|at| turn.created_at >= at)
+        && filter.until_ms.is_none_or(|at| turn.created_at < at)
+        && filter
+            .slow_over_ms
+            .is_none_or(|ms| turn.first_speakable_ms.is_some_and(|first| first > ms))
+        && filter
+            .before
+            .as_ref()
+            .is_none_or(|before| turn.turn_id.as_str() < before.as_str())
+}
+
+fn cursor(turn: &TurnRecord) -> String {
+    turn.turn_id.clone()
+}
+
+/// A page of `limit` from rows of which one more was asked for.
+fn page<T>(
+    mut items: Vec<T>,
+    limit: u32,
+    source: Source,
+    cursor: impl Fn(&T) -> String,
+) -> Page<T> {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
-    let next_cursor = items.last().filter(|_| more).map(|t| t.turn_id.clone());
-    Ok(Page { items, next_cursor })
+    let next_cursor = items.last().filter(|_| more).map(cursor);
+    Page {
+        items,
+        next_cursor,
+        source,
+    }
 }
 
-fn turn(db: &Connection, id: &str) -> Result<Option<TurnRecord>, StoreError> {
-    let mut statement = db.prepare_cached(include_str!("../../sql/queries/embedded/turn.sql"))?;
-    let mut found = statement.query_map(named_params! {":id": id}, rows::turn)?;
-    let Some(mut turn) = found.next().transpose()? else {
-        return Ok(None);
-    };
-    drop(found);
-    let mut statement =
-        db.prepare_cached(include_str!("../../sql/queries/embedded/attempts.sql"))?;
-    let attempts = statement.query_map(named_params! {":turn_id": turn.turn_id}, rows::attempt)?;
-    turn.attempts = attempts.collect::<Result<_, _>>()?;
-    Ok(Some(turn))
+/// Rows of `turn` without the count of its attempts, which a record has as a list.
+fn without_counts(mut rows: Vec<super::sql::Row>) -> Vec<super::sql::Row> {
+    for row in &mut rows {
+        row.remove("attempts");
+    }
+    rows
 }

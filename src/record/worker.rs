@@ -1,103 +1,95 @@
-//! The store's one writer: takes what has gathered, tells it, keeps it.
+//! The one who takes what turns hand over: tells it (one line, all metrics, whoever watches) and puts
+//! it into the spool. On a thread of its own, because both may wait for a disk.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
+use crate::spool::Refused;
 use crate::telemetry::events::{RecordDropped, TurnEnded};
 use crate::telemetry::live::Live;
 use crate::turn::TurnRecord;
 
-use super::embedded::Embedded;
-use super::recorder::Recorder;
+use super::entry::{Entry, Note};
+use super::outbox::Outbox;
 
-/// Rows of one transaction at most.
+/// Notes taken at once.
 const BATCH: usize = 256;
-/// Under load, how long turns gather before they are written: one transaction and one wake-up for
-/// all of them leave the processor to those who speak. An idle store writes at once.
+/// Under load, how long notes gather before they are written: one write and one wake-up for all of
+/// them leave the processor to those who speak. An idle writer writes at once.
 const GATHER: Duration = Duration::from_millis(100);
-/// How often a batch that the store refuses is tried, and the pause before each further try.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(100);
 
-/// Whether the last write went well.
-#[derive(Clone, Debug)]
-pub struct StoreHealth(Arc<AtomicBool>);
+/// Whoever else wants to see settled turns.
+pub(super) type Witness = Box<dyn Fn(&TurnRecord) + Send>;
 
-impl StoreHealth {
-    #[must_use]
-    pub fn is_well(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+/// What the writer works with.
+pub(super) struct Worker {
+    pub(super) queue: mpsc::Receiver<Note>,
+    pub(super) outbox: Outbox,
+    pub(super) live: Live,
+    pub(super) witness: Witness,
+    pub(super) clock: Clock,
+}
+
+impl Worker {
+    /// Starts the writer. It ends once every recorder is gone and the queue is empty, so a clean stop
+    /// loses nothing.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(self, lifecycle: &Lifecycle) -> io::Result<()> {
+        lifecycle.spawn_thread("record", move || self.run())
     }
-}
 
-/// Starts the writer on a thread of its own. It ends once every [`Recorder`] is gone and the queue
-/// is empty, so a clean stop loses nothing.
-///
-/// # Errors
-/// When the system gives no thread.
-pub(super) fn start(
-    mut store: Embedded,
-    lifecycle: &Lifecycle,
-    live: Live,
-) -> io::Result<(Recorder, StoreHealth)> {
-    let (recorder, mut queue) = Recorder::new();
-    let health = StoreHealth(Arc::new(AtomicBool::new(true)));
-    let written = health.clone();
-    lifecycle.spawn_thread("record", move || {
-        run(&mut store, &mut queue, &written, &live);
-    })?;
-    Ok((recorder, health))
-}
-
-/// Between two rows: on a machine with no processor to spare, a batch would else hold up whoever
-/// speaks for as long as all of it takes.
-pub(super) fn step_aside() {
-    thread::yield_now();
-}
-
-fn run(
-    store: &mut Embedded,
-    queue: &mut mpsc::Receiver<TurnRecord>,
-    health: &StoreHealth,
-    live: &Live,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut last_write = Instant::now();
-    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        if batch.len() < BATCH && last_write.elapsed() < GATHER {
-            thread::sleep(GATHER);
-            while batch.len() < BATCH
-                && let Ok(record) = queue.try_recv()
-            {
-                batch.push(record);
-            }
-        }
-        let is_kept = (0..TRIES).any(|n| {
-            thread::sleep(PAUSE * n);
-            match store.keep(&batch) {
-                Ok(()) => true,
-                Err(e) => {
-                    tracing::warn!(target: "clm::record", error = %e, "the store refused a batch");
-                    false
+    fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut last_write = Instant::now();
+        while self.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            if batch.len() < BATCH && last_write.elapsed() < GATHER {
+                thread::sleep(GATHER);
+                while batch.len() < BATCH
+                    && let Ok(note) = self.queue.try_recv()
+                {
+                    batch.push(note);
                 }
             }
-        });
-        health.0.store(is_kept, Ordering::Relaxed);
-        last_write = Instant::now();
-        for record in batch.drain(..) {
-            TurnEnded(&record).emit();
-            live.announce(&record);
-            step_aside();
-            if !is_kept {
-                RecordDropped { reason: "store" }.emit();
+            last_write = Instant::now();
+            for note in batch.drain(..) {
+                self.write(&note);
+                self.tell(&note);
+                // On a machine with no processor to spare, a batch would else hold up whoever speaks
+                // for as long as all of it takes.
+                thread::yield_now();
             }
+            self.outbox.wake();
+        }
+        self.outbox.close();
+    }
+
+    fn write(&self, note: &Note) {
+        let at_ms = self.clock.now_ms();
+        let mut spool = self.outbox.spool();
+        for entry in Entry::of(note) {
+            if let Err(refused) = spool.append(entry.class(), &entry.encode(), at_ms) {
+                let reason = match refused {
+                    Refused::Full => "spool_full",
+                    Refused::TooLarge => "too_large",
+                };
+                RecordDropped { reason, rows: 1 }.emit();
+            }
+        }
+    }
+
+    fn tell(&self, note: &Note) {
+        if let Note::Turn(turn) = note {
+            TurnEnded(turn).emit();
+            self.live.announce(turn);
+            (self.witness)(turn);
         }
     }
 }

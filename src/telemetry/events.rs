@@ -1,6 +1,7 @@
 //! Things worth telling. Each is a struct; `emit` writes its line and moves its metrics.
 
 mod ended;
+mod records;
 
 use tracing::{debug, error, info, warn};
 
@@ -8,22 +9,10 @@ use super::metrics::{count, count_by, set_breaker};
 use super::names;
 
 pub use ended::{TurnEnded, short_session};
-
-/// A turn's record could not be handed over or written.
-#[derive(Debug)]
-pub struct RecordDropped {
-    pub reason: &'static str,
-}
-
-impl RecordDropped {
-    pub fn emit(&self) {
-        count(
-            names::RECORDS_DROPPED_TOTAL,
-            &[("reason", self.reason.to_owned())],
-        );
-        warn!(target: "clm::record", reason = self.reason, "a turn record was dropped");
-    }
-}
+pub use records::{
+    RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SchemaSeen, SpoolRecovered,
+    SpoolSeen,
+};
 
 /// Committed exchanges that memory will never hold.
 #[derive(Debug)]

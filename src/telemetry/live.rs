@@ -1,19 +1,22 @@
-//! Settled turns as they happen, for whoever watches. Nobody waits for a watcher: one that falls
-//! behind misses turns and is told how many.
+//! Settled turns as they happen, for whoever watches, and the last of them, for whoever asks while the
+//! store does not answer. Nobody waits for a watcher: one that falls behind misses turns and is told
+//! how many.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use crate::turn::TurnRecord;
 
-/// Turns that a slow watcher may be behind.
+/// Turns that a slow watcher may be behind, and that are remembered.
 const RING: usize = 1000;
 
 /// Where settled turns are announced. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
     ring: broadcast::Sender<Arc<TurnRecord>>,
+    recent: Arc<Mutex<VecDeque<Arc<TurnRecord>>>>,
 }
 
 /// What a watcher sees.
@@ -32,17 +35,36 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             ring: broadcast::Sender::new(RING),
+            recent: Arc::default(),
         }
     }
 }
 
 impl Live {
-    /// Announces a turn; without watchers it is not even cloned.
+    /// Announces a turn and remembers it.
     pub fn announce(&self, turn: &TurnRecord) {
-        if self.ring.receiver_count() > 0 {
-            // The last watcher may have left in between: nobody misses anything.
-            let _ = self.ring.send(Arc::new(turn.clone()));
+        let turn = Arc::new(turn.clone());
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == RING {
+            recent.pop_front();
         }
+        recent.push_back(Arc::clone(&turn));
+        drop(recent);
+        // Without watchers nobody misses anything.
+        let _ = self.ring.send(turn);
+    }
+
+    /// The last turns, newest first.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Arc<TurnRecord>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().cloned().collect()
+    }
+
+    /// Takes a person's name off the turns that are remembered.
+    pub fn erase(&self, user_hash: &str) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|turn| turn.user_hash.as_deref() != Some(user_hash));
     }
 
     /// Sees every turn from now on.

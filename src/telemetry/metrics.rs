@@ -18,7 +18,11 @@ const OVERHEAD_BUCKETS: &[f64] = &[
 
 /// Counters that read zero before they move: name, label, the label's known values.
 const ZEROED: &[(&str, &str, &[&str])] = &[
-    (names::RECORDS_DROPPED_TOTAL, "reason", &["queue_full"]),
+    (
+        names::SPOOL_DROPPED_TOTAL,
+        "reason",
+        &["queue_full", "spool_full"],
+    ),
     (
         names::MEMORY_WRITES_DROPPED_TOTAL,
         "reason",
@@ -113,6 +117,10 @@ pub(super) fn count_by(name: &'static str, labels: &[(&'static str, String)], by
 
 pub(super) fn observe(name: &'static str, labels: &[(&'static str, String)], time: Duration) {
     metrics::histogram!(name, labels).record(time.as_secs_f64());
+}
+
+pub(super) fn set(name: &'static str, value: f64) {
+    metrics::gauge!(name).set(value);
 }
 
 /// How far a breaker is open, from 0 to 2; set by its event.

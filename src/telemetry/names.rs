@@ -18,7 +18,12 @@ pub const REPEATS_TOTAL: &str = "clm_repeats_total";
 pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
 pub const PANICS_TOTAL: &str = "clm_panics_total";
 pub const INFLIGHT: &str = "clm_inflight";
-pub const RECORDS_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
+pub const SPOOL_ROWS: &str = "clm_spool_rows";
+pub const SPOOL_BYTES: &str = "clm_spool_bytes";
+pub const SPOOL_AGE_SECONDS: &str = "clm_spool_age_seconds";
+pub const SPOOL_DEGRADED: &str = "clm_spool_degraded";
+pub const SPOOL_QUARANTINED: &str = "clm_spool_quarantined";
+pub const SPOOL_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
 pub const MEMORY_WRITES_DROPPED_TOTAL: &str = "clm_memory_writes_dropped_total";
 pub const LOG_DROPPED_TOTAL: &str = "clm_log_dropped_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
@@ -112,10 +117,27 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         "Turns that ended in a panic, which is a bug.",
     ),
     (INFLIGHT, Kind::Gauge, "Turns being answered now."),
+    (SPOOL_ROWS, Kind::Gauge, "Rows that wait for the store."),
+    (SPOOL_BYTES, Kind::Gauge, "Bytes of the spool on disk."),
     (
-        RECORDS_DROPPED_TOTAL,
+        SPOOL_AGE_SECONDS,
+        Kind::Gauge,
+        "How long the oldest row has waited for the store; 0 without any.",
+    ),
+    (
+        SPOOL_DEGRADED,
+        Kind::Gauge,
+        "1 while the disk takes no rows and they wait in memory.",
+    ),
+    (
+        SPOOL_QUARANTINED,
+        Kind::Gauge,
+        "Rows that no store takes, set aside.",
+    ),
+    (
+        SPOOL_DROPPED_TOTAL,
         Kind::Counter,
-        "Turn records that could not be kept, by reason.",
+        "Rows that could not be kept, by reason.",
     ),
     (
         MEMORY_WRITES_DROPPED_TOTAL,

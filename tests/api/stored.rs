@@ -2,18 +2,35 @@
 
 use std::path::Path;
 
+use quest_clm::clock::Clock;
+use quest_clm::config;
 use quest_clm::lifecycle::Lifecycle;
-use quest_clm::record::{Embedded, TurnFilter};
+use quest_clm::record::{Reader, Records, TurnFilter};
 use quest_clm::telemetry::live::Live;
 use quest_clm::turn::TurnRecord;
 
-/// Everything in the store of a service that has ended, with its attempts.
+/// Everything in the embedded store of a service that has ended, with its attempts. What still lay in
+/// its spool is delivered first, as by its next start.
 pub(crate) async fn stored(data: &Path) -> Vec<TurnRecord> {
+    let settings = config::Store {
+        database: None,
+        data_dir: data.to_owned(),
+        data_key: None,
+        retention: None,
+        capture: None,
+    };
+    let open = |lifecycle: &Lifecycle| {
+        Records::open(&settings, lifecycle, Clock::System, Live::default()).unwrap()
+    };
     let lifecycle = Lifecycle::new();
-    let (recorder, reader, _) = Embedded::open(data)
-        .unwrap()
-        .start(&lifecycle, Live::default())
-        .unwrap();
+    let records = open(&lifecycle);
+    drop(records.start(|_| {}).unwrap());
+    lifecycle.drained().await;
+    all(&records.reader()).await
+}
+
+/// Every turn that a store holds, with its attempts.
+pub(crate) async fn all(reader: &Reader) -> Vec<TurnRecord> {
     let mut records = Vec::new();
     let mut before = None;
     loop {
@@ -22,16 +39,14 @@ pub(crate) async fn stored(data: &Path) -> Vec<TurnRecord> {
             limit: 200,
             ..TurnFilter::default()
         };
-        let page = reader.turns(filter).await.unwrap();
+        let page = reader.turns(&filter).await.unwrap();
         for turn in page.items {
-            records.extend(reader.turn(turn.turn_id).await.unwrap());
+            records.extend(reader.turn(&turn.turn_id).await.unwrap());
         }
         before = page.next_cursor;
         if before.is_none() {
             break;
         }
     }
-    drop(recorder);
-    lifecycle.drained().await;
     records
 }

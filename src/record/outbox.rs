@@ -1,0 +1,94 @@
+//! The spool between those who write into it and the one who empties it, and how it stands.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::spool::Spool;
+
+/// The spool, shared. Cheap to clone. Its lock is held for a disk's time: on blocking threads only.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox {
+    spool: Arc<Mutex<Spool>>,
+    filled: Arc<Notify>,
+    closed: CancellationToken,
+    standing: Arc<Mutex<Standing>>,
+}
+
+/// How the records stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Why the store does not take rows; `None` while it does.
+    pub refused: Option<&'static str>,
+    /// Rows that wait.
+    pub rows: u64,
+    /// Bytes of the spool on disk.
+    pub bytes: u64,
+    /// When the oldest row that waits was written, milliseconds since the Unix epoch.
+    pub oldest_at_ms: Option<i64>,
+    /// The disk does not take rows: they wait in memory.
+    pub is_degraded: bool,
+    /// Rows that no store takes, set aside.
+    pub quarantined: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(spool: Spool) -> Self {
+        Self {
+            spool: Arc::new(Mutex::new(spool)),
+            filled: Arc::default(),
+            closed: CancellationToken::new(),
+            standing: Arc::default(),
+        }
+    }
+
+    pub(super) fn spool(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was put in.
+    pub(super) fn wake(&self) {
+        self.filled.notify_one();
+    }
+
+    /// Resolves when something was put in since the last time.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Nothing more will be put in.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    pub(super) fn closed(&self) -> &CancellationToken {
+        &self.closed
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let standing = self.standing.lock();
+        standing.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at the spool and notes how it stands; what was lost since the last look.
+    pub(super) fn look(&self, refused: Option<&'static str>) -> (Standing, crate::spool::Counts) {
+        let mut spool = self.spool();
+        let standing = Standing {
+            refused,
+            rows: spool.len(),
+            bytes: spool.bytes(),
+            oldest_at_ms: spool.oldest_at_ms(),
+            is_degraded: spool.is_degraded(),
+            quarantined: spool.quarantined(),
+        };
+        let counts = spool.take_counts();
+        drop(spool);
+        let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.clone_from(&standing);
+        (standing, counts)
+    }
+}

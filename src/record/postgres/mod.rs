@@ -1,0 +1,369 @@
+//! The store in PostgreSQL: a small pool, every wait bounded, nothing that a transaction pooler in
+//! between would break: no prepared statement outlives its query and no setting its transaction.
+//!
+//! All of it runs on the background runtime, because a connection belongs to the runtime that opened
+//! it, and a turn's thread has other things to do.
+
+mod migrate;
+mod tls;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+};
+use serde_json::Value;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row as PgRow};
+
+use crate::config::{Database, TlsMode};
+use crate::lifecycle::Lifecycle;
+
+use super::entry::{self, Entry, Kind};
+use super::sql::{Arg, Mark, Question, Row};
+use super::store::StoreError;
+
+pub use migrate::Migrated;
+
+/// Connections of one process. Machines are many and a server's connections few.
+const POOL: usize = 4;
+/// How long a question waits for a free connection.
+const ACQUIRE: Duration = Duration::from_millis(250);
+/// How long a new connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long the network may keep what was sent before the connection counts as gone.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// How long an answer may take, on the server and, a little more, seen from here.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How long a batch may take, seen from here; on the server a second less.
+const KEEP: Duration = Duration::from_secs(6);
+
+const BEGIN_KEEP: &str = "begin; set local statement_timeout = 5000; set local lock_timeout = 4000";
+const BEGIN_ASK: &str = "begin read only; set local statement_timeout = 3000";
+
+/// The store, whether or not anybody answers there.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    pool: Pool,
+    lifecycle: Lifecycle,
+    /// The schema's version; 0 until somebody has looked.
+    version: AtomicI32,
+}
+
+impl Postgres {
+    /// Makes the pool; nothing is asked of the database yet.
+    ///
+    /// # Errors
+    /// When the certificates to be trusted cannot be read.
+    pub(super) fn new(database: &Database, lifecycle: &Lifecycle) -> Result<Self, StoreError> {
+        let mut config = database.config.clone();
+        config
+            .ssl_mode(match database.tls {
+                TlsMode::Disable => SslMode::Disable,
+                TlsMode::Prefer => SslMode::Prefer,
+                TlsMode::Require | TlsMode::VerifyFull => SslMode::Require,
+            })
+            .connect_timeout(CONNECT)
+            .tcp_user_timeout(UNACKNOWLEDGED);
+        if config.get_application_name().is_none() {
+            config.application_name("clm");
+        }
+        let recycling_method = RecyclingMethod::Fast;
+        let manager = Manager::from_config(
+            config,
+            tls::connector(database)?,
+            ManagerConfig { recycling_method },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(POOL)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(ACQUIRE))
+            .create_timeout(Some(CONNECT))
+            .recycle_timeout(Some(ACQUIRE))
+            .build()
+            .map_err(|_| StoreError::Connection("no pool"))?;
+        Ok(Self {
+            pool,
+            lifecycle: lifecycle.clone(),
+            version: AtomicI32::new(0),
+        })
+    }
+
+    /// Brings the schema up to date, unless it is already.
+    ///
+    /// # Errors
+    /// When the database cannot be asked, or may not be changed by this user.
+    ///
+    /// # Cancellation
+    /// Safe: what was not committed is undone.
+    pub(super) async fn migrate(self: &Arc<Self>) -> Result<Migrated, StoreError> {
+        let this = Arc::clone(self);
+        let migrated = self.here(async move {
+            let version = this.look().await?;
+            if version >= migrate::needed() {
+                return Ok(Migrated {
+                    applied: Vec::new(),
+                    version,
+                });
+            }
+            migrate::migrate(&mut this.lease().await?).await
+        });
+        let migrated = migrated.await?;
+        self.version.store(migrated.version, Ordering::Relaxed);
+        Ok(migrated)
+    }
+
+    /// The schema's version, 0 where there is none.
+    async fn look(&self) -> Result<i32, StoreError> {
+        let mut lease = self.lease().await?;
+        let client = lease.client()?;
+        let found = "select to_regclass('refinery_schema_history') is not null";
+        let is_there: bool = client.query_typed_one(found, &[]).await?.try_get(0)?;
+        let mut version = 0;
+        if is_there {
+            let newest = "select coalesce(max(version), 0) from refinery_schema_history";
+            version = client.query_typed_one(newest, &[]).await?.try_get(0)?;
+        }
+        lease.is_clean();
+        Ok(version)
+    }
+
+    pub(super) async fn keep(self: &Arc<Self>, batch: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
+        let needed = migrate::needed();
+        let found = self.version.load(Ordering::Relaxed);
+        if found < needed {
+            return Err(StoreError::Schema { found, needed });
+        }
+        let (this, batch) = (Arc::clone(self), Arc::clone(batch));
+        let kept = async move {
+            let mut lease = this.lease().await?;
+            let client = lease.client()?;
+            client.batch_execute(BEGIN_KEEP).await?;
+            for kind in Kind::ALL {
+                let rows = batch.iter().filter(|e| e.kind == kind);
+                keep(client, kind, rows.map(|e| e.json.as_str())).await?;
+            }
+            client.batch_execute("commit").await?;
+            lease.is_clean();
+            Ok(())
+        };
+        self.here(async {
+            timeout(KEEP, kept)
+                .await
+                .unwrap_or(Err(StoreError::Timeout))
+        })
+        .await
+    }
+
+    pub(super) async fn change(
+        self: &Arc<Self>,
+        questions: &[Question],
+    ) -> Result<Vec<u64>, StoreError> {
+        let (this, questions) = (Arc::clone(self), questions.to_vec());
+        let changed = async move {
+            let mut lease = this.lease().await?;
+            let client = lease.client()?;
+            client.batch_execute(BEGIN_KEEP).await?;
+            let mut counts = Vec::with_capacity(questions.len());
+            for question in &questions {
+                let (sql, args) = question.compose(Mark::Dollar);
+                let args = Bound::all(args);
+                counts.push(client.execute_typed(&sql, &Bound::borrow(&args)).await?);
+            }
+            client.batch_execute("commit").await?;
+            lease.is_clean();
+            Ok(counts)
+        };
+        self.here(async {
+            timeout(KEEP, changed)
+                .await
+                .unwrap_or(Err(StoreError::Timeout))
+        })
+        .await
+    }
+
+    pub(super) async fn ask(self: &Arc<Self>, question: &Question) -> Result<Vec<Row>, StoreError> {
+        let this = Arc::clone(self);
+        let (sql, args) = question.compose(Mark::Dollar);
+        let answer = async move {
+            let mut lease = this.lease().await?;
+            let client = lease.client()?;
+            client.batch_execute(BEGIN_ASK).await?;
+            let args = Bound::all(args);
+            let rows = client.query_typed(&sql, &Bound::borrow(&args)).await?;
+            client.batch_execute("commit").await?;
+            lease.is_clean();
+            rows.iter().map(row).collect::<Result<Vec<_>, _>>()
+        };
+        let patience = ANSWER + ACQUIRE + CONNECT;
+        let timed = async move {
+            timeout(patience, answer)
+                .await
+                .unwrap_or(Err(StoreError::Timeout))
+        };
+        self.here(timed).await.map_err(|error| match error {
+            // The server's own word for the same thing.
+            StoreError::Postgres(e) if e.code().is_some_and(|c| c.code() == "57014") => {
+                StoreError::Timeout
+            }
+            other => other,
+        })
+    }
+
+    async fn lease(&self) -> Result<Lease, StoreError> {
+        match self.pool.get().await {
+            Ok(connection) => Ok(Lease {
+                connection: Some(connection),
+                is_clean: false,
+            }),
+            Err(PoolError::Timeout(_)) => Err(StoreError::Connection("timeout")),
+            Err(PoolError::Backend(e)) => Err(StoreError::Postgres(e)),
+            Err(_) => Err(StoreError::Connection("no pool")),
+        }
+    }
+
+    /// On the background runtime, from whichever thread this is called.
+    async fn here<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.lifecycle.spawn(work).await;
+        done.unwrap_or(Err(StoreError::Stopping))
+    }
+}
+
+/// A connection in use. Unless it is said to be clean it does not go back into the pool: whatever
+/// ended in between may have left a transaction open, or the server may have become read-only.
+struct Lease {
+    connection: Option<Object>,
+    is_clean: bool,
+}
+
+impl Lease {
+    fn client(&mut self) -> Result<&Client, StoreError> {
+        let connection = self.connection.as_ref();
+        connection.map(|c| &***c).ok_or(StoreError::Stopping)
+    }
+
+    fn is_clean(&mut self) {
+        self.is_clean = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.is_clean
+        {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+async fn keep(
+    client: &Client,
+    kind: Kind,
+    rows: impl Iterator<Item = &str>,
+) -> Result<(), StoreError> {
+    let statements: &[&str] = match kind {
+        Kind::Turn => &[include_str!("../../../sql/keep/postgres/turns.sql")],
+        Kind::Attempts => &[include_str!("../../../sql/keep/postgres/attempts.sql")],
+        Kind::Correction => &[
+            include_str!("../../../sql/keep/postgres/correct_attempts.sql"),
+            include_str!("../../../sql/keep/postgres/correct_turns.sql"),
+        ],
+        Kind::Feedback => &[
+            include_str!("../../../sql/keep/postgres/feedback.sql"),
+            include_str!("../../../sql/keep/postgres/satisfaction.sql"),
+        ],
+        Kind::Capture => &[include_str!("../../../sql/keep/postgres/captures.sql")],
+        Kind::Erasure => &[
+            include_str!("../../../sql/keep/postgres/erasures.sql"),
+            include_str!("../../../sql/keep/postgres/erase.sql"),
+        ],
+    };
+    let rows = entry::array(rows);
+    if rows == "[]" {
+        return Ok(());
+    }
+    for sql in statements {
+        client.execute_typed(sql, &[(&rows, Type::TEXT)]).await?;
+    }
+    Ok(())
+}
+
+/// A parameter as the driver takes it.
+struct Bound {
+    value: Box<dyn ToSql + Sync + Send>,
+    kind: Type,
+}
+
+impl Bound {
+    fn all(args: Vec<Arg>) -> Vec<Self> {
+        args.into_iter().map(Self::of).collect()
+    }
+
+    fn borrow(all: &[Self]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        let pairs = all.iter().map(|b| {
+            let value: &(dyn ToSql + Sync) = b.value.as_ref();
+            (value, b.kind.clone())
+        });
+        pairs.collect()
+    }
+
+    fn of(arg: Arg) -> Self {
+        let (value, kind): (Box<dyn ToSql + Sync + Send>, Type) = match arg {
+            Arg::Text(text) => (Box::new(text), Type::TEXT),
+            Arg::Id(id) => (Box::new(id), Type::UUID),
+            Arg::Int(n) => (Box::new(n), Type::INT8),
+            Arg::Small(n) => (Box::new(n), Type::INT2),
+            Arg::Real(n) => (Box::new(n), Type::FLOAT8),
+            Arg::At(ms) => (Box::new(time(ms)), Type::TIMESTAMPTZ),
+        };
+        Self { value, kind }
+    }
+}
+
+fn time(ms: i64) -> SystemTime {
+    let since = Duration::from_millis(ms.unsigned_abs());
+    let time = if ms < 0 {
+        UNIX_EPOCH.checked_sub(since)
+    } else {
+        UNIX_EPOCH.checked_add(since)
+    };
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => ms(since),
+        Err(before) => -ms(before.duration()),
+    }
+}
+
+fn row(row: &PgRow) -> Result<Row, StoreError> {
+    let mut named = Row::new();
+    for (at, column) in row.columns().iter().enumerate() {
+        let value: Value = match *column.type_() {
+            Type::BOOL => row.try_get::<_, Option<bool>>(at)?.into(),
+            Type::INT2 => row.try_get::<_, Option<i16>>(at)?.into(),
+            Type::INT4 => row.try_get::<_, Option<i32>>(at)?.into(),
+            Type::INT8 => row.try_get::<_, Option<i64>>(at)?.into(),
+            Type::FLOAT8 => row.try_get::<_, Option<f64>>(at)?.into(),
+            Type::UUID => {
+                let id: Option<uuid::Uuid> = row.try_get(at)?;
+                id.map(|id| id.to_string()).into()
+            }
+            Type::TIMESTAMPTZ => row.try_get::<_, Option<SystemTime>>(at)?.map(millis).into(),
+            _ => row.try_get::<_, Option<String>>(at)?.into(),
+        };
+        named.insert(column.name().to_owned(), value);
+    }
+    Ok(named)
+}

@@ -1,0 +1,255 @@
+//! Empties the spool into the store: in order, in batches, again and again until it arrives. A row
+//! that the store refuses for its own fault is found by halving, tried three times and set aside.
+//!
+//! After an outage it goes slowly and begins at a random moment, so that many machines that come back
+//! together do not bring the database down again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, interval, sleep, sleep_until};
+
+use crate::clock::Clock;
+use crate::lifecycle::Lifecycle;
+use crate::spool::{Row, Seq};
+use crate::telemetry::events::{
+    RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
+};
+
+use super::entry::Entry;
+use super::outbox::Outbox;
+use super::store::{Store, StoreError};
+
+/// Rows of one batch at most, and about how many bytes.
+const BATCH: usize = 500;
+const BATCH_BYTES: usize = 1 << 20;
+/// How often what waits is made durable.
+const SYNC: Duration = Duration::from_millis(200);
+/// How often the spool is looked at when nothing happens.
+const LOOK: Duration = Duration::from_secs(1);
+/// Pause after a failure, doubled up to the longest. The longest bounds how late a database that is
+/// well again is noticed.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The shortest time between two full batches after an outage: a thousand rows a second.
+const PACE: Duration = Duration::from_millis(500);
+/// How often a row that the store refuses by itself is tried.
+const TRIES: u32 = 3;
+
+/// What the shipper works with.
+#[derive(Clone)]
+pub(super) struct Shipper {
+    pub(super) outbox: Outbox,
+    pub(super) store: Store,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) clock: Clock,
+}
+
+impl Shipper {
+    /// Starts it, and the one who makes the spool durable. Both end once the outbox is closed: the
+    /// shipper when it is empty or at the first failure, for what is left lies on disk.
+    pub(super) fn start(self) {
+        let keeper = self.clone();
+        self.lifecycle.clone().spawn(keeper.keep_durable());
+        self.lifecycle.clone().spawn(self.run());
+    }
+
+    async fn keep_durable(self) {
+        let mut tick = interval(SYNC);
+        let closed = self.outbox.closed().clone();
+        while closed.run_until_cancelled(tick.tick()).await.is_some() {
+            let outbox = self.outbox.clone();
+            self.blocking(move || {
+                let mut spool = outbox.spool();
+                // What is acknowledged and not yet durable as such is only sent again.
+                if !spool.is_empty() && spool.is_unsynced() {
+                    // A failure shows as degraded, at the next look.
+                    let _ = spool.sync();
+                }
+            })
+            .await;
+        }
+    }
+
+    async fn run(self) {
+        let mut failures = 0;
+        let mut is_replaying = false;
+        let mut last_look = None;
+        loop {
+            self.look(&mut last_look, failures).await;
+            let begun = Instant::now();
+            let rows = self.next().await;
+            if rows.is_empty() {
+                is_replaying = false;
+                if self.outbox.closed().is_cancelled() {
+                    break;
+                }
+                self.wait().await;
+                continue;
+            }
+            let is_full = rows.len() == BATCH;
+            match self.deliver(rows).await {
+                Ok(()) => {
+                    if failures > 0 {
+                        RecordsFlow.emit();
+                        is_replaying = true;
+                    }
+                    failures = 0;
+                    if is_replaying && is_full && self.is_shared() {
+                        sleep_until(begun + jittered(PACE)).await;
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.refused(&error, failures).await;
+                    last_look = None;
+                    if self.outbox.closed().is_cancelled() {
+                        break;
+                    }
+                    self.pause(failures).await;
+                }
+            }
+        }
+        let outbox = self.outbox.clone();
+        self.blocking(move || outbox.spool().sync()).await;
+    }
+
+    /// Whether other machines bring their rows to the same store.
+    fn is_shared(&self) -> bool {
+        matches!(self.store, Store::Postgres(_))
+    }
+
+    async fn next(&self) -> Vec<Row> {
+        let outbox = self.outbox.clone();
+        self.blocking(move || outbox.spool().read(None, BATCH, BATCH_BYTES))
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Delivers rows, halving what is refused for one row's fault. On an error the rest waits.
+    async fn deliver(&self, rows: Vec<Row>) -> Result<(), StoreError> {
+        let mut parts = vec![rows];
+        while let Some(part) = parts.pop() {
+            match self.keep(&part).await {
+                Ok(()) => self.done(part.iter().map(|row| row.seq).collect()).await,
+                Err(error) if !error.is_poison() => return Err(error),
+                Err(error) => match <[Row; 1]>::try_from(part) {
+                    Ok([row]) => self.isolate(row, &error).await?,
+                    Err(mut first) => {
+                        let second = first.split_off(first.len() / 2);
+                        parts.push(second);
+                        parts.push(first);
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let entries = rows.iter().filter_map(|row| Entry::decode(&row.payload));
+        let entries: Vec<_> = entries.collect();
+        if entries.len() < rows.len() {
+            // Halving finds the one that this program does not know.
+            return Err(StoreError::Row(serde::de::Error::custom("unknown kind")));
+        }
+        self.store.keep(Arc::new(entries)).await
+    }
+
+    /// Tries a refused row again, alone; refused for good it is set aside.
+    async fn isolate(&self, row: Row, refusal: &StoreError) -> Result<(), StoreError> {
+        let mut why = refusal.to_string();
+        for tries in 1..TRIES {
+            sleep(PAUSE * tries).await;
+            match self.keep(std::slice::from_ref(&row)).await {
+                Ok(()) => {
+                    self.done(vec![row.seq]).await;
+                    return Ok(());
+                }
+                Err(error) if error.is_poison() => why = error.to_string(),
+                Err(error) => return Err(error),
+            }
+        }
+        RowQuarantined { why: &why }.emit();
+        let outbox = self.outbox.clone();
+        self.blocking(move || outbox.spool().quarantine(&row, &why))
+            .await;
+        Ok(())
+    }
+
+    async fn done(&self, rows: Vec<Seq>) {
+        let outbox = self.outbox.clone();
+        self.blocking(move || outbox.spool().ack(&rows)).await;
+    }
+
+    async fn refused(&self, error: &StoreError, failures: u32) {
+        if failures == 1 {
+            RecordsDelayed {
+                kind: error.kind(),
+                why: &error.to_string(),
+            }
+            .emit();
+        }
+        let (outbox, kind) = (self.outbox.clone(), error.kind());
+        self.blocking(move || outbox.look(Some(kind))).await;
+    }
+
+    /// Notes and tells how the spool stands, once a second at most; tries the disk again.
+    async fn look(&self, last: &mut Option<Instant>, failures: u32) {
+        if failures > 0 || last.is_some_and(|at| at.elapsed() < LOOK) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let (outbox, now_ms) = (self.outbox.clone(), self.clock.now_ms());
+        self.blocking(move || {
+            outbox.spool().retry_disk();
+            let (standing, counts) = outbox.look(None);
+            let age = standing.oldest_at_ms.map_or(0, |at| now_ms - at);
+            SpoolSeen {
+                rows: standing.rows,
+                bytes: standing.bytes,
+                age_ms: age,
+                is_degraded: standing.is_degraded,
+                quarantined: standing.quarantined,
+            }
+            .emit();
+            for (reason, rows) in [
+                ("spool_full", counts.dropped_detail),
+                ("damaged", counts.damaged),
+            ] {
+                RecordDropped { reason, rows }.emit();
+            }
+        })
+        .await;
+    }
+
+    /// Until something was put in, or it is time for a look.
+    async fn wait(&self) {
+        tokio::select! {
+            () = self.outbox.filled() => {}
+            () = self.outbox.closed().cancelled() => {}
+            () = sleep(LOOK) => {}
+        }
+    }
+
+    async fn pause(&self, failures: u32) {
+        let pause = PAUSE.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));
+        tokio::select! {
+            () = sleep(jittered(pause.min(LONGEST_PAUSE))) => {}
+            // A last try before the process ends.
+            () = self.outbox.closed().cancelled() => {}
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.lifecycle.spawn_blocking(work).await.ok()
+    }
+}
+
+/// Between the whole and a half more.
+fn jittered(pause: Duration) -> Duration {
+    pause + pause / 2 * rand::random_range(0..1000) / 1000
+}

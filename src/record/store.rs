@@ -1,0 +1,155 @@
+//! The two stores behind one face: PostgreSQL where `DATABASE_URL` is set, else SQLite. Both have the
+//! same tables and give the same answers; `tests/db/contract.rs` holds them to it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::embedded::Embedded;
+use super::entry::Entry;
+use super::postgres::Postgres;
+use super::sql::{Question, Row};
+
+/// Where records are kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) enum Store {
+    Embedded(Arc<Embedded>),
+    Postgres(Arc<Postgres>),
+}
+
+/// The store cannot do what was asked. No variant tells what a row holds: a database's own words may
+/// quote it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the data directory {0} cannot be used; set DATA_DIR to a writable one")]
+    Directory(PathBuf, #[source] io::Error),
+    #[error("the spool {0} belongs to another process; give each its own DATA_DIR")]
+    Owned(PathBuf),
+    #[error("the embedded store refused ({})", sqlite_kind(.0))]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the schema could not be brought up to date")]
+    Migration(#[from] refinery::Error),
+    #[error("no thread for the records' writer")]
+    Thread(#[source] io::Error),
+    #[error("PostgreSQL refused ({})", postgres_kind(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("no connection to PostgreSQL ({0})")]
+    Connection(&'static str),
+    #[error("PostgreSQL's certificates cannot be used: {0}")]
+    Certificates(String),
+    #[error("the schema is at version {found} and this program needs {needed}; run `clm migrate`")]
+    Schema { found: i32, needed: i32 },
+    #[error("the store did not answer in time")]
+    Timeout,
+    #[error("a row of the store cannot be read")]
+    Row(#[source] serde_json::Error),
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+impl StoreError {
+    /// A word for metrics and log lines.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Directory(..) => "directory",
+            Self::Owned(_) => "owned",
+            Self::Sqlite(_) => "sqlite",
+            Self::Migration(_) => "migration",
+            Self::Thread(_) => "thread",
+            Self::Postgres(e) if e.is_closed() => "closed",
+            Self::Postgres(_) => "refused",
+            Self::Connection(_) => "connection",
+            Self::Certificates(_) => "certificates",
+            Self::Schema { .. } => "schema",
+            Self::Timeout => "timeout",
+            Self::Row(_) => "row",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether the fault is a row's own: the same row will be refused again, others will not.
+    pub(super) fn is_poison(&self) -> bool {
+        match self {
+            Self::Row(_) => true,
+            Self::Sqlite(e) => matches!(
+                e.sqlite_error_code(),
+                Some(
+                    rusqlite::ErrorCode::ConstraintViolation
+                        | rusqlite::ErrorCode::TypeMismatch
+                        | rusqlite::ErrorCode::TooBig
+                        | rusqlite::ErrorCode::Unknown
+                )
+            ),
+            // Class 22, data exceptions, and class 23, violated constraints.
+            Self::Postgres(e) => e
+                .code()
+                .is_some_and(|c| c.code().starts_with("22") || c.code().starts_with("23")),
+            _ => false,
+        }
+    }
+}
+
+fn sqlite_kind(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(e) => format!("SQLite's error {}", e.extended_code),
+        None => "not as asked".to_owned(),
+    }
+}
+
+fn postgres_kind(error: &tokio_postgres::Error) -> String {
+    match error.code() {
+        Some(code) => format!("SQLSTATE {}", code.code()),
+        None if error.is_closed() => "the connection is closed".to_owned(),
+        None => "the connection broke".to_owned(),
+    }
+}
+
+impl Store {
+    /// Keeps a batch, all of it or nothing. What is kept already is passed over.
+    ///
+    /// # Errors
+    /// When the store cannot take it, or not this batch; see [`StoreError::is_poison`].
+    ///
+    /// # Cancellation
+    /// Safe: the batch is kept whole or not at all.
+    pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(store) => store.keep(batch).await,
+            Self::Postgres(store) => store.keep(&batch).await,
+        }
+    }
+
+    /// The rows that answer a question.
+    ///
+    /// # Errors
+    /// When the store cannot be asked or takes longer than a reader waits.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(super) async fn ask(&self, question: Question) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Embedded(store) => store.ask(question).await,
+            Self::Postgres(store) => store.ask(&question).await,
+        }
+    }
+
+    /// Carries out statements that belong together, all of them or none; how many rows each touched.
+    ///
+    /// # Errors
+    /// When the store cannot.
+    pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
+        match self {
+            Self::Embedded(store) => store.change(questions).await,
+            Self::Postgres(store) => store.change(&questions).await,
+        }
+    }
+
+    /// `embedded` or `postgres`.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
