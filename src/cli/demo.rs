@@ -89,6 +89,9 @@ fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
     let mut replaced = vec![
         ("HOST", "127.0.0.1".to_owned()),
         ("DATA_DIR", apart(sources)),
+        // Empty counts as not set: simulated turns do not belong among real ones.
+        ("DATABASE_URL", String::new()),
+        ("REDIS_URL", String::new()),
         ("OPEN_ROUTER_API_KEY", "simulated".to_owned()),
         ("OPENROUTER_BASE_URL", simulator.openrouter_url()),
         ("ZEP_API_KEY", "simulated".to_owned()),
@@ -101,7 +104,7 @@ fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
     sources.clone().with_overrides(replaced)
 }
 
-/// A directory of the demo's own: simulated turns do not belong among real ones.
+/// A directory of the demo's own, for the same reason.
 fn apart(sources: &Sources) -> String {
     let data_dir = config::load(sources).map(|s| s.store.data_dir);
     let data_dir = data_dir.unwrap_or_else(|_| "data".into());
