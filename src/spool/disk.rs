@@ -134,10 +134,9 @@ impl Disk {
         let written = self.create(&unfinished).and_then(|file| {
             self.append(&file, bytes)?;
             self.sync(&file)?;
-            fs::rename(&unfinished, path)?;
             #[cfg(test)]
-            self.faults.renamed(&file);
-            Ok(())
+            self.faults.renaming(&file, path);
+            fs::rename(&unfinished, path)
         });
         if written.is_err() {
             self.clear(&unfinished);

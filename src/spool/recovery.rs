@@ -102,6 +102,9 @@ impl Reading {
         };
         segment.len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         segment.durable = segment.len;
+        let (segments, index) = (&mut self.segments, &mut self.index);
+        let length = segment.len;
+        segments.insert(id, segment);
         let scan = frame::scan(name, &bytes, |at, head, payload| match head.kind {
             Kind::Done => frame::decode_done(payload, &mut self.done),
             Kind::Row(class) => {
@@ -112,23 +115,27 @@ impl Reading {
                     segment: Some(id),
                     class,
                 };
-                segment.add(head.seq, &entry);
                 // Written twice, when an fsync had failed: the older copy counts for nothing.
-                if let Some(older) = self.index.insert(head.seq, entry) {
-                    match older.segment.filter(|of| *of != id) {
-                        Some(of) => self.segments.entry(of).or_default().release(&older),
-                        None => segment.release(&older),
-                    }
+                let older = index.insert(head.seq, entry);
+                if let Some(older) = older
+                    && let Some(of) = older.segment.and_then(|of| segments.get_mut(&of))
+                {
+                    of.release(&older);
+                }
+                if let Some(segment) = segments.get_mut(&id) {
+                    segment.add(head.seq, &entry);
                 }
             }
         });
         self.skipped = self.skipped.saturating_add(scan.skipped);
         // A crash leaves torn frames at the end. Where they cannot be cut away they do no harm.
-        if scan.end < segment.len && disk.cut(&path, scan.end).is_ok() {
+        if scan.end < length
+            && disk.cut(&path, scan.end).is_ok()
+            && let Some(segment) = segments.get_mut(&id)
+        {
             segment.len = scan.end;
             segment.durable = scan.end;
         }
-        self.segments.insert(id, segment);
         scan
     }
 

@@ -1,4 +1,4 @@
-//! Each file holds one promise of the module: `model` and `crash` that nothing is lost or comes back,
+//! Each file holds one promise of the module: `model` that nothing is lost or comes back over crashes,
 //! `damage` what wrong bytes do, `failing` what a disk that fails does, `bounds` what is full.
 
 use std::fs;
@@ -113,6 +113,12 @@ fn a_number_is_never_given_twice() {
         }
         assert!(segments(dir.path()).len() <= 2);
     }
+    // The name alone says it.
+    fs::write(dir.path().join("0000000000000064.log"), "").unwrap();
+    let disk = Disk::new(dir.path());
+    disk.faults.state().is_read_only = true;
+    let (mut spool, _) = Spool::open_on(disk, Limits::default()).unwrap();
+    assert_eq!(append(&mut spool, "row"), Seq(100));
 }
 
 #[test]
@@ -135,6 +141,8 @@ fn segments_go_when_they_are_done_but_for_the_newest() {
     spool.sync().unwrap();
     assert_eq!(segments(dir.path()).len(), 1);
     assert_eq!(spool.bytes(), bytes_in(dir.path()));
+    // No two may come back one without the other: the acknowledgements of one are in the other.
+    assert_eq!(spool.disk.faults.state().ghosts.len(), 1);
     drop(spool);
     let (mut spool, found) = open(dir.path());
     assert_eq!((found.rows, found.lost_rows), (0, 0));

@@ -24,9 +24,11 @@ pub(in crate::spool) struct State {
     pub(in crate::spool) durable: BTreeMap<u64, u64>,
     /// Files made since the directory was last synced.
     pub(in crate::spool) unlinked: BTreeSet<u64>,
-    /// Files removed since then, as they were.
+    /// Files removed or replaced since then, as they were.
     pub(in crate::spool) ghosts: BTreeMap<PathBuf, Vec<u8>>,
     pub(in crate::spool) syncs: u64,
+    /// The most bytes that were in a directory when a file was written anew.
+    pub(in crate::spool) peak: u64,
 }
 
 impl Faults {
@@ -96,8 +98,16 @@ impl Faults {
         Ok(())
     }
 
-    pub(super) fn renamed(&self, file: &File) {
-        let inode = file.metadata().unwrap().ino();
-        self.state().unlinked.remove(&inode);
+    /// Both are there at this moment, and either may be found after a loss of power.
+    pub(super) fn renaming(&self, file: &File, to: &Path) {
+        let files = fs::read_dir(to.parent().unwrap()).unwrap();
+        let sizes = files.map(|f| f.unwrap().metadata().unwrap());
+        let bytes = sizes.filter(fs::Metadata::is_file).map(|m| m.len()).sum();
+        let mut state = self.state();
+        state.peak = state.peak.max(bytes);
+        state.unlinked.remove(&file.metadata().unwrap().ino());
+        if let Ok(old) = fs::read(to) {
+            state.ghosts.insert(to.to_owned(), old);
+        }
     }
 }

@@ -35,6 +35,8 @@ fn details_go_first_and_the_oldest_of_them() {
         }
         let left: Vec<(Seq, Class)> = all(&mut spool).iter().map(|r| (r.seq, r.class)).collect();
         assert_eq!(left, kept);
+        let replaced = spool.disk.faults.state().ghosts.clone();
+        assert!(replaced.keys().all(|path| !path.exists()), "durably");
         assert!(bytes_in(dir.path()) <= 16_000 && spool.bytes() == bytes_in(dir.path()));
     }
     assert!(dropped > 100);

@@ -20,6 +20,7 @@ fn a_disk_that_runs_full_in_mid_frame_costs_nothing() {
         let (mut spool, faults) = on(dir.path());
         append(&mut spool, "a");
         append(&mut spool, "b");
+        spool.sync().unwrap();
         faults.state().room = Some(room);
         for text in ["c", "d", "e"] {
             append(&mut spool, text);
@@ -102,6 +103,33 @@ fn what_memory_has_no_room_for_after_a_failed_fsync_stays_on_disk() {
     spool.ack(&rows.iter().map(|r| r.seq).collect::<Vec<_>>());
     drop(spool);
     assert!(open(dir.path()).0.is_empty());
+}
+
+#[test]
+fn of_rows_written_twice_the_older_copy_counts_for_nothing() {
+    let dir = temporary();
+    let (mut spool, faults) = on(dir.path());
+    append(&mut spool, "a");
+    spool.sync().unwrap();
+    append(&mut spool, "b");
+    faults.state().syncs_fail = true;
+    faults.state().is_read_only = true;
+    spool.sync().unwrap_err();
+    let path = &segments(dir.path())[0];
+    let both = fs::read(path).unwrap();
+    faults.state().syncs_fail = false;
+    faults.state().is_read_only = false;
+    assert!(spool.retry_disk());
+    drop(spool);
+    assert_eq!(segments(dir.path()).len(), 2);
+    // A crash came before it was cut away.
+    assert!(both.len() > fs::read(path).unwrap().len());
+    fs::write(path, both).unwrap();
+    let (mut spool, found) = open(dir.path());
+    assert_eq!((found.rows, texts(&mut spool).join("")), (2, "ab".into()));
+    spool.ack(&[Seq(1), Seq(2)]);
+    spool.sync().unwrap();
+    assert_eq!(segments(dir.path()).len(), 1);
 }
 
 #[test]
