@@ -58,7 +58,7 @@ create table session (
     unknown_costs     integer not null
 ) strict, without rowid;
 create index session_newest on session (last_turn_at, session_id);
-create index session_user on session (user_hash) where user_hash is not null;
+create index session_person on session (user_hash) where user_hash is not null;
 insert into session
 select session_id, max(user_hash), min(created_at), max(created_at), count(*),
        count(*) filter (where outcome in ('failed', 'shed')), sum(total_ms),

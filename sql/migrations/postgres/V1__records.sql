@@ -166,7 +166,7 @@ comment on column session.cost_microusd is 'What is known of its cost.';
 comment on column session.unknown_costs is 'Turns whose cost is not known and not in cost_microusd.';
 
 create index session_newest on session (last_turn_at, session_id);
-create index session_user on session (user_hash) where user_hash is not null;
+create index session_person on session (user_hash) where user_hash is not null;
 
 create table feedback (
     turn_id      uuid primary key,
