@@ -50,7 +50,7 @@ pub use query::{
     MAX_PAGE, Page, Reader, SessionFilter, SessionModel, SessionRecord, Source, TurnFilter,
 };
 pub use recorder::Recorder;
-pub use report::{Item, Report, ReportKind, Reporter};
+pub use report::{Item, Report, ReportKind, Reporter, Summariser};
 pub use store::StoreError;
 
 /// Where the spool lies under the data directory.
@@ -142,6 +142,12 @@ impl Records {
         Reporter::new(self.store.clone(), self.clock, baseline)
     }
 
+    /// What makes the summaries that reports read; it also runs by itself, once a minute.
+    #[must_use]
+    pub fn summariser(&self) -> Summariser {
+        Summariser::new(self.store.clone(), self.clock)
+    }
+
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader {
@@ -165,6 +171,12 @@ impl RecordsHealth {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.0.standing()
+    }
+
+    /// Whether nothing waits for the store. Looks at the spool, so it may wait for a disk.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.0.spool().is_empty()
     }
 }
 

@@ -12,6 +12,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod kept;
+
+mod contract;
 mod postgres;
 mod refusals;
 mod proxy;

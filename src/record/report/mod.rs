@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::Clock;
 use crate::config::Baseline;
@@ -25,12 +25,14 @@ use super::store::{Store, StoreError};
 use self::source::DAY_MS;
 
 pub use self::items::Item;
-pub(super) use self::summarise::Summariser;
+pub use self::summarise::Summariser;
 
 /// How long an answer stands before it is made anew.
 const FRESH: Duration = Duration::from_secs(5);
 /// Answers kept, for whoever asks again and for when the store does not answer.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+/// How long a report may take in all; each of its questions has its own bound besides.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Up to here spend is told by the hour.
 const BY_HOUR_MS: i64 = 2 * DAY_MS;
 
@@ -122,7 +124,8 @@ impl Reporter {
         {
             return Ok(report.clone());
         }
-        match self.make(kind, range).await {
+        let made = timeout(PATIENCE, self.make(kind, range)).await;
+        match made.unwrap_or(Err(StoreError::Timeout)) {
             Ok(report) => {
                 self.kept().put(wanted, (Instant::now(), report.clone()));
                 Ok(report)

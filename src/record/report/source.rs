@@ -72,8 +72,9 @@ pub(super) async fn marks(
     typed(store.ask(question).await?)
 }
 
-/// Covers a time: days where they are summarised, else hours, else turns; neighbours of a kind in one.
-/// Without `days`, because somebody wants to see hours, hours.
+/// Covers a time: days where they are summarised, else hours, else turns; neighbours of a kind in one,
+/// but turns of one day at most, so that what is told by the day can be. Without `days`, because
+/// somebody wants to see hours, hours.
 pub(super) fn cover(marks: &[Mark], since_ms: i64, until_ms: i64, days: bool) -> Vec<Part> {
     let starts = |grain| -> BTreeSet<i64> {
         let of_grain = marks.iter().filter(|mark| mark.covers(grain));
@@ -94,8 +95,10 @@ pub(super) fn cover(marks: &[Mark], since_ms: i64, until_ms: i64, days: bool) ->
             // To the next full hour, where a summary may begin.
             (None, (at - at.rem_euclid(HOUR_MS) + HOUR_MS).min(until_ms))
         };
+        let step = if days { DAY_MS } else { HOUR_MS };
+        let is_new_step = grain.is_none() && at.rem_euclid(step) == 0;
         match parts.last_mut() {
-            Some(last) if last.grain == grain => last.until_ms = end,
+            Some(last) if last.grain == grain && !is_new_step => last.until_ms = end,
             _ => parts.push(Part {
                 grain,
                 since_ms: at,
@@ -281,12 +284,16 @@ mod tests {
             prop_assert_eq!(parts.last().unwrap().until_ms, since + length);
             for pair in parts.windows(2) {
                 prop_assert_eq!(pair[0].until_ms, pair[1].since_ms);
-                prop_assert_ne!(pair[0].grain, pair[1].grain);
+                prop_assert!(pair[0].grain != pair[1].grain || pair[0].grain.is_none());
             }
             for part in parts {
-                if let Some(grain) = part.grain {
-                    prop_assert_eq!(part.since_ms % grain.ms(), 0);
-                    prop_assert_eq!(part.until_ms % grain.ms(), 0);
+                let step = if wants_days { DAY_MS } else { HOUR_MS };
+                match part.grain {
+                    Some(grain) => {
+                        prop_assert_eq!(part.since_ms % grain.ms(), 0);
+                        prop_assert_eq!(part.until_ms % grain.ms(), 0);
+                    }
+                    None => prop_assert_eq!(part.since_ms / step, (part.until_ms - 1) / step),
                 }
             }
         }

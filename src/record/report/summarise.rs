@@ -30,10 +30,9 @@ const ABANDONED: i64 = 15 * 60_000;
 
 /// What makes summaries.
 #[derive(Clone, Debug)]
-pub(in crate::record) struct Summariser {
-    pub(in crate::record) store: Store,
-    pub(in crate::record) clock: Clock,
-    /// [`WRITTEN`], but for tests.
+pub struct Summariser {
+    store: Store,
+    clock: Clock,
     wait: Duration,
 }
 
@@ -52,6 +51,12 @@ impl Summariser {
         }
     }
 
+    /// The same with another wait, where nobody else writes.
+    #[must_use]
+    pub fn with_wait(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+
     /// One round: how many summaries were made, and whether more are due.
     ///
     /// # Errors
@@ -59,7 +64,7 @@ impl Summariser {
     ///
     /// # Cancellation
     /// Safe: what was begun is abandoned, and begun anew later.
-    pub(in crate::record) async fn round(&self) -> Result<(usize, bool), StoreError> {
+    pub async fn round(&self) -> Result<(usize, bool), StoreError> {
         let now = self.clock.now_ms();
         let before = vec![("before", Arg::At(now - ABANDONED))];
         let unmark = include_str!("../../../sql/report/unmark_abandoned.sql");

@@ -1,0 +1,514 @@
+//! What both stores promise: the same turns give the same answers.
+
+use quest_clm::record::{
+    Capture, Erasure, Feedback, ReportKind, SessionFilter, Source, TurnFilter,
+};
+use quest_clm::turn::{Correction, CostSource, MicroUsd, Outcome, TurnRecord};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kept::{Kept, MINUTE_MS, NOW_MS, turn};
+use crate::support::postgres::Database;
+
+const TURNS: u32 = 300;
+
+/// Both stores with the same turns in them.
+struct Both {
+    embedded: Kept,
+    postgres: Kept,
+    _dirs: [TempDir; 2],
+    _database: Database,
+}
+
+impl Both {
+    async fn with(turns: &[TurnRecord]) -> Self {
+        let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+        let database = Database::fresh().await;
+        let both = Self {
+            embedded: Kept::open(dirs[0].path(), None),
+            postgres: Kept::open(dirs[1].path(), Some(database.url())),
+            _dirs: dirs,
+            _database: database,
+        };
+        both.embedded.keep(turns).await;
+        both.postgres.keep(turns).await;
+        both
+    }
+
+    fn each(&self) -> [(&'static str, &Kept); 2] {
+        [("embedded", &self.embedded), ("postgres", &self.postgres)]
+    }
+
+    async fn settled(&self) {
+        for (_, kept) in self.each() {
+            kept.settled().await;
+        }
+    }
+
+    /// Every report of the last day, which must be the same from both.
+    async fn reports(&self) -> Vec<Value> {
+        let mut told = Vec::new();
+        for (_, kept) in self.each() {
+            let mut all = Vec::new();
+            for kind in ReportKind::ALL {
+                // A reporter of its own, so that no answer of before is given again.
+                let report = kept.reporter().report(kind, kept_day()).await.unwrap();
+                assert!(!report.is_stale);
+                all.push(json!({ "items": report.items, "totals": report.totals }));
+            }
+            told.push(all);
+        }
+        let postgres = told.pop().unwrap();
+        assert_eq!(told.pop().unwrap(), postgres);
+        postgres
+    }
+}
+
+fn kept_day() -> std::time::Duration {
+    std::time::Duration::from_secs(86_400)
+}
+
+fn turns() -> Vec<TurnRecord> {
+    (0..TURNS).map(turn).collect()
+}
+
+async fn walk(kept: &Kept, filter: &TurnFilter) -> Vec<TurnRecord> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let filter = TurnFilter {
+            before,
+            limit: 17,
+            ..filter.clone()
+        };
+        let page = kept.reader.turns(&filter).await.unwrap();
+        assert_eq!(page.source, Source::Store);
+        assert!(page.items.len() <= 17);
+        all.extend(page.items);
+        before = page.next_cursor;
+        if before.is_none() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_comes_back_as_it_went_in_and_only_once() {
+    let turns = turns();
+    let both = Both::with(&turns).await;
+    // Delivered again, as after a crash.
+    both.embedded.keep(&turns).await;
+    both.postgres.keep(&turns).await;
+    for (name, kept) in both.each() {
+        let all = walk(kept, &TurnFilter::default()).await;
+        assert_eq!(all.len(), turns.len(), "{name}");
+        for turn in turns.iter().step_by(7) {
+            for id in [&turn.turn_id, &turn.trace_id] {
+                let found = kept.reader.turn(id).await.unwrap();
+                assert_eq!(found.as_ref(), Some(turn), "{name}");
+            }
+        }
+        for nobody in ["", "x", "00000000-0000-7000-8000-000000000000"] {
+            assert_eq!(
+                kept.reader.turn(nobody).await.unwrap(),
+                None,
+                "{name} {nobody}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_filter_finds_what_it_names() {
+    let turns = turns();
+    let both = Both::with(&turns).await;
+    let some = |text: &str| Some(text.to_owned());
+    let any = TurnFilter::default;
+    type Fits = fn(&TurnRecord) -> bool;
+    let model = |t: &TurnRecord| t.served_model.clone().unwrap_or(t.planned_model.clone());
+    assert!(turns.iter().any(|t| model(t) == "x/y"));
+    let cases: Vec<(TurnFilter, Fits)> = vec![
+        (any(), |_| true),
+        (
+            TurnFilter {
+                coach: some("career"),
+                ..any()
+            },
+            |t| t.coach == "career",
+        ),
+        (
+            TurnFilter {
+                session_id: some("session-3"),
+                ..any()
+            },
+            |t| t.session_id == "session-3",
+        ),
+        (
+            TurnFilter {
+                outcome: Some(Outcome::Failed),
+                ..any()
+            },
+            |t| t.outcome == Outcome::Failed,
+        ),
+        (
+            TurnFilter {
+                model: some("x/y"),
+                ..any()
+            },
+            |t| t.planned_model == "x/y",
+        ),
+        (
+            TurnFilter {
+                slow_over_ms: Some(500.0),
+                ..any()
+            },
+            |t| t.first_speakable_ms.is_some_and(|ms| ms > 500.0),
+        ),
+        (
+            TurnFilter {
+                slow_over_ms: Some(1500.0),
+                ..any()
+            },
+            |t| t.first_speakable_ms.is_some_and(|ms| ms > 1500.0),
+        ),
+        (
+            TurnFilter {
+                since_ms: Some(NOW_MS - 60 * MINUTE_MS),
+                ..any()
+            },
+            |t| t.created_at >= NOW_MS - 60 * MINUTE_MS,
+        ),
+        (
+            TurnFilter {
+                coach: some("master"),
+                until_ms: Some(NOW_MS - 60 * MINUTE_MS),
+                slow_over_ms: Some(1000.0),
+                ..any()
+            },
+            |t| {
+                t.coach == "master"
+                    && t.created_at < NOW_MS - 60 * MINUTE_MS
+                    && t.first_speakable_ms.is_some_and(|ms| ms > 1000.0)
+            },
+        ),
+        (
+            TurnFilter {
+                coach: some("nobody' or true --"),
+                ..any()
+            },
+            |_| false,
+        ),
+        (
+            TurnFilter {
+                before: some("no id"),
+                ..any()
+            },
+            |_| false,
+        ),
+    ];
+    for (filter, fits) in cases {
+        let wanted: Vec<_> = turns
+            .iter()
+            .filter(|t| fits(t))
+            .map(|t| &t.turn_id)
+            .collect();
+        for (name, kept) in both.each() {
+            // A walk sets its own cursor.
+            let found = match &filter.before {
+                Some(_) => kept.reader.turns(&filter).await.unwrap().items,
+                None => walk(kept, &filter).await,
+            };
+            let found: Vec<_> = found.iter().map(|t| &t.turn_id).collect();
+            assert_eq!(found, wanted, "{name} {filter:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_add_up() {
+    let turns = turns();
+    let both = Both::with(&turns).await;
+    let mut told = Vec::new();
+    for (name, kept) in both.each() {
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let filter = SessionFilter {
+                before,
+                limit: 3,
+                ..SessionFilter::default()
+            };
+            let page = kept.reader.sessions(&filter).await.unwrap();
+            all.extend(page.items);
+            before = page.next_cursor;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(all.len(), 7, "{name}");
+        for session in &all {
+            let its: Vec<_> = turns
+                .iter()
+                .filter(|t| t.session_id == session.session_id)
+                .collect();
+            assert_eq!(session.turns, its.len() as u64);
+            let cost: i64 = its
+                .iter()
+                .filter_map(|t| t.cost_microusd)
+                .map(|c| c.0)
+                .sum();
+            assert_eq!(session.cost_microusd, MicroUsd(cost));
+            let last = its.iter().map(|t| t.created_at).max();
+            assert_eq!(Some(session.last_turn_at), last);
+            let unknown = its.iter().filter(|t| t.cost_microusd.is_none()).count();
+            assert_eq!(session.unknown_costs, unknown as u64);
+        }
+        let one = kept.reader.session("session-3").await.unwrap().unwrap();
+        let counted: u64 = one.1.iter().map(|m| m.turns).sum();
+        assert_eq!(counted, one.0.turns);
+        let mine = SessionFilter {
+            user_hash: Some("user-3".to_owned()),
+            limit: 10,
+            ..SessionFilter::default()
+        };
+        assert_eq!(
+            kept.reader.sessions(&mine).await.unwrap().items,
+            [one.0.clone()]
+        );
+        assert_eq!(kept.reader.session("nobody").await.unwrap(), None);
+        told.push((all, one));
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_are_the_same_from_both_and_from_summaries() {
+    let turns: Vec<_> = (0..1300).map(turn).collect();
+    let both = Both::with(&turns).await;
+    let before = both.reports().await;
+    for (name, kept) in both.each() {
+        let summariser = kept
+            .records
+            .summariser()
+            .with_wait(std::time::Duration::ZERO);
+        // Twenty-two hours, then the one whole day that they make up if there is one.
+        let (made, _) = summariser.round().await.unwrap();
+        assert!(made >= 21, "{name} made {made}");
+        let (more, _) = summariser.round().await.unwrap();
+        assert!(more <= 1, "{name} made {more} more");
+    }
+    assert_eq!(both.reports().await, before);
+    let coaches = &before[1];
+    assert_eq!(coaches["totals"]["count"], 1300);
+    let day: Vec<_> = turns.iter().filter(|t| t.coach == "career").collect();
+    let career = coaches["items"].as_array().unwrap().iter();
+    let career = career
+        .clone()
+        .find(|item| item["coach"] == "career")
+        .unwrap();
+    assert_eq!(career["count"], day.len());
+    let cost: i64 = day
+        .iter()
+        .filter_map(|t| t.cost_microusd)
+        .map(|c| c.0)
+        .sum();
+    assert_eq!(career["cost_usd"], MicroUsd(cost).to_string());
+    // A late row voids the summary of its hour, and of its hour alone.
+    let mut late = turn(9_999);
+    late.created_at = NOW_MS - 300 * MINUTE_MS;
+    for (_, kept) in both.each() {
+        kept.keep(std::slice::from_ref(&late)).await;
+    }
+    assert_eq!(both.reports().await[1]["totals"]["count"], 1301);
+    for (name, kept) in both.each() {
+        let summariser = kept
+            .records
+            .summariser()
+            .with_wait(std::time::Duration::ZERO);
+        assert_eq!(summariser.round().await.unwrap().0, 1, "{name}");
+    }
+    assert_eq!(both.reports().await[1]["totals"]["count"], 1301);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_reaches_attempt_turn_and_session_once() {
+    let mut one = turn(2);
+    one.attempts.push(one.attempts[0].clone());
+    one.attempts[1].cost_source = CostSource::Reported;
+    one.cost_microusd = Some(MicroUsd(204));
+    let both = Both::with(std::slice::from_ref(&one)).await;
+    let correction = |position, cost| Correction {
+        turn_id: one.turn_id.clone(),
+        position,
+        cost_microusd: MicroUsd(cost),
+        provider: None,
+        prompt_tokens: Some(1000),
+        completion_tokens: None,
+    };
+    for (name, kept) in both.each() {
+        for _ in 0..2 {
+            kept.recorder.correct(correction(0, 1000));
+        }
+        // Upstream's own word stands.
+        kept.recorder.correct(correction(1, 7777));
+        kept.recorder.correct(correction(9, 1));
+        kept.settled().await;
+        let found = kept.reader.turn(&one.turn_id).await.unwrap().unwrap();
+        assert_eq!(
+            found.attempts[0].cost_microusd,
+            Some(MicroUsd(1000)),
+            "{name}"
+        );
+        assert_eq!(found.attempts[0].cost_source, CostSource::Corrected);
+        assert_eq!(found.attempts[0].prompt_tokens, Some(1000));
+        assert_eq!(found.attempts[1].cost_microusd, Some(MicroUsd(102)));
+        assert_eq!(found.cost_microusd, Some(MicroUsd(1102)));
+        assert_eq!(found.cost_source, CostSource::Corrected);
+        assert_eq!(found.prompt_tokens, Some(1802));
+        let session = kept
+            .reader
+            .session(&one.session_id)
+            .await
+            .unwrap()
+            .unwrap()
+            .0;
+        assert_eq!(session.cost_microusd, MicroUsd(1102), "{name}");
+        assert_eq!(session.prompt_tokens, 1802);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_cost_becomes_known() {
+    let mut one = turn(4);
+    assert_eq!(one.cost_source, CostSource::Unknown);
+    one.outcome = Outcome::Interrupted;
+    let both = Both::with(std::slice::from_ref(&one)).await;
+    for (name, kept) in both.each() {
+        let session = kept
+            .reader
+            .session(&one.session_id)
+            .await
+            .unwrap()
+            .unwrap()
+            .0;
+        assert_eq!(
+            (session.cost_microusd, session.unknown_costs),
+            (MicroUsd(0), 1)
+        );
+        kept.recorder.correct(Correction {
+            turn_id: one.turn_id.clone(),
+            position: 0,
+            cost_microusd: MicroUsd(5),
+            provider: Some("Groq".to_owned()),
+            prompt_tokens: None,
+            completion_tokens: Some(9),
+        });
+        kept.settled().await;
+        let session = kept
+            .reader
+            .session(&one.session_id)
+            .await
+            .unwrap()
+            .unwrap()
+            .0;
+        assert_eq!(
+            (session.cost_microusd, session.unknown_costs),
+            (MicroUsd(5), 0),
+            "{name}"
+        );
+        let found = kept.reader.turn(&one.turn_id).await.unwrap().unwrap();
+        assert_eq!(found.attempts[0].provider.as_deref(), Some("Groq"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn feedback_is_heard_before_and_after_its_turn() {
+    let (early, late) = (turn(1), turn(2));
+    let both = Both::with(std::slice::from_ref(&late)).await;
+    let say = |turn: &TurnRecord, satisfaction, created_at| Feedback {
+        turn_id: turn.turn_id.clone(),
+        satisfaction,
+        created_at,
+    };
+    for (name, kept) in both.each() {
+        assert!(kept.recorder.take_feedback(say(&early, 5, NOW_MS)));
+        assert!(kept.recorder.take_feedback(say(&late, 1, NOW_MS)));
+        assert!(
+            kept.recorder.take_feedback(say(&late, 4, NOW_MS)),
+            "the later word stands"
+        );
+        assert!(
+            kept.recorder.take_feedback(say(&late, 2, NOW_MS - 1)),
+            "not one from before"
+        );
+        kept.settled().await;
+        kept.keep(std::slice::from_ref(&early)).await;
+        for (turn, expected) in [(&early, 5), (&late, 4)] {
+            let found = kept.reader.turn(&turn.turn_id).await.unwrap().unwrap();
+            assert_eq!(found.satisfaction, Some(expected), "{name}");
+        }
+    }
+    let totals = &both.reports().await[1]["totals"];
+    assert_eq!(
+        (&totals["mean_satisfaction"], &totals["rated"]),
+        (&json!(4.5), &json!(2))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_forgotten_and_the_books_are_not() {
+    let turns = turns();
+    let both = Both::with(&turns).await;
+    let before = both.reports().await;
+    let theirs: Vec<_> = turns
+        .iter()
+        .filter(|t| t.user_hash.as_deref() == Some("user-3"))
+        .collect();
+    // On its way while they are forgotten.
+    let mut straggler = turn(10);
+    straggler.turn_id = crate::kept::id_at(NOW_MS - 5000, 77_777);
+    straggler.user_hash = Some("user-3".to_owned());
+    straggler.session_id = "session-3".to_owned();
+    for (_, kept) in both.each() {
+        kept.recorder.capture(Capture {
+            turn_id: theirs[0].turn_id.clone(),
+            user_hash: Some("user-3".to_owned()),
+            sealed: "c2VhbGVk".to_owned(),
+            created_at: NOW_MS - 1000,
+            expires_at: NOW_MS + 1000,
+        });
+        kept.settled().await;
+        let sealed = kept.reader.captured(&theirs[0].turn_id).await.unwrap();
+        assert_eq!(sealed.as_deref(), Some("c2VhbGVk"));
+        assert!(kept.recorder.erase(Erasure {
+            user_hash: "user-3".to_owned(),
+            erased_at: NOW_MS,
+        }));
+        kept.settled().await;
+    }
+    assert_eq!(both.reports().await, before, "what it cost stays");
+    for (name, kept) in both.each() {
+        kept.keep(std::slice::from_ref(&straggler)).await;
+        let all = walk(kept, &TurnFilter::default()).await;
+        assert_eq!(all.len(), turns.len() + 1, "{name}");
+        let text = serde_json::to_string(&all).unwrap();
+        assert!(
+            !text.contains("user-3") && !text.contains("session-3\""),
+            "{name}"
+        );
+        assert_eq!(
+            all.iter().filter(|t| t.session_id == "erased").count(),
+            theirs.len() + 1
+        );
+        assert_eq!(
+            kept.reader.session("session-3").await.unwrap(),
+            None,
+            "{name}"
+        );
+        assert_eq!(kept.reader.session("erased").await.unwrap(), None, "{name}");
+        assert_eq!(
+            kept.reader.captured(&theirs[0].turn_id).await.unwrap(),
+            None
+        );
+        assert!(kept.reader.session("session-4").await.unwrap().is_some());
+    }
+    both.settled().await;
+}
