@@ -15,6 +15,7 @@ mod support;
 mod kept;
 
 mod contract;
+mod schema;
 mod postgres;
 mod refusals;
 mod proxy;
