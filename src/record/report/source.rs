@@ -110,6 +110,17 @@ pub(super) fn cover(marks: &[Mark], since_ms: i64, until_ms: i64, days: bool) ->
     parts
 }
 
+/// When the oldest turn that is kept began.
+pub(super) async fn first_turn(store: &Store) -> Result<Option<i64>, StoreError> {
+    #[derive(Deserialize)]
+    struct First {
+        created_at: i64,
+    }
+    let text = include_str!("../../../sql/report/first_turn.sql");
+    let mut rows = typed::<First>(store.ask(Question::new(text, Args::new())).await?)?;
+    Ok(rows.pop().map(|first| first.created_at))
+}
+
 /// Everything of a time. `days`: whether days will do where somebody might want hours.
 pub(super) async fn cells(
     store: &Store,
@@ -117,8 +128,13 @@ pub(super) async fn cells(
     until_ms: i64,
     days: bool,
 ) -> Result<Cells, StoreError> {
-    let marks = marks(store, since_ms, until_ms).await?;
     let mut cells = Cells::default();
+    let Some(first) = first_turn(store).await? else {
+        return Ok(cells);
+    };
+    // Of the time before there is nothing to ask.
+    let since_ms = since_ms.max(first - first.rem_euclid(DAY_MS));
+    let marks = marks(store, since_ms, until_ms).await?;
     for part in cover(&marks, since_ms, until_ms, days) {
         match part.grain {
             None => from_turns(store, part.since_ms, part.until_ms, &mut cells).await?,

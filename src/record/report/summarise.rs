@@ -9,11 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
-use crate::record::sql::{Arg, Args, Question, typed};
+use crate::record::sql::{Arg, Args, Question};
 use crate::record::store::{Store, StoreError};
 
 use super::cells::{Cell, Cells, Key};
@@ -95,18 +94,10 @@ impl Summariser {
 
     /// What has no summary and should: days first, for they are read most, then hours, newest first.
     async fn due(&self, now_ms: i64) -> Result<Vec<Span>, StoreError> {
-        #[derive(Deserialize)]
-        struct First {
-            created_at: i64,
-        }
-        let first = Question::new(
-            include_str!("../../../sql/report/first_turn.sql"),
-            Args::new(),
-        );
-        let Some(first) = typed::<First>(self.store.ask(first).await?)?.pop() else {
+        let Some(first) = source::first_turn(&self.store).await? else {
             return Ok(Vec::new());
         };
-        let since = first.created_at - first.created_at.rem_euclid(DAY_MS);
+        let since = first - first.rem_euclid(DAY_MS);
         let until = now_ms - OVER;
         let marks = source::marks(&self.store, since, now_ms).await?;
         Ok(due(&marks, since, until))
