@@ -11,7 +11,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::config::Deadlines;
 use crate::prompt::{self, PromptMessage};
-use crate::routing::catalog;
+use crate::routing::provider;
 use crate::telemetry::spans;
 use crate::turn::{Cause, Delta};
 
@@ -234,7 +234,7 @@ impl<'a> Stable<'a> for Search<'a> {
                 .filter(|m| self.health.is_well(m, now))
         };
         let chosen = well()
-            .find(|m| catalog::stops_billing(m))
+            .find(|m| provider::stops_billing(m))
             .or_else(|| well().next())?;
         self.allowance?.take().then_some(chosen)
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::routing::catalog::{self, OnCancel};
+use crate::routing::catalog;
+use crate::routing::provider::{self, OnCancel};
 use crate::turn::{AttemptRecord, Cause, CostSource, MicroUsd, Usage};
 
 use super::answer::Meta;
@@ -139,7 +140,7 @@ impl Entry {
             && record
                 .provider
                 .as_deref()
-                .is_some_and(|p| catalog::on_cancel(p) == OnCancel::GoesOn);
+                .is_some_and(|p| provider::on_cancel(p) == OnCancel::GoesOn);
         let completion = match goes_on {
             true => said.max(USUAL_ANSWER_TOKENS),
             false => said,

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::json::Fields;
 use crate::prompt::PromptMessage;
-use crate::routing::catalog;
+use crate::routing::provider;
 use crate::turn::{FinishReason, MicroUsd, Tools, Usage};
 
 pub(super) use chunk::{Choice, Chunk, ToolFragment};
@@ -125,7 +125,7 @@ pub(super) fn request(
     omit: &[Omittable],
 ) -> Result<Vec<u8>, serde_json::Error> {
     let keep = |what| !omit.contains(&what);
-    let order = catalog::pinned(model);
+    let order = provider::pinned(model);
     let temperature = Some(call.temperature)
         .filter(|_| keep(Omittable::Temperature) && !WITHOUT_TEMPERATURE.contains(&model));
     serde_json::to_vec(&Request {
