@@ -197,21 +197,27 @@ pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
     ]
     .map(|name| wire.object(name));
     // With the account's own provider key, `cost` is only the fee; the inference comes on top.
-    let own_key =
-        number(&costs, "upstream_inference_cost").filter(|_| wire.boolean("is_byok") == Some(true));
-    let cost = number(&wire, "cost").map(|fee| fee + own_key.unwrap_or(0.0));
+    let own_key = written(&costs, "upstream_inference_cost").filter(|own| {
+        wire.boolean("is_byok") == Some(true) && MicroUsd::from_decimal(own).is_some()
+    });
+    let cost = written(&wire, "cost")
+        .and_then(|fee| MicroUsd::from_decimals(std::iter::once(fee).chain(own_key)));
     Some(Usage {
         prompt_tokens: count(number(&wire, "prompt_tokens")),
         completion_tokens: count(number(&wire, "completion_tokens")),
         cached_tokens: count(number(&prompt, "cached_tokens")),
         reasoning_tokens: count(number(&completion, "reasoning_tokens")),
-        cost: cost.and_then(MicroUsd::from_dollars),
+        cost,
     })
 }
 
-/// A number, or one in quotation marks.
+/// A number as it is written, or one in quotation marks.
+pub(super) fn written<'a>(fields: &Fields<'a>, name: &str) -> Option<&'a str> {
+    Some(fields.get(name)?.get().trim_matches('"'))
+}
+
 fn number(fields: &Fields<'_>, name: &str) -> Option<f64> {
-    let number: f64 = fields.get(name)?.get().trim_matches('"').parse().ok()?;
+    let number: f64 = written(fields, name)?.parse().ok()?;
     number.is_finite().then_some(number)
 }
 
