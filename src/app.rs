@@ -26,6 +26,7 @@ use crate::memory::{Memory, MemoryError};
 use crate::outbound;
 use crate::pipeline::{Admission, Rooms, is_full};
 use crate::record::{Records, StoreError};
+use crate::routing::catalog::Catalog;
 use crate::session::{DataKeyError, Pseudonyms, Sessions};
 use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
@@ -109,6 +110,7 @@ impl Application {
             health: Arc::default(),
             allowance: Arc::default(),
             roster: Arc::new(Roster::load(&settings.coaches)?),
+            catalog: Catalog::default(),
             memory: Memory::start(&settings.memory, &lifecycle, clock)?,
             turns: Arc::default(),
             pseudonyms: Pseudonyms::load(&settings.store)?,

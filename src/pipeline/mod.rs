@@ -28,6 +28,7 @@ use crate::config::{Deadlines, SilenceReply, Switches};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Exchange, Memory, Person};
 use crate::record::Recorder;
+use crate::routing::catalog::Catalog;
 use crate::session::{Committed, Pseudonyms, Turns};
 use crate::telemetry::events::MemoryWriteDropped;
 use crate::turn::{Fault, FinishReason, ToolCall, Usage};
@@ -56,6 +57,8 @@ pub struct Rooms {
     /// Hedges that may be spent.
     pub allowance: Arc<Allowance>,
     pub roster: Arc<Roster>,
+    /// What models cost now.
+    pub catalog: Catalog,
     pub memory: Memory,
     pub turns: Arc<Turns<Person>>,
     pub pseudonyms: Pseudonyms,

@@ -131,7 +131,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
             context: None,
             outcome: unasked,
         },
-        attempts: AttemptLog::new(began),
+        attempts: AttemptLog::new(began, rooms.catalog.clone()),
         span: spans::turn(&head.turn_id.to_string(), &head.coach),
         permit,
         _presence: rooms.admission.attend(),

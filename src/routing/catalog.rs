@@ -1,13 +1,20 @@
-//! What models cost. Constant and pure.
+//! What models cost: a list that ships with the house, and over it the newest one that upstream gave.
+//! Pure: who fetches the list is `upstream/models.rs`.
 //!
-//! **Source.** `OpenRouter`'s catalogue (`GET /models`) as of 10 November 2026; the two Mercury models
-//! from genai-prices 0.2.3.
+//! **Source of the list that ships.** `OpenRouter`'s catalogue (`GET /models`) as of 10 November 2026;
+//! the two Mercury models from genai-prices 0.2.3.
 //!
 //! **What a price here is good for.** An estimate where upstream sent no bill, which is what a
 //! cancelled stream never does. A reported cost always goes before it: within 2026 list prices
 //! doubled from one week to the next, and providers of one model differ.
 //!
 //! To add a model: a row in `PRICES`, in the order of the makers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::turn::MicroUsd;
 
@@ -106,33 +113,138 @@ const PRICES: &[(&str, Price)] = &[
     ("openai/gpt-6.1-terra", cached(1_000_000, 5_000_000, 50_000)),
 ];
 
-/// What a model costs, by its slug. A variant (`…:nitro`, `…:free`) without a row of its own costs
-/// what its base does, which is too much for `:free` and may be too little for `:nitro`.
-#[must_use]
-pub fn price(model: &str) -> Option<Price> {
-    let listed = |slug: &str| PRICES.iter().find(|(known, _)| *known == slug);
-    let base = || model.split_once(':').and_then(|(base, _)| listed(base));
-    // A simulated model has its fault for a name, and one price.
-    let simulated = || listed(SIMULATED).filter(|_| model.starts_with("sim/"));
-    let found = listed(model).or_else(base).or_else(simulated);
-    found.map(|(_, price)| *price)
-}
-
 /// The model whose price simulated ones have.
 const SIMULATED: &str = "openai/gpt-6-luna";
 
-/// What so many tokens cost at list price, rounded up to a micro-dollar; `None`, never zero, for a
-/// model without a price. No input is taken for cached, so with a warm cache it is too much.
-#[must_use]
-pub fn estimate(model: &str, prompt_tokens: u64, completion_tokens: u64) -> Option<MicroUsd> {
-    let price = price(model)?;
-    let part = |tokens: u64, per_million: MicroUsd| {
-        u128::from(tokens) * u128::from(per_million.0.unsigned_abs())
-    };
-    // Rounded once, over both: two roundings would be up to a micro-dollar more.
-    let sum = part(prompt_tokens, price.input) + part(completion_tokens, price.output);
-    let micro = sum.div_ceil(1_000_000);
-    Some(MicroUsd(i64::try_from(micro).unwrap_or(i64::MAX)))
+/// Slugs that stand for others and need not be on any list: aliases, presets, simulated models.
+const STANDS_FOR_OTHERS: [&str; 3] = ["~", "@", "sim/"];
+/// Ways of routing to a model, which are part of its slug and not of its row.
+const HINTS: [&str; 4] = [":nitro", ":floor", ":online", ":exacto"];
+
+/// A model as upstream lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub slug: String,
+    /// The dated name of the same model.
+    pub dated: Option<String>,
+    /// Absent where none is told, or none that is a price.
+    pub price: Option<Price>,
+}
+
+/// A list that upstream gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub models: Vec<Listed>,
+    /// Whether these are all: else a model that is not among them may yet be there.
+    pub is_whole: bool,
+}
+
+/// What is known of models now; the same for everybody who has a clone. Reading takes a lock for as
+/// long as a pointer is copied.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog(Arc<RwLock<Option<Arc<Known>>>>);
+
+/// The newest list.
+#[derive(Debug)]
+struct Known {
+    prices: HashMap<String, Option<Price>>,
+    is_whole: bool,
+    since: Instant,
+}
+
+impl Catalog {
+    /// Takes a new list for the old one. One without any model is none, and changes nothing.
+    pub fn replace(&self, listing: Listing, now: Instant) {
+        if listing.models.is_empty() {
+            return;
+        }
+        let mut prices = HashMap::with_capacity(listing.models.len() * 2);
+        let mut dated = Vec::new();
+        for model in listing.models {
+            dated.extend(model.dated.map(|name| (name, model.price)));
+            prices.insert(model.slug, model.price);
+        }
+        // A model's own slug goes before another's dated one.
+        for (name, price) in dated {
+            prices.entry(name).or_insert(price);
+        }
+        let known = Known {
+            prices,
+            is_whole: listing.is_whole,
+            since: now,
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    }
+
+    /// What a model costs, by its slug. A variant (`…:nitro`, `…:free`) without a row of its own costs
+    /// what its base does, which is too much for `:free` and may be too little for `:nitro`. One that
+    /// upstream does not list any more costs what it did when this was built; one that it lists
+    /// without a price costs nobody knows what.
+    #[must_use]
+    pub fn price(&self, model: &str) -> Option<Price> {
+        let known = self.known();
+        let listed = |slug: &str| {
+            let live = known.as_ref().and_then(|known| known.prices.get(slug));
+            live.copied().or_else(|| shipped(slug).map(Some))
+        };
+        let base = || model.split_once(':').and_then(|(base, _)| listed(base));
+        // A simulated model has its fault for a name, and one price.
+        let simulated = || listed(SIMULATED).filter(|_| model.starts_with("sim/"));
+        let found = listed(model).or_else(base).or_else(simulated);
+        found.flatten()
+    }
+
+    /// What so many tokens cost at list price, rounded up to a micro-dollar; `None`, never zero, for a
+    /// model without a price. No input is taken for cached, so with a warm cache it is too much.
+    #[must_use]
+    pub fn estimate(
+        &self,
+        model: &str,
+        prompt_tokens: u64,
+        completion_tokens: u64,
+    ) -> Option<MicroUsd> {
+        let price = self.price(model)?;
+        let part = |tokens: u64, per_million: MicroUsd| {
+            u128::from(tokens) * u128::from(per_million.0.unsigned_abs())
+        };
+        // Rounded once, over both: two roundings would be up to a micro-dollar more.
+        let sum = part(prompt_tokens, price.input) + part(completion_tokens, price.output);
+        let micro = sum.div_ceil(1_000_000);
+        Some(MicroUsd(i64::try_from(micro).unwrap_or(i64::MAX)))
+    }
+
+    /// Whether upstream lists this model: `None` until it gave a list, where the list was not whole,
+    /// and for a slug that stands for others. Not being listed is the practical sign of a retired
+    /// model.
+    #[must_use]
+    pub fn is_listed(&self, model: &str) -> Option<bool> {
+        let known = self.known()?;
+        let bare = HINTS.iter().find_map(|hint| model.strip_suffix(hint));
+        let has = |slug: &str| known.prices.contains_key(slug);
+        if has(model) || bare.is_some_and(has) {
+            return Some(true);
+        }
+        let may_be = !known.is_whole || STANDS_FOR_OTHERS.iter().any(|s| model.starts_with(s));
+        (!may_be).then_some(false)
+    }
+
+    /// How old the newest list is; `None` until there was one.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        let since = self.known()?.since;
+        Some(now.saturating_duration_since(since))
+    }
+
+    fn known(&self) -> Option<Arc<Known>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+}
+
+/// The price that ships with the house.
+fn shipped(slug: &str) -> Option<Price> {
+    let row = PRICES.iter().find(|(known, _)| *known == slug);
+    row.map(|(_, price)| *price)
 }
 
 /// How many tokens a text of so many bytes is, where nobody counted: four bytes each, rounded up.
@@ -147,62 +259,4 @@ pub fn tokens_of(text_bytes: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::coach::Roster;
-
-    #[test]
-    fn every_model_of_the_built_in_roster_has_a_price() {
-        for coach in Roster::built_in().unwrap().iter() {
-            let m = &coach.models;
-            for model in [&m.cost_saving, &m.balanced, &m.high, &m.fallback] {
-                assert!(price(model).is_some(), "{}: {model}", coach.id);
-            }
-        }
-    }
-
-    #[test]
-    fn rows_are_in_order_once_each_and_plausible() {
-        assert!(PRICES.is_sorted_by(|a, b| a.0 < b.0));
-        for (slug, price) in PRICES {
-            assert!(slug.contains('/') && !slug.contains(':'), "{slug}");
-            assert!(price.input.0 > 0 && price.output >= price.input, "{slug}");
-            assert!(price.cache_read.is_none_or(|c| c < price.input), "{slug}");
-        }
-    }
-
-    #[test]
-    fn an_estimate_is_exact_and_rounds_up() {
-        for (model, prompt, completion, micro) in [
-            ("openai/gpt-6-luna", 1_200, 80, Some(160)),
-            ("openai/gpt-6-luna", 1, 0, Some(1)),
-            ("openai/gpt-6-luna", 0, 0, Some(0)),
-            // 0.0825 and 0.5 of a micro-dollar are one, not two.
-            ("google/gemini-3.8-flash", 1, 0, Some(1)),
-            ("google/gemini-3.1-flash-lite", 1, 1, Some(2)),
-            ("google/gemini-3.8-flash", 1_000, 40, Some(990)),
-            ("anthropic/claude-opus-5", 1_000_000, 0, Some(5_000_000)),
-            ("anthropic/claude-sonnet-5:nitro", 10, 1, Some(30)),
-            ("inception/mercury-3:free", 10, 0, Some(1)),
-            (
-                "anthropic/claude-opus-5",
-                u64::MAX,
-                u64::MAX,
-                Some(i64::MAX),
-            ),
-            ("sim/429:2", 10, 10, Some(6)),
-            ("gpt-6-luna", 10, 10, None),
-            ("", 10, 10, None),
-        ] {
-            let estimate = estimate(model, prompt, completion);
-            assert_eq!(estimate, micro.map(MicroUsd), "{model}");
-        }
-    }
-
-    #[test]
-    fn tokens_round_up() {
-        for (bytes, tokens) in [(0, 0), (1, 1), (4, 1), (5, 2), (4_000, 1_000)] {
-            assert_eq!(tokens_of(bytes), tokens);
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::routing::catalog;
+use crate::routing::catalog::{self, Catalog};
 use crate::routing::provider::{self, OnCancel};
 use crate::turn::{AttemptRecord, Cause, CostSource, MicroUsd, Usage};
 
@@ -25,6 +25,7 @@ const USUAL_ANSWER_TOKENS: u64 = 120;
 #[derive(Debug)]
 pub struct AttemptLog {
     turn: Instant,
+    catalog: Catalog,
     rows: RefCell<Vec<Entry>>,
 }
 
@@ -45,11 +46,12 @@ pub struct Row {
 }
 
 impl AttemptLog {
-    /// `turn` is the instant that all times count from.
+    /// `turn` is the instant that all times count from, `catalog` what estimates go by.
     #[must_use]
-    pub fn new(turn: Instant) -> Rc<Self> {
+    pub fn new(turn: Instant, catalog: Catalog) -> Rc<Self> {
         Rc::new(Self {
             turn,
+            catalog,
             rows: RefCell::default(),
         })
     }
@@ -99,7 +101,7 @@ impl AttemptLog {
         let mut rows = self.rows.take();
         for entry in &mut rows {
             entry.close(now, Cancelled);
-            entry.estimate();
+            entry.estimate(&self.catalog);
         }
         rows.into_iter().map(|entry| entry.record).collect()
     }
@@ -122,7 +124,7 @@ impl Entry {
 
     /// A stream that was begun and brought no bill: the prompt, and what was said so far. Where a
     /// provider goes on without us, at least an answer of the usual length.
-    fn estimate(&mut self) {
+    fn estimate(&mut self, prices: &Catalog) {
         let record = &mut self.record;
         if record.cost_microusd.is_some() || record.status != Some(200) {
             return;
@@ -149,7 +151,7 @@ impl Entry {
             .prompt_tokens
             .unwrap_or_else(|| catalog::tokens_of(self.prompt_bytes));
         let completion = record.completion_tokens.unwrap_or(completion);
-        if let Some(cost) = catalog::estimate(&record.model, prompt, completion) {
+        if let Some(cost) = prices.estimate(&record.model, prompt, completion) {
             record.prompt_tokens = Some(prompt);
             record.completion_tokens = Some(completion);
             record.cost_microusd = Some(cost);
@@ -265,7 +267,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_row_that_is_dropped_was_cancelled_and_ends_there() {
-        let log = AttemptLog::new(Instant::now());
+        let log = AttemptLog::new(Instant::now(), Catalog::default());
         let row = log.begin("m", Cause::Hedge);
         tokio::time::advance(Duration::from_millis(30)).await;
         drop(row);
@@ -278,7 +280,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_without_a_bill_is_estimated_and_a_bill_is_the_truth() {
-        let log = AttemptLog::new(Instant::now());
+        let log = AttemptLog::new(Instant::now(), Catalog::default());
         let cancelled = open(&log, Some("OpenAI"));
         cancelled.words(400);
         drop(cancelled);
