@@ -68,6 +68,7 @@ pub(super) async fn run(args: &SimulateArgs, err: &mut impl Write) -> io::Result
         memory_latency: Duration::from_millis(args.memory_ms),
         memory_fault,
         require_key: args.require_key,
+        ..Options::default()
     };
     let simulator = Simulator::start(listener, options, &lifecycle).await?;
     writeln!(

@@ -130,6 +130,25 @@ pub enum Fault {
     Text(String),
     /// Plays the recording of this name.
     Replay(String),
+    /// Answers as it should; asked afterwards what that cost, there is trouble.
+    Lookup(Lookup),
+}
+
+/// Trouble with `GET /generation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// This status, with `Retry-After` in seconds; so often, or for ever.
+    Status {
+        code: u16,
+        times: Option<u64>,
+        retry_after: Option<u64>,
+    },
+    /// 200 with a page.
+    Html,
+    /// The account's own provider key: the cost is the fee alone, the inference stands beside it.
+    Byok,
+    /// So often it has cost nothing; after that what it really cost.
+    Zero(u64),
 }
 
 impl Fault {
@@ -202,6 +221,9 @@ impl Fault {
             "restart" => Self::Restart,
             "text" => Self::Text(args.text()?),
             "replay" => Self::Replay(args.word().ok_or(args.bad("a name"))?.to_owned()),
+            _ if let Some(trouble) = head.strip_prefix("generation-") => {
+                Self::Lookup(args.lookup(trouble)?)
+            }
             _ => Self::Ok,
         })
     }
@@ -253,6 +275,19 @@ impl<'a> Args<'a> {
             .ok_or(self.bad("a status from 400 to 599"))
     }
 
+    fn lookup(&self, trouble: &str) -> Result<Lookup, BadFault> {
+        Ok(match trouble {
+            "html" => Lookup::Html,
+            "byok" => Lookup::Byok,
+            "zero" => Lookup::Zero(self.required(0)?),
+            status => Lookup::Status {
+                code: self.status(status)?,
+                times: self.optional(0)?,
+                retry_after: self.optional(1)?,
+            },
+        })
+    }
+
     fn text(&self) -> Result<String, BadFault> {
         let encoded = self.word().unwrap_or_default().trim_end_matches('=');
         URL_SAFE_NO_PAD
@@ -300,6 +335,15 @@ mod tests {
             ("slow-headers:50", Fault::SlowHeaders(ms(50))),
             ("text:SGkg8J-RiyE", Fault::Text("Hi 👋!".into())),
             ("replay:haiku", Fault::Replay("haiku".into())),
+            ("sim/generation-byok", Fault::Lookup(Lookup::Byok)),
+            (
+                "generation-429:2:1",
+                Fault::Lookup(Lookup::Status {
+                    code: 429,
+                    times: Some(2),
+                    retry_after: Some(1),
+                }),
+            ),
         ] {
             assert_eq!(Fault::parse(name), Ok(fault), "{name}");
         }
@@ -317,6 +361,8 @@ mod tests {
             "text:!!",
             "replay",
             "429:soon",
+            "generation-200",
+            "generation-404:often",
         ] {
             assert!(Fault::parse(name).is_err(), "{name}");
         }

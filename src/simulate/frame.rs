@@ -87,8 +87,9 @@ impl Generation {
 
     fn costs(&self, completion: u64) -> (f64, f64) {
         let price = catalog::price_of(&self.model);
-        let dollars = |tokens: u64, micro: f64| {
-            f64::from(u32::try_from(tokens).unwrap_or(u32::MAX)) * micro / 1e6
+        let dollars = |tokens: u64, pico: u64| {
+            let float = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+            float(tokens) * float(pico) / 1e12
         };
         (
             dollars(self.prompt_tokens, price.prompt),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::catalog;
 use super::store::{Store, StoredThread, StoredUser};
 
 /// How many calls of each kind are kept.
@@ -43,11 +44,24 @@ pub struct ChatCall {
     pub prompt_tokens: u64,
     /// Completion tokens billed; after a hang-up the whole answer with providers that go on.
     pub billed_tokens: u64,
+    /// How often `GET /generation` was asked about it.
+    pub lookups: u64,
     /// When and how the call ended; `None` while it runs.
     pub end: Option<(CallEnd, Instant)>,
 }
 
 impl ChatCall {
+    /// What was charged for it, in micro-dollars, rounded to the nearest; nothing while it runs.
+    #[must_use]
+    pub fn bill_microusd(&self) -> i64 {
+        let price = catalog::price_of(&self.model);
+        let part = |tokens: u64, pico: u64| u128::from(tokens) * u128::from(pico);
+        let pico =
+            part(self.prompt_tokens, price.prompt) + part(self.billed_tokens, price.completion);
+        let micro = i64::try_from((pico + 500_000) / 1_000_000).unwrap_or(i64::MAX);
+        self.end.map_or(0, |_| micro)
+    }
+
     /// When the client hung up, if it did.
     #[must_use]
     pub fn aborted_at(&self) -> Option<Instant> {
@@ -103,6 +117,7 @@ pub(super) struct Progress {
     pub(super) tokens: AtomicU64,
     pub(super) prompt: AtomicU64,
     pub(super) billed: AtomicU64,
+    pub(super) lookups: AtomicU64,
     pub(super) end: Mutex<Option<(CallEnd, Instant)>>,
 }
 
@@ -176,6 +191,20 @@ impl Ledger {
         Some(snapshot(&found.1))
     }
 
+    /// What all calls that are kept have cost, in micro-dollars.
+    #[must_use]
+    pub fn bill_microusd(&self) -> i64 {
+        self.chats().iter().map(ChatCall::bill_microusd).sum()
+    }
+
+    /// Notes that somebody asked what a call cost, and gives the call as it stands.
+    pub(super) fn look_up(&self, id: &str) -> Option<ChatCall> {
+        let kept = lock(&self.0.chats);
+        let found = kept.calls.iter().rev().find(|(_, call)| call.0.id == id)?;
+        found.1.1.lookups.fetch_add(1, Ordering::Relaxed);
+        Some(snapshot(&found.1))
+    }
+
     /// Zep calls, oldest first.
     #[must_use]
     pub fn zep(&self) -> Vec<ZepCall> {
@@ -225,6 +254,7 @@ impl Ledger {
                     "x_openrouter_title": call.openrouter_title, "x_title": call.title,
                     "received_ms": ms(call.received_at), "tokens_sent": call.tokens_sent,
                     "prompt_tokens": call.prompt_tokens, "billed_tokens": call.billed_tokens,
+                    "bill_microusd": call.bill_microusd(), "lookups": call.lookups,
                     "end": call.end.map(|(end, _)| end.as_str()),
                     "ended_ms": call.end.map(|(_, at)| ms(at)),
                     "body": call.body,
@@ -239,7 +269,7 @@ impl Ledger {
                     "received_ms": ms(call.received_at), "body": call.body})
             })
             .collect();
-        json!({"chats": chats, "zep": zep, "zep_users": self.zep_users(),
+        json!({"chats": chats, "bill_microusd": self.bill_microusd(), "zep": zep, "zep_users": self.zep_users(),
             "zep_threads": self.zep_threads(), "trap_hits": self.trap_hits()})
     }
 
@@ -267,6 +297,7 @@ fn snapshot((call, progress): &(ChatCall, Arc<Progress>)) -> ChatCall {
         tokens_sent: progress.tokens.load(Ordering::Relaxed),
         prompt_tokens: progress.prompt.load(Ordering::Relaxed),
         billed_tokens: progress.billed.load(Ordering::Relaxed),
+        lookups: progress.lookups.load(Ordering::Relaxed),
         end: *lock(&progress.end),
         ..call.clone()
     }

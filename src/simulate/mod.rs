@@ -2,14 +2,16 @@
 //!
 //! Ships with the product: the demo, `clm simulate`, rehearsals and the tests speak to it. The
 //! model's name chooses what goes wrong ([`Fault`]), [`Options`] choose the pace and what goes
-//! wrong at Zep ([`MemoryFault`]), and the [`Ledger`] tells what was asked, sent and billed.
+//! wrong at Zep ([`MemoryFault`]) and with the list of models ([`ModelsFault`]), and the [`Ledger`] tells what was asked, sent and billed.
 //! Depends on nothing of the service but clock and lifecycle: bytes on a socket are the contract.
 //!
 //! People reach the same over HTTP: `GET /__ledger`, `POST /__reset`, and `POST /__options` with
-//! `{first_token_ms, gap_ms, memory_latency_ms, memory_fault, script}`, all of them optional.
+//! `{first_token_ms, gap_ms, memory_latency_ms, memory_fault, generation_lag_ms, models_fault, script}`,
+//! all of them optional. The ledger's `bill_microusd` is what all of it would have cost.
 
 mod fault;
 mod memory_fault;
+mod models_fault;
 mod voice;
 mod catalog;
 mod frame;
@@ -21,6 +23,7 @@ mod body;
 mod refuse;
 mod server;
 mod openrouter;
+mod generation;
 mod zep;
 
 use std::io;
@@ -32,9 +35,10 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::fault::{BadFault, ErrorShape, Fault};
+pub use self::fault::{BadFault, ErrorShape, Fault, Lookup};
 pub use self::ledger::{CallEnd, ChatCall, KEPT_CALLS, Ledger, ZepCall};
 pub use self::memory_fault::{MemoryFault, UnknownMemoryFault};
+pub use self::models_fault::{ModelsFault, UnknownModelsFault};
 pub use self::store::{StoredMessage, StoredThread, StoredUser};
 use crate::lifecycle::Lifecycle;
 use server::State;
@@ -50,6 +54,11 @@ pub struct Options {
     pub memory_latency: Duration,
     /// What goes wrong at Zep.
     pub memory_fault: Option<MemoryFault>,
+    /// How long after its end a generation cannot be asked about; three times as long after a
+    /// hang-up.
+    pub generation_lag: Duration,
+    /// What goes wrong with the list of models.
+    pub models_fault: Option<ModelsFault>,
     /// Answers 401 to who brings no `Bearer` or `Api-Key`.
     pub require_key: bool,
 }
@@ -61,6 +70,8 @@ impl Default for Options {
             gap: Duration::from_millis(25),
             memory_latency: Duration::from_millis(40),
             memory_fault: None,
+            generation_lag: Duration::from_millis(300),
+            models_fault: None,
             require_key: false,
         }
     }

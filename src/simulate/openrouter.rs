@@ -1,7 +1,5 @@
 //! The simulated OpenRouter: `/api/v1`.
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -13,11 +11,8 @@ use super::ledger::{CallEnd, ChatCall};
 use super::plan::{self, Plan, Script};
 use super::refuse::{error, refusal};
 use super::server::{Request, State};
-use super::{catalog, voice};
+use super::{catalog, generation, models_fault, voice};
 use crate::clock::Clock;
-
-/// How long after its end a generation cannot be asked about yet.
-const GENERATION_LAG: Duration = Duration::from_millis(300);
 
 /// Answers a request whose path goes on with `path` after `/api/v1`.
 pub(super) async fn answer(state: &State, request: &Request, path: &[&str]) -> HttpResponse {
@@ -25,7 +20,7 @@ pub(super) async fn answer(state: &State, request: &Request, path: &[&str]) -> H
     match (&request.method, path) {
         (&Method::POST, ["chat", "completions"]) => chat(state, request, authorized).await,
         // The list answers without a key, as the real one does.
-        (&Method::GET, ["models"]) => HttpResponse::Ok().json(catalog::models()),
+        (&Method::GET, ["models"]) => models_fault::models(state.options().models_fault).await,
         _ if !authorized => unauthorized(),
         (&Method::GET, ["key"]) => HttpResponse::Ok().json(json!({"data": {
             "label": "sk-or-v1-sim...ulated", "limit": null, "limit_remaining": null, "limit_reset": null,
@@ -33,7 +28,7 @@ pub(super) async fn answer(state: &State, request: &Request, path: &[&str]) -> H
             "include_byok_in_limit": false, "is_free_tier": false, "is_management_key": false,
             "expires_at": null,
         }})),
-        (&Method::GET, ["generation"]) => generation(state, request),
+        (&Method::GET, ["generation"]) => generation::answer(state, request),
         _ => error(404, "Not Found", Value::Null, None),
     }
 }
@@ -71,6 +66,7 @@ async fn chat(state: &State, request: &Request, authorized: bool) -> HttpRespons
             tokens_sent: 0,
             prompt_tokens: 0,
             billed_tokens: 0,
+            lookups: 0,
             end: None,
         },
     );
@@ -236,32 +232,4 @@ fn max_tokens(body: &Value) -> Option<u64> {
     ["max_tokens", "max_completion_tokens"]
         .iter()
         .find_map(|name| body.get(name)?.as_u64())
-}
-
-fn generation(state: &State, request: &Request) -> HttpResponse {
-    let id = request.query("id").unwrap_or_default();
-    let known = state
-        .ledger
-        .chat(&id)
-        .and_then(|call| call.end.map(|end| (call, end)));
-    let Some((call, (end, _))) = known.filter(|(_, (_, at))| at.elapsed() >= GENERATION_LAG) else {
-        return error(404, "Generation not found", Value::Null, None);
-    };
-    let provider = catalog::provider_of(&call.model);
-    let billed = Generation {
-        id: call.id.clone(),
-        created: 0,
-        model: call.model.clone(),
-        provider,
-        prompt_tokens: call.prompt_tokens,
-    };
-    HttpResponse::Ok().json(json!({"data": {
-        "id": call.id, "model": call.model, "provider_name": provider,
-        "total_cost": billed.cost(call.billed_tokens), "usage": billed.cost(call.billed_tokens),
-        "is_byok": false, "cancelled": end == CallEnd::Aborted, "streamed": call.body.get("stream"),
-        "finish_reason": if end == CallEnd::Finished { Some("stop") } else { None },
-        "tokens_prompt": call.prompt_tokens, "tokens_completion": call.billed_tokens,
-        "native_tokens_prompt": call.prompt_tokens, "native_tokens_completion": call.billed_tokens,
-        "native_tokens_reasoning": 0, "native_tokens_cached": 0,
-    }}))
 }

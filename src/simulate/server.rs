@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, ZepCall, lock};
 use super::memory_fault::UnknownMemoryFault;
+use super::models_fault::UnknownModelsFault;
 use super::{Options, openrouter, zep};
 use crate::clock::Clock;
 
@@ -255,6 +256,17 @@ fn changed(mut options: Options, body: &Value) -> Result<(Options, Option<Vec<St
             "first_token_ms" => options.first_token = millis()?,
             "gap_ms" => options.gap = millis()?,
             "memory_latency_ms" => options.memory_latency = millis()?,
+            "generation_lag_ms" => options.generation_lag = millis()?,
+            "models_fault" => {
+                options.models_fault = match value.as_str() {
+                    None | Some("" | "none") => None,
+                    Some(fault) => Some(
+                        fault
+                            .parse()
+                            .map_err(|e: UnknownModelsFault| e.to_string())?,
+                    ),
+                }
+            }
             "memory_fault" => {
                 options.memory_fault = match value.as_str() {
                     None | Some("" | "none") => None,

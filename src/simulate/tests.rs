@@ -1,5 +1,6 @@
 //! The simulator over a real socket, family by family.
 
+mod books;
 mod streams;
 
 use std::net::TcpListener;
