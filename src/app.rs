@@ -32,7 +32,7 @@ use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
-use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState};
+use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState, models};
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -129,8 +129,12 @@ impl Application {
             live,
             dropped_lines: dropped,
         };
-        let (server, addr) = bind(settings, door)?;
+        let target = Target::new(&settings.upstream)?;
+        let client = outbound::client()?;
+        let (server, addr) = bind(settings, target.clone(), door)?;
         keep_house(&rooms);
+        let (catalog, slugs) = (rooms.catalog.clone(), rooms.roster.slugs());
+        models::keep_fresh(catalog, target, client, &lifecycle, slugs);
         let grace = settings.shutdown_grace;
         Ok(Self {
             addr,
@@ -178,13 +182,12 @@ impl Application {
     }
 }
 
-fn bind(settings: &Settings, door: Door) -> Result<(Server, SocketAddr), AppError> {
+fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, SocketAddr), AppError> {
     let wanted = settings.listen.addr();
     let unbound = |source| AppError::Bind {
         addr: wanted,
         source,
     };
-    let target = Target::new(&settings.upstream)?;
     let spare = outbound::client()?;
     let grace = settings
         .shutdown_grace

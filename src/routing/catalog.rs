@@ -148,6 +148,7 @@ pub struct Catalog(Arc<RwLock<Option<Arc<Known>>>>);
 #[derive(Debug)]
 struct Known {
     prices: HashMap<String, Option<Price>>,
+    models: usize,
     is_whole: bool,
     since: Instant,
 }
@@ -158,6 +159,7 @@ impl Catalog {
         if listing.models.is_empty() {
             return;
         }
+        let models = listing.models.len();
         let mut prices = HashMap::with_capacity(listing.models.len() * 2);
         let mut dated = Vec::new();
         for model in listing.models {
@@ -170,6 +172,7 @@ impl Catalog {
         }
         let known = Known {
             prices,
+            models,
             is_whole: listing.is_whole,
             since: now,
         };
@@ -226,6 +229,12 @@ impl Catalog {
         }
         let may_be = !known.is_whole || STANDS_FOR_OTHERS.iter().any(|s| model.starts_with(s));
         (!may_be).then_some(false)
+    }
+
+    /// How many models the newest list has; none until there was one.
+    #[must_use]
+    pub fn models(&self) -> usize {
+        self.known().map_or(0, |known| known.models)
     }
 
     /// How old the newest list is; `None` until there was one.

@@ -1,6 +1,7 @@
 //! Things worth telling. Each is a struct; `emit` writes its line and moves its metrics.
 
 mod ended;
+mod money;
 mod records;
 
 use tracing::{debug, error, info, warn};
@@ -9,6 +10,7 @@ use super::metrics::{count, count_by, set_breaker};
 use super::names;
 
 pub use ended::{TurnEnded, short_session};
+pub use money::{CatalogRefreshed, CostLookedUp};
 pub use records::{
     RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SchemaSeen, SpoolRecovered,
     SpoolSeen,

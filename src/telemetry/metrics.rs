@@ -37,6 +37,23 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
     (names::RESUMES_TOTAL, "result", &["recovered", "failed"]),
     (names::REPEATS_TOTAL, "how", &["joined", "replayed"]),
     (names::REPLIES_HEARD_TOTAL, "how", &["cut", "unheard"]),
+    (
+        names::CATALOG_REFRESHES_TOTAL,
+        "outcome",
+        &[
+            "fresh",
+            "unpriced",
+            "unreachable",
+            "refused",
+            "unreadable",
+            "too_large",
+        ],
+    ),
+    (
+        names::COST_CORRECTIONS_TOTAL,
+        "result",
+        &["corrected", "unchanged", "gave_up", "crowded_out"],
+    ),
 ];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -72,6 +89,8 @@ fn describe() {
     // A metric that has never moved reads zero, not nothing.
     metrics::gauge!(names::INFLIGHT).set(0.0);
     metrics::gauge!(names::LOG_DROPPED_TOTAL).set(0.0);
+    metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(0.0);
+    metrics::gauge!(names::MODELS_UNLISTED).set(0.0);
     for name in [
         names::INTERRUPTS_TOTAL,
         names::LEADINS_TOTAL,
@@ -126,6 +145,15 @@ pub(super) fn set(name: &'static str, value: f64) {
 /// How far a breaker is open, from 0 to 2; set by its event.
 pub(super) fn set_breaker(target: &str, level: u8) {
     metrics::gauge!(names::BREAKER_STATE, "target" => target.to_owned()).set(f64::from(level));
+}
+
+/// When the list of models was refreshed, and how many configured ones it lacks; set by its event.
+pub(super) fn set_catalog(updated_s: i64, unlisted: usize) {
+    // Exact until the year 2106.
+    let updated = u32::try_from(updated_s).unwrap_or(u32::MAX);
+    let unlisted = u32::try_from(unlisted).unwrap_or(u32::MAX);
+    metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(f64::from(updated));
+    metrics::gauge!(names::MODELS_UNLISTED).set(f64::from(unlisted));
 }
 
 /// Turns open now; set by admission.

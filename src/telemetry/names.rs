@@ -26,6 +26,10 @@ pub const SPOOL_QUARANTINED: &str = "clm_spool_quarantined";
 pub const SPOOL_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
 pub const MEMORY_WRITES_DROPPED_TOTAL: &str = "clm_memory_writes_dropped_total";
 pub const LOG_DROPPED_TOTAL: &str = "clm_log_dropped_total";
+pub const CATALOG_REFRESHES_TOTAL: &str = "clm_catalog_refreshes_total";
+pub const CATALOG_UPDATED_SECONDS: &str = "clm_catalog_updated_timestamp_seconds";
+pub const MODELS_UNLISTED: &str = "clm_models_unlisted";
+pub const COST_CORRECTIONS_TOTAL: &str = "clm_cost_corrections_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
 
 /// Name, kind, help. What `/metrics` describes and `docs/TELEMETRY.md` lists.
@@ -148,6 +152,26 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         LOG_DROPPED_TOTAL,
         Kind::Gauge,
         "Log lines dropped because the output was blocked.",
+    ),
+    (
+        CATALOG_REFRESHES_TOTAL,
+        Kind::Counter,
+        "Tries to refresh the list of models and their prices, by outcome.",
+    ),
+    (
+        CATALOG_UPDATED_SECONDS,
+        Kind::Gauge,
+        "When the list of models was last refreshed, in seconds since the Unix epoch; 0 for never.",
+    ),
+    (
+        MODELS_UNLISTED,
+        Kind::Gauge,
+        "Configured models that the newest list of models does not hold: retired, or about to be.",
+    ),
+    (
+        COST_CORRECTIONS_TOTAL,
+        Kind::Counter,
+        "Calls that brought no bill and were looked up afterwards, by result.",
     ),
     (
         HTTP_ERRORS_TOTAL,

@@ -2,7 +2,8 @@
 //!
 //! `wire` alone knows `OpenRouter`'s JSON, `answer` turns a response into deltas, `race` is the one
 //! layer that tries again; `attempt` is one try, `health` says whom it may ask, `hedge` when to ask a
-//! second one too, and `seam` joins one model's words to another's. A provider of another shape is a
+//! second one too, and `seam` joins one model's words to another's. Beside the conversation,
+//! `models` keeps prices fresh, asking through `lookup`. A provider of another shape is a
 //! file beside `openrouter.rs` with its own wire, giving the same [`Answer`].
 
 mod answer;
@@ -11,6 +12,8 @@ mod error;
 mod health;
 mod hedge;
 mod log;
+mod lookup;
+pub mod models;
 mod openrouter;
 mod race;
 mod seam;

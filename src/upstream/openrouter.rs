@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
@@ -29,7 +29,7 @@ const ERROR_BODY_WAIT: Duration = Duration::from_millis(40);
 #[derive(Clone, Debug)]
 pub struct Target {
     completions: Url,
-    warm: Url,
+    models: Url,
     headers: HeaderMap,
     refused: Arc<Mutex<Refused>>,
 }
@@ -79,10 +79,22 @@ impl Target {
         }
         Ok(Self {
             completions: url("/chat/completions")?,
-            warm: url("/models")?,
+            models: url("/models")?,
             headers,
             refused: Arc::default(),
         })
+    }
+
+    /// The question for the list of models.
+    pub(super) fn ask_models(&self, client: &reqwest::Client) -> RequestBuilder {
+        self.question(client, self.models.clone())
+    }
+
+    fn question(&self, client: &reqwest::Client, url: Url) -> RequestBuilder {
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        client.get(url).headers(headers)
     }
 }
 
@@ -98,7 +110,7 @@ impl OpenRouter {
     /// # Cancellation
     /// Safe.
     pub async fn warm_up(&self) {
-        if let Ok(mut response) = self.client.head(self.target.warm.clone()).send().await {
+        if let Ok(mut response) = self.client.head(self.target.models.clone()).send().await {
             while let Ok(Some(_)) = response.chunk().await {}
         }
     }
@@ -227,7 +239,7 @@ async fn refusal(mut response: Response, status: u16) -> AttemptError {
 }
 
 /// `retry-after-ms`, or `Retry-After` in seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| {
         headers
             .get(name)
