@@ -300,4 +300,37 @@ mod tests {
         assert_eq!(sources, [Estimated, Estimated, Reported]);
         assert!(!rows[2].cancelled && rows[0].cancelled);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn h4_without_a_price_the_cost_is_unknown_and_with_a_newer_one_it_is_newer() {
+        use crate::routing::catalog::{Listed, Listing, Price};
+        let catalog = Catalog::default();
+        for (price, expected) in [
+            (None, None),
+            (Some((0, 0)), Some(0)),
+            (Some((200_000, 1_000_000)), Some(300)),
+        ] {
+            let price = price.map(|(input, output)| Price {
+                input: MicroUsd(input),
+                output: MicroUsd(output),
+                cache_read: None,
+            });
+            let models = vec![Listed {
+                slug: "openai/gpt-6-luna".to_owned(),
+                dated: None,
+                price,
+            }];
+            // A turn under way is estimated by what is known when it settles.
+            let log = AttemptLog::new(Instant::now(), catalog.clone());
+            let row = open(&log, Some("OpenAI"));
+            row.words(400);
+            drop(row);
+            let is_whole = true;
+            catalog.replace(Listing { models, is_whole }, Instant::now());
+            let row = log.take().remove(0);
+            assert_eq!(row.cost_microusd, expected.map(MicroUsd));
+            let source = expected.map_or(CostSource::Unknown, |_| CostSource::Estimated);
+            assert_eq!(row.cost_source, source);
+        }
+    }
 }
