@@ -186,6 +186,11 @@ impl Row {
         });
     }
 
+    /// Notes the call's id.
+    pub(super) fn generation(&self, id: &str) {
+        self.change(|entry| entry.record.generation_id = Some(id.to_owned()));
+    }
+
     /// Notes what the stream has said of itself so far.
     pub fn describe(&self, meta: &Meta) {
         let first = meta
@@ -193,7 +198,10 @@ impl Row {
             .map(|at| millis(at.saturating_duration_since(self.log.turn)));
         self.change(|entry| {
             entry.record.provider.clone_from(&meta.provider);
-            entry.record.generation_id.clone_from(&meta.generation_id);
+            // The stream's own word goes before the head's, where it said one.
+            if meta.generation_id.is_some() {
+                entry.record.generation_id.clone_from(&meta.generation_id);
+            }
             entry.record.first_token_ms = first;
         });
     }

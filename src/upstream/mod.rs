@@ -2,13 +2,16 @@
 //!
 //! `wire` alone knows `OpenRouter`'s JSON, `answer` turns a response into deltas, `race` is the one
 //! layer that tries again; `attempt` is one try, `health` says whom it may ask, `hedge` when to ask a
-//! second one too, and `seam` joins one model's words to another's. Beside the conversation,
-//! `models` keeps prices fresh, asking through `lookup`. A provider of another shape is a
+//! second one too, and `seam` joins one model's words to another's. Beside the conversation, `models`
+//! keeps prices fresh and `corrections` asks (`generation`) what calls cost that brought no bill; both
+//! ask through `lookup`. A provider of another shape is a
 //! file beside `openrouter.rs` with its own wire, giving the same [`Answer`].
 
 mod answer;
 mod attempt;
+mod corrections;
 mod error;
+mod generation;
 mod health;
 mod hedge;
 mod log;
@@ -21,6 +24,7 @@ mod wire;
 
 pub use answer::{Answer, Meta};
 pub use attempt::{Search, Speaking};
+pub use corrections::Corrections;
 pub use error::AttemptError;
 pub use health::{Health, Pass, TargetState};
 pub use hedge::Allowance;

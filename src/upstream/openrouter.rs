@@ -15,6 +15,7 @@ use crate::config;
 
 use super::answer::Answer;
 use super::error::{AttemptError, Mendable};
+use super::generation::is_askable;
 use super::log::Row;
 use super::wire::{self, Call, Mend, Omittable};
 
@@ -30,6 +31,7 @@ const ERROR_BODY_WAIT: Duration = Duration::from_millis(40);
 pub struct Target {
     completions: Url,
     models: Url,
+    generation: Url,
     headers: HeaderMap,
     refused: Arc<Mutex<Refused>>,
 }
@@ -80,6 +82,7 @@ impl Target {
         Ok(Self {
             completions: url("/chat/completions")?,
             models: url("/models")?,
+            generation: url("/generation")?,
             headers,
             refused: Arc::default(),
         })
@@ -88,6 +91,13 @@ impl Target {
     /// The question for the list of models.
     pub(super) fn ask_models(&self, client: &reqwest::Client) -> RequestBuilder {
         self.question(client, self.models.clone())
+    }
+
+    /// The question what a generation came to.
+    pub(super) fn ask_generation(&self, client: &reqwest::Client, id: &str) -> RequestBuilder {
+        let mut url = self.generation.clone();
+        url.query_pairs_mut().append_pair("id", id);
+        self.question(client, url)
     }
 
     fn question(&self, client: &reqwest::Client, url: Url) -> RequestBuilder {
@@ -153,6 +163,9 @@ impl OpenRouter {
         if !is_event_stream(&response) {
             return Err(AttemptError::WrongBody);
         }
+        if let Some(id) = generation_id(response.headers()) {
+            row.generation(id);
+        }
         // Header values are slices of the connection's first read buffer; kept, they would hold all
         // of it for as long as the answer runs.
         *response.headers_mut() = HeaderMap::new();
@@ -193,6 +206,13 @@ impl OpenRouter {
 
 fn header(text: &str, setting: &'static str) -> Result<HeaderValue, SetupError> {
     HeaderValue::from_str(text).map_err(|_| SetupError::Header(setting))
+}
+
+/// The call's id, which the head tells before the stream does: one that is dropped without a word, as
+/// the loser of a race is, can still be asked about.
+fn generation_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get("x-generation-id")?.to_str().ok()?;
+    is_askable(id).then_some(id)
 }
 
 fn is_event_stream(response: &Response) -> bool {

@@ -216,7 +216,7 @@ pub(super) fn written<'a>(fields: &Fields<'a>, name: &str) -> Option<&'a str> {
     Some(fields.get(name)?.get().trim_matches('"'))
 }
 
-fn number(fields: &Fields<'_>, name: &str) -> Option<f64> {
+pub(super) fn number(fields: &Fields<'_>, name: &str) -> Option<f64> {
     let number: f64 = written(fields, name)?.parse().ok()?;
     number.is_finite().then_some(number)
 }
@@ -226,7 +226,7 @@ fn number(fields: &Fields<'_>, name: &str) -> Option<f64> {
     clippy::cast_sign_loss,
     reason = "a float-to-integer cast saturates; a negative count is no count"
 )]
-fn count(n: Option<f64>) -> u64 {
+pub(super) fn count(n: Option<f64>) -> u64 {
     n.unwrap_or(0.0) as u64
 }
 
