@@ -6,16 +6,17 @@ use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{Checkup, PATIENCE, Row};
 use crate::config::{Memory, Settings, Upstream};
+use crate::routing::catalog::Catalog;
+use crate::upstream::models;
 
 /// The catalogue is about a megabyte.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Signatures and expiries bear less than this.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
-/// Routing hints that the catalogue does not list as models of their own.
-const HINTS: [&str; 4] = [":nitro", ":floor", ":online", ":exacto"];
 
 const KEY: &str = "openrouter key";
 const MODELS: &str = "models";
@@ -139,17 +140,6 @@ fn judge_key(upstream: &Upstream, answer: Result<Answer, String>) -> Row {
     }
 }
 
-#[derive(Deserialize)]
-struct Catalogue {
-    data: Vec<Model>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    id: String,
-    canonical_slug: Option<String>,
-}
-
 fn judge_models(slugs: &[String], answer: Result<Answer, String>) -> Row {
     let answer = match answer {
         Err(why) => return Row::fail(MODELS, format!("the catalogue is unreachable: {why}")),
@@ -162,25 +152,27 @@ fn judge_models(slugs: &[String], answer: Result<Answer, String>) -> Row {
             );
         }
     };
-    let Ok(catalogue) = serde_json::from_slice::<Catalogue>(&answer.body) else {
+    let Some(listing) = models::read(&answer.body) else {
         return Row::warn(MODELS, "the catalogue could not be read");
     };
-    let known: std::collections::HashSet<&str> = catalogue
-        .data
-        .iter()
-        .flat_map(|model| [Some(model.id.as_str()), model.canonical_slug.as_deref()])
-        .flatten()
-        .collect();
-    let bare = |slug: &str| {
-        HINTS
-            .iter()
-            .find_map(|hint| slug.strip_suffix(hint))
-            .map(str::to_owned)
+    let catalog = Catalog::default();
+    catalog.replace(listing, Instant::now());
+    let with = |told: Option<bool>| -> Vec<&str> {
+        let slugs = slugs.iter().map(String::as_str);
+        slugs
+            .filter(|slug| catalog.is_listed(slug) == told)
+            .collect()
     };
-    let is_gone = |slug: &&String| {
-        !known.contains(slug.as_str()) && !bare(slug).is_some_and(|s| known.contains(s.as_str()))
-    };
-    let gone: Vec<&str> = slugs.iter().filter(is_gone).map(String::as_str).collect();
+    let (gone, untold) = (with(Some(false)), with(None));
+    if gone.is_empty() && !untold.is_empty() {
+        return Row::ok(
+            MODELS,
+            format!(
+                "none is known to be gone; not listed by name: {}",
+                untold.join(", ")
+            ),
+        );
+    }
     if gone.is_empty() {
         return Row::ok(MODELS, format!("all {} are in the catalogue", slugs.len()));
     }
