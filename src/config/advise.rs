@@ -18,7 +18,6 @@ const NOT_YET: &[&str] = &[
     "EXPERIMENTS_FILE",
     "ALERT_WEBHOOK_URL",
     "HUME_WEBHOOK_KEY",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
 /// What works, but hardly as intended.

@@ -10,6 +10,7 @@ mod fault;
 mod reader;
 mod read;
 mod records;
+mod otlp;
 mod advise;
 mod retired;
 
@@ -17,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 use crate::turn::{MicroUsd, ProsodyPolicy, Tier};
@@ -49,6 +51,7 @@ pub struct Settings {
     pub speech_wpm: u32,
     pub silence: SilenceReply,
     pub log: Log,
+    pub otlp: Otlp,
     /// `SHUTDOWN_GRACE_S`: how long running turns may take to finish once told to stop.
     pub shutdown_grace: Duration,
     /// Whether upstream is the simulator: never set by an operator, only by what starts it.
@@ -217,4 +220,41 @@ pub enum LogFormat {
     Auto,
     Pretty,
     Json,
+}
+
+/// `OTEL_*`: where traces and metrics are sent as OTLP over HTTP, and as whose.
+#[derive(Clone, Debug)]
+pub struct Otlp {
+    /// Absent: no span is made for it.
+    pub traces: Option<String>,
+    pub metrics: Option<String>,
+    /// Sent with every export. Marked as sensitive, so that they are never shown.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long one export may take.
+    pub timeout: Duration,
+    /// How often metrics are sent.
+    pub interval: Duration,
+    /// `service.name`.
+    pub service: String,
+    /// What else is told of this process.
+    pub resource: Vec<(String, String)>,
+    pub sampler: Sampler,
+}
+
+/// `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`: which traces are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampler {
+    /// Whether a caller that continues its trace decides for its own.
+    pub heeds_parent: bool,
+    pub kind: SamplerKind,
+    /// The share that [`SamplerKind::Ratio`] keeps, 0 to 1.
+    pub ratio: f64,
+}
+
+/// What decides where no caller does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SamplerKind {
+    AlwaysOn,
+    AlwaysOff,
+    Ratio,
 }

@@ -7,7 +7,7 @@ use super::fault::{Fault, Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, SilenceReply, Switches, Upstream, advise, records, retired, table,
+    Settings, SilenceReply, Switches, Upstream, advise, otlp, records, retired, table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
@@ -66,6 +66,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         silence: silence(r),
         deadlines: deadlines(r),
         log: log(r),
+        otlp: otlp::otlp(r),
         shutdown_grace: Duration::from_secs(
             r.number("SHUTDOWN_GRACE_S", 0..=600).unwrap_or_default(),
         ),

@@ -155,6 +155,24 @@ pub const SETTINGS: &[Setting] = &[
         .is("`auto`: pretty on a terminal, JSON otherwise"),
     Setting::new("RUST_LOG", "warn,clm=info,quest_clm=info", "log directives such as info or warn,clm=debug")
         .is("which log lines are written"),
+    Setting::new("OTEL_EXPORTER_OTLP_ENDPOINT", "", URL)
+        .is("collector that traces and metrics are sent to as OTLP over HTTP/protobuf, without `/v1/traces`; unset: nothing is sent"),
+    Setting::new("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", URL)
+        .is("the whole address for traces alone; unset: `/v1/traces` under the one above"),
+    Setting::new("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "", URL).is("the same for metrics"),
+    Setting::secrets("OTEL_EXPORTER_OTLP_HEADERS", "name=value pairs separated by commas, values percent-encoded")
+        .is("sent with every export, such as the collector's key"),
+    Setting::new("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", MS).is("how long one export may take"),
+    Setting::new("OTEL_METRIC_EXPORT_INTERVAL", "15000", "100 to 3600000 milliseconds, a bare number")
+        .is("how often metrics are sent"),
+    Setting::new("OTEL_SERVICE_NAME", "clm", HEADER).is("`service.name` of what is sent"),
+    Setting::new("OTEL_RESOURCE_ATTRIBUTES", "", "name=value pairs separated by commas, values percent-encoded")
+        .is("what else is told of this process, such as `deployment.environment.name=production`"),
+    Setting::new("OTEL_TRACES_SAMPLER", "parentbased_always_on", "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio")
+        .is("which traces are kept; `parentbased`: a caller that continues its own trace decides"),
+    Setting::new("OTEL_TRACES_SAMPLER_ARG", "", "a number from 0 to 1")
+        .is("the share of traces that `traceidratio` keeps; unset: 1"),
+    Setting::new("OTEL_SDK_DISABLED", "false", BOOL).is("sends nothing, whatever else is set"),
 ];
 
 /// The row that goes by `name`, under its own name or an alias.
