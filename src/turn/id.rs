@@ -36,6 +36,9 @@ impl fmt::Display for TurnId {
 pub struct TraceContext {
     trace_id: u128,
     span_id: u64,
+    /// The caller's own span, where it named one.
+    parent: Option<u64>,
+    is_sampled: bool,
 }
 
 impl TraceContext {
@@ -43,8 +46,11 @@ impl TraceContext {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            trace_id: rand::random(),
-            span_id: rand::random(),
+            trace_id: rand::random_range(1..=u128::MAX),
+            // Zero is no id.
+            span_id: rand::random_range(1..=u64::MAX),
+            parent: None,
+            is_sampled: true,
         }
     }
 
@@ -54,10 +60,38 @@ impl TraceContext {
     #[must_use]
     pub fn continued(traceparent: Option<&str>) -> Self {
         let fresh = Self::new();
-        let Some(trace_id) = traceparent.and_then(trace_id_of) else {
+        let Some((trace_id, parent, is_sampled)) = traceparent.and_then(parts_of) else {
             return fresh;
         };
-        Self { trace_id, ..fresh }
+        Self {
+            trace_id,
+            parent: Some(parent),
+            is_sampled,
+            ..fresh
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        self.trace_id
+    }
+
+    /// The id of this request's own span.
+    #[must_use]
+    pub fn span_id(&self) -> u64 {
+        self.span_id
+    }
+
+    /// The caller's span, where its trace is continued.
+    #[must_use]
+    pub fn parent(&self) -> Option<u64> {
+        self.parent
+    }
+
+    /// Whether the caller keeps its trace; so does who begins one.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.is_sampled
     }
 
     /// The 32 hex digits that name the trace.
@@ -69,7 +103,11 @@ impl TraceContext {
     /// The header to send on.
     #[must_use]
     pub fn traceparent(&self) -> String {
-        format!("00-{:032x}-{:016x}-01", self.trace_id, self.span_id)
+        let flags = u8::from(self.is_sampled);
+        format!(
+            "00-{:032x}-{:016x}-{flags:02x}",
+            self.trace_id, self.span_id
+        )
     }
 }
 
@@ -79,9 +117,13 @@ impl Default for TraceContext {
     }
 }
 
-fn trace_id_of(traceparent: &str) -> Option<u128> {
+/// Trace, the caller's span, and whether it is kept. A header without flags, which none should be,
+/// is taken for one that keeps.
+fn parts_of(traceparent: &str) -> Option<(u128, u64, bool)> {
     let mut parts = traceparent.trim().split('-');
     let (version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
+    let flags = parts.next().filter(|f| f.len() == 2);
+    let flags = flags.map_or(Some(1), |f| u8::from_str_radix(f, 16).ok())?;
     let hex = |s: &str, len: usize| {
         s.len() == len
             && s.bytes()
@@ -92,7 +134,7 @@ fn trace_id_of(traceparent: &str) -> Option<u128> {
     }
     let id = u128::from_str_radix(trace, 16).ok()?;
     let span = u64::from_str_radix(span, 16).ok()?;
-    (id != 0 && span != 0).then_some(id)
+    (id != 0 && span != 0).then_some((id, span, flags & 1 == 1))
 }
 
 /// The caller's name for a conversation: 1 to 255 bytes of UTF-8 without control characters.
@@ -158,6 +200,11 @@ mod tests {
         let kept = TraceContext::continued(Some(&format!("00-{id}-00f067aa0ba902b7-01")));
         assert_eq!(kept.trace_id(), id);
         assert!(kept.traceparent().starts_with(&format!("00-{id}-")));
+        assert_eq!(kept.parent(), Some(0x00f0_67aa_0ba9_02b7));
+        assert!(kept.is_sampled() && kept.traceparent().ends_with("-01"));
+        let unkept = TraceContext::continued(Some(&format!("00-{id}-00f067aa0ba902b7-00")));
+        assert!(!unkept.is_sampled() && unkept.traceparent().ends_with("-00"));
+        assert_eq!(TraceContext::new().parent(), None);
         for bad in [
             "",
             "00-xyz",
