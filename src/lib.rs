@@ -12,6 +12,7 @@ pub mod config;
 pub mod telemetry;
 pub mod lifecycle;
 pub mod outbound;
+pub mod export;
 pub mod session;
 pub mod memory;
 pub mod coach;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::app::{AppError, Application, Ended};
 use crate::config::{self, Settings, Sources};
+use crate::export::Export;
 use crate::http;
 use crate::lifecycle::Lifecycle;
 use crate::memory::Person;
@@ -46,7 +47,9 @@ pub(super) async fn run(
         return Ok(Exit::Usage);
     };
     settings.simulated = true;
-    let logs = logs::init(&settings.log).ok();
+    // A demo goes on without a log, and without a collector.
+    let export = Export::start(&settings).unwrap_or_default();
+    let logs = logs::init(&settings.log, export.tracer()).ok();
     let dropped = logs.as_ref().map(logs::Logs::dropped);
     let built = Application::build(&settings, dropped.clone()).or_else(|e| match e {
         // Somebody else is on that port: any other will do for a demo.
@@ -72,6 +75,7 @@ pub(super) async fn run(
         shown
     };
     let (served, shown) = tokio::join!(served, shown);
+    export.stop().await;
     shown?;
     simulator.stop().await;
     match served {

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{Application, Ended};
 use crate::config::{self, Settings, Sources};
+use crate::export::Export;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::logs;
 
@@ -27,7 +28,14 @@ pub(super) async fn run(sources: &Sources, err: &mut impl Write) -> io::Result<E
 }
 
 async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
-    let logs = match logs::init(&settings.log) {
+    let export = match Export::start(settings) {
+        Ok(export) => export,
+        Err(e) => {
+            writeln!(err, "clm: {e}")?;
+            return Ok(Exit::Problem);
+        }
+    };
+    let logs = match logs::init(&settings.log, export.tracer()) {
         Ok(logs) => logs,
         Err(e) => {
             writeln!(err, "clm: {e}")?;
@@ -55,7 +63,9 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
         "listening"
     );
     watch_signals(application.lifecycle());
-    match application.run().await {
+    let ended = application.run().await;
+    export.stop().await;
+    match ended {
         Ok(Ended::Clean) => Ok(Exit::Fine),
         Ok(Ended::Cut) => Ok(Exit::Problem),
         Err(e) => {

@@ -28,7 +28,7 @@ pub async fn root_span(
     let route = request
         .match_pattern()
         .unwrap_or_else(|| "unmatched".to_owned());
-    let span = spans::request(request.method().as_str(), &route, &trace.trace_id());
+    let span = spans::request(request.method().as_str(), &route, &trace);
     request.extensions_mut().insert(trace);
     let response = next.call(request).instrument(span.clone()).await?;
     spans::answered(&span, response.status().as_u16());

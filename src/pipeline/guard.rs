@@ -10,6 +10,7 @@ use tracing::Span;
 use crate::memory::{Person, Recalled};
 use crate::session::{Generation, Replay, Speaker, Spoken, Ticket};
 use crate::telemetry::events::SkippedEvents;
+use crate::telemetry::genai::Pace;
 use crate::telemetry::spans;
 use crate::turn::{
     AttemptRecord, CallerProfile, Cause, CostSource, Fault, FinishReason, Head, Mark, MicroUsd,
@@ -45,6 +46,8 @@ pub(super) struct Guard {
     pub(super) recalled: Recalled,
     pub(super) attempts: Rc<AttemptLog>,
     pub(super) span: Span,
+    /// The span of the request that the turn answers.
+    pub(super) request: Span,
     pub(super) permit: Option<Permit>,
     pub(super) _presence: Presence,
     pub(super) runway: Runway,
@@ -76,6 +79,7 @@ struct Call {
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     row: Row,
+    pace: Pace,
     span: Span,
 }
 
@@ -135,18 +139,20 @@ impl Guard {
             self.timings.mark(Mark::UpstreamHeaders, headers);
         }
         self.said.call = Some(Call {
-            model,
             reported_model: meta.model.clone(),
             finish: None,
             usage: None,
             row,
+            pace: Pace::of(&model),
             span,
+            model,
         });
     }
 
     /// So many bytes of words came from the model that speaks.
-    pub(super) fn heard(&self, bytes: usize) {
-        if let Some(call) = &self.said.call {
+    pub(super) fn heard(&mut self, bytes: usize) {
+        if let Some(call) = &mut self.said.call {
+            call.pace.step();
             call.row.words(bytes);
         }
     }
@@ -254,14 +260,14 @@ impl Guard {
         }
         let record = self.record(outcome);
         let conversation = self.rooms.pseudonyms.session(self.speaker.session.as_str());
-        spans::settled(&self.span, outcome.as_str(), &conversation);
+        spans::settled(&self.span, &self.request, outcome, &conversation);
         self.rooms.recorder.keep(record);
     }
 
     fn remember(&mut self, outcome: Outcome) {
         let person = self.person.take();
         if let Some(person) = &person {
-            self.rooms.memory.prefetch(person);
+            self.span.in_scope(|| self.rooms.memory.prefetch(person));
         }
         let Some(ticket) = self.ticket.take() else {
             return;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::coach::{self, Coach};
 use crate::config::SilenceReply;
@@ -105,10 +106,11 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         .map(|user| Person::new(user, request.speaker.session.as_str()));
     let asks_model = permit.is_some() && wordless.is_none();
     let is_new = request.speaker.is_new;
+    let span = spans::turn(&head.turn_id.to_string(), &head.coach);
     let recall = person
         .as_ref()
         .filter(|_| asks_model && !is_new)
-        .map(|p| rooms.memory.recall(p));
+        .map(|p| span.in_scope(|| rooms.memory.recall(p)));
     let unasked = match person.is_some() && is_new {
         true => MemoryOutcome::Miss,
         false => MemoryOutcome::Off,
@@ -132,7 +134,8 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
             outcome: unasked,
         },
         attempts: AttemptLog::new(began, rooms.catalog.clone()),
-        span: spans::turn(&head.turn_id.to_string(), &head.coach),
+        span,
+        request: Span::current(),
         permit,
         _presence: rooms.admission.attend(),
         runway: Runway::new(rooms.speech_wpm),

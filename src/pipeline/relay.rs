@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::telemetry::spans;
 use crate::turn::{Delta, FinishReason};
 use crate::upstream::{Answer, AttemptError, Seam};
 
@@ -36,6 +37,7 @@ pub(super) async fn relay<M: Mouth>(
     mouth: &SharedMouth<M>,
 ) -> Relayed {
     let longest = guard.rooms.deadlines.idle;
+    let _span = spans::relay(&guard.span);
     let mut voice = Voice::new(guard, seam);
     let mut last = Instant::now();
     let mut said = 0;

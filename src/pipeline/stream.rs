@@ -15,6 +15,7 @@ use crate::memory::Recall;
 use crate::routing::Plan;
 use crate::session::{Listener, Piece};
 use crate::sse::TooLarge;
+use crate::telemetry::spans;
 use crate::turn::{Cause, Conversation, Delta, Fault, FinishReason, Mark, Outcome};
 use crate::upstream::{Answer, OpenRouter, Seam, Speaking};
 
@@ -176,7 +177,7 @@ async fn begin<M: Mouth>(
     let line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
     let mut lead_in_due = lead_in::due(guard, &turn.conversation);
     let search = asking.begin(upstream, &turn.plan.candidates, line_due);
-    let mut search = pin!(search.first_words());
+    let mut search = pin!(search.first_words().instrument(spans::race(&guard.span)));
     let spoke = loop {
         tokio::select! {
             biased;
@@ -199,6 +200,7 @@ async fn recall(guard: &mut Guard, recall: Option<Recall>) {
             None => {
                 recall
                     .within(guard.began + guard.rooms.deadlines.memory)
+                    .instrument(spans::recall(&guard.span))
                     .await
             }
         };
@@ -225,7 +227,11 @@ async fn resume<M: Mouth>(
     let asking = Asking::new(guard, &turn.conversation);
     let due = Instant::now() + guard.rooms.deadlines.fallback_first_token;
     let search = asking.go_on(upstream, &others, due, &said);
-    let Ok(speaking) = search.first_words().instrument(guard.span.clone()).await else {
+    let Ok(speaking) = search
+        .first_words()
+        .instrument(spans::race(&guard.span))
+        .await
+    else {
         return Ending::Broken;
     };
     let seam = Seam::new(&said, speaking.asked);

@@ -164,6 +164,51 @@ impl SkippedEvents<'_> {
     }
 }
 
+/// Telemetry that never reached the collector. Counted alone: the line is the collector's.
+#[derive(Debug)]
+pub struct TelemetryDropped {
+    /// `traces` or `metrics`.
+    pub signal: &'static str,
+    /// Spans, or exports of metrics.
+    pub count: usize,
+}
+
+impl TelemetryDropped {
+    #[must_use]
+    pub fn spans(count: usize) -> Self {
+        let signal = "traces";
+        Self { signal, count }
+    }
+
+    pub fn emit(&self) {
+        let by = u64::try_from(self.count).unwrap_or(u64::MAX);
+        let labels = [("signal", self.signal.to_owned())];
+        count_by(names::TELEMETRY_DROPPED_TOTAL, &labels, by);
+    }
+}
+
+/// The collector stopped taking telemetry, or takes it again. Told once each way.
+#[derive(Debug)]
+pub struct CollectorMoved {
+    /// `traces` or `metrics`.
+    pub signal: &'static str,
+    /// Why it takes none; absent: it does.
+    pub trouble: Option<&'static str>,
+}
+
+impl CollectorMoved {
+    pub fn emit(&self) {
+        let signal = self.signal;
+        match self.trouble {
+            Some(kind) => warn!(
+                target: "clm::export",
+                signal, kind, "the collector takes no telemetry: it is dropped and counted"
+            ),
+            None => info!(target: "clm::export", signal, "the collector takes telemetry"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use metrics_exporter_prometheus::PrometheusBuilder;

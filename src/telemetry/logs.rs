@@ -6,13 +6,14 @@ use std::io::{self, IsTerminal};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 
 use super::metrics;
+use super::traces::{self, Tracer};
 
 /// Lines that may wait for a slow reader.
 const QUEUE_LINES: usize = 8192;
@@ -33,11 +34,11 @@ pub enum LogsError {
     Twice(#[from] TryInitError),
 }
 
-/// Starts logging for the process.
+/// Starts logging for the process, and collecting spans where there is somebody to send them to.
 ///
 /// # Errors
 /// When the filter cannot be read, or when logging runs already.
-pub fn init(settings: &Log) -> Result<Logs, LogsError> {
+pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
@@ -62,7 +63,7 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
         FmtSpan::NONE
     };
     let wanted = filter_fn(move |meta| meta.is_event() || debugs);
-    let registry = tracing_subscriber::registry();
+    metrics::watch_log(DroppedLines(dropped.clone()));
     if pretty {
         let layer = fmt::layer()
             .with_target(false)
@@ -71,7 +72,7 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
             .with_writer(writer)
             .with_filter(wanted)
             .with_filter(filter);
-        registry.with(layer).try_init()?;
+        subscribe(layer, tracer)?;
     } else {
         let layer = fmt::layer()
             .json()
@@ -82,13 +83,25 @@ pub fn init(settings: &Log) -> Result<Logs, LogsError> {
             .with_writer(writer)
             .with_filter(wanted)
             .with_filter(filter);
-        registry.with(layer).try_init()?;
+        subscribe(layer, tracer)?;
     }
     std::panic::set_hook(Box::new(tell_panic));
     Ok(Logs {
         _guard: guard,
         dropped,
     })
+}
+
+/// Without somebody to send spans to, the log is all there is: not even an empty layer is asked.
+fn subscribe<L>(log: L, tracer: Option<Tracer>) -> Result<(), TryInitError>
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    let logged = tracing_subscriber::registry().with(log);
+    match tracer {
+        None => logged.try_init(),
+        Some(tracer) => logged.with(traces::layer(tracer)).try_init(),
+    }
 }
 
 /// Where a panic was, and not what it said: its message may hold a person's words.

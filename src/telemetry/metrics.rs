@@ -3,8 +3,10 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use metrics::Histogram;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
+use super::logs::DroppedLines;
 use super::names::{self, Kind};
 
 /// Bounds fit for voice, in seconds.
@@ -14,6 +16,28 @@ const BUCKETS: &[f64] = &[
 /// Our own share is far smaller than any of those.
 const OVERHEAD_BUCKETS: &[f64] = &[
     0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+];
+
+/// The `GenAI` conventions' advice for times: doubling.
+const CALL_BUCKETS: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// And for tokens: by four.
+const TOKEN_BUCKETS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
 ];
 
 /// Counters that read zero before they move: name, label, the label's known values.
@@ -54,7 +78,15 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
         "result",
         &["corrected", "unchanged", "gave_up", "crowded_out"],
     ),
+    (
+        names::TELEMETRY_DROPPED_TOTAL,
+        "signal",
+        &["traces", "metrics"],
+    ),
 ];
+
+/// Whoever knows how many log lines were lost.
+static LOST_LINES: OnceLock<DroppedLines> = OnceLock::new();
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -71,10 +103,14 @@ pub fn install() {
 
 fn build() -> Result<metrics_exporter_prometheus::PrometheusRecorder, BuildError> {
     use metrics_exporter_prometheus::Matcher;
-    let overhead = Matcher::Full(names::OVERHEAD_SECONDS.to_owned());
+    let of = |name: &str| Matcher::Full(name.to_owned());
     Ok(PrometheusBuilder::new()
         .set_buckets(BUCKETS)?
-        .set_buckets_for_metric(overhead, OVERHEAD_BUCKETS)?
+        .set_buckets_for_metric(of(names::OVERHEAD_SECONDS), OVERHEAD_BUCKETS)?
+        .set_buckets_for_metric(of(names::CALL_SECONDS), CALL_BUCKETS)?
+        .set_buckets_for_metric(of(names::FIRST_CHUNK_SECONDS), CALL_BUCKETS)?
+        .set_buckets_for_metric(of(names::CHUNK_SECONDS), CALL_BUCKETS)?
+        .set_buckets_for_metric(of(names::TOKENS), TOKEN_BUCKETS)?
         .build_recorder())
 }
 
@@ -85,6 +121,9 @@ fn describe() {
             Kind::Gauge => metrics::describe_gauge!(*name, *help),
             Kind::Histogram => metrics::describe_histogram!(*name, *help),
         }
+    }
+    for (name, _, _, help) in names::GENAI {
+        metrics::describe_histogram!(*name, *help);
     }
     // A metric that has never moved reads zero, not nothing.
     metrics::gauge!(names::INFLIGHT).set(0.0);
@@ -112,11 +151,20 @@ fn describe() {
 /// The Prometheus text format, version 0.0.4.
 #[must_use]
 pub fn render() -> String {
+    if let Some(lost) = LOST_LINES.get() {
+        lost.publish();
+    }
     RECORDER
         .get()
         .and_then(Option::as_ref)
         .map(PrometheusHandle::render)
         .unwrap_or_default()
+}
+
+/// From now on the page tells how many log lines were lost.
+pub(super) fn watch_log(lines: DroppedLines) {
+    // There is one log in a process.
+    let _ = LOST_LINES.set(lines);
 }
 
 /// Keeps histograms bounded: to be called every few seconds.
@@ -135,7 +183,12 @@ pub(super) fn count_by(name: &'static str, labels: &[(&'static str, String)], by
 }
 
 pub(super) fn observe(name: &'static str, labels: &[(&'static str, String)], time: Duration) {
-    metrics::histogram!(name, labels).record(time.as_secs_f64());
+    handle(name, labels).record(time.as_secs_f64());
+}
+
+/// A histogram's series, for what is measured more than once.
+pub(super) fn handle(name: &'static str, labels: &[(&'static str, String)]) -> Histogram {
+    metrics::histogram!(name, labels)
 }
 
 pub(super) fn set(name: &'static str, value: f64) {

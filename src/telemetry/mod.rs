@@ -6,8 +6,12 @@
 //! moves it, a row in `docs/TELEMETRY.md` (`tests/tidy.rs` compares them).
 
 pub mod events;
+pub mod genai;
 pub mod live;
 pub mod logs;
 pub mod metrics;
 pub mod names;
+pub mod otlp;
+mod page;
 pub mod spans;
+pub mod traces;

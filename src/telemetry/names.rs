@@ -31,6 +31,13 @@ pub const CATALOG_UPDATED_SECONDS: &str = "clm_catalog_updated_timestamp_seconds
 pub const MODELS_UNLISTED: &str = "clm_models_unlisted";
 pub const COST_CORRECTIONS_TOTAL: &str = "clm_cost_corrections_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
+pub const TELEMETRY_DROPPED_TOTAL: &str = "clm_telemetry_dropped_total";
+
+// The GenAI conventions' histograms, as `/metrics` spells them; [`GENAI`] has their own names.
+pub const CALL_SECONDS: &str = "gen_ai_client_operation_duration_seconds";
+pub const FIRST_CHUNK_SECONDS: &str = "gen_ai_client_operation_time_to_first_chunk_seconds";
+pub const CHUNK_SECONDS: &str = "gen_ai_client_operation_time_per_output_chunk_seconds";
+pub const TOKENS: &str = "gen_ai_client_token_usage";
 
 /// Name, kind, help. What `/metrics` describes and `docs/TELEMETRY.md` lists.
 pub const ALL: &[(&str, Kind, &str)] = &[
@@ -178,7 +185,70 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         Kind::Counter,
         "Requests refused with an error body, by type.",
     ),
+    (
+        TELEMETRY_DROPPED_TOTAL,
+        Kind::Counter,
+        "Spans, and exports of metrics, that never reached the collector, by signal.",
+    ),
 ];
+
+/// What the conventions call a histogram, on `/metrics` and to a collector; its unit; its help.
+/// Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-metrics.md.
+pub const GENAI: &[(&str, &str, &str, &str)] = &[
+    (
+        CALL_SECONDS,
+        "gen_ai.client.operation.duration",
+        "s",
+        "GenAI operation duration.",
+    ),
+    (
+        FIRST_CHUNK_SECONDS,
+        "gen_ai.client.operation.time_to_first_chunk",
+        "s",
+        "Time to receive the first chunk, measured from when the client issues the generation request.",
+    ),
+    (
+        CHUNK_SECONDS,
+        "gen_ai.client.operation.time_per_output_chunk",
+        "s",
+        "Time per output chunk, from the end of the previous chunk to the end of the current one.",
+    ),
+    (
+        TOKENS,
+        "gen_ai.client.token.usage",
+        "{token}",
+        "Number of input and output tokens used.",
+    ),
+];
+
+/// The attributes of those histograms: as labels, and by their own names.
+const ATTRIBUTES: &[(&str, &str)] = &[
+    ("gen_ai_operation_name", "gen_ai.operation.name"),
+    ("gen_ai_provider_name", "gen_ai.provider.name"),
+    ("gen_ai_request_model", "gen_ai.request.model"),
+    ("gen_ai_token_type", "gen_ai.token.type"),
+    ("server_address", "server.address"),
+    ("server_port", "server.port"),
+    ("error_type", "error.type"),
+];
+
+/// What a metric of `/metrics` is called towards a collector, and its unit. Ours keep their names:
+/// a query written for one is right for the other.
+#[must_use]
+pub fn instrument(name: &str) -> (&str, &'static str) {
+    match GENAI.iter().find(|(page, ..)| *page == name) {
+        Some((_, own, unit, _)) => (own, unit),
+        None if name.ends_with("_seconds") => (name, "s"),
+        None => (name, "1"),
+    }
+}
+
+/// What a label of `/metrics` is called towards a collector.
+#[must_use]
+pub fn attribute(label: &str) -> &str {
+    let known = ATTRIBUTES.iter().find(|(page, _)| *page == label);
+    known.map_or(label, |(_, own)| own)
+}
 
 /// How a metric behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -139,7 +139,7 @@ impl Search<'_> {
     ) -> Result<(Speaking, Duration), Failure> {
         let row = self.log.begin(model, cause);
         let began = Instant::now();
-        let span = spans::chat(model, self.upstream.address());
+        let span = spans::chat(model, self.upstream.address(), self.call.session);
         let (asked, messages) = self.continuing(model, call.messages);
         let call = Call {
             messages: messages.as_deref().unwrap_or(call.messages),

@@ -183,9 +183,11 @@ impl OpenRouter {
         refused.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The host that answers, for spans.
-    pub(super) fn address(&self) -> &str {
-        self.target.completions.host_str().unwrap_or_default()
+    /// The host that answers and its port, for spans.
+    pub(super) fn address(&self) -> (&str, u16) {
+        let url = &self.target.completions;
+        let port = url.port_or_known_default();
+        (url.host_str().unwrap_or_default(), port.unwrap_or_default())
     }
 
     /// Remembers that `model` refuses a parameter. False if it was left out already: then leaving

@@ -14,8 +14,8 @@ const FEW_DESCRIPTORS: u64 = 4096;
 const SHORT_KEY_BYTES: usize = 16;
 /// The longest that Fly waits before it kills.
 const FLY_LONGEST_KILL_S: u64 = 300;
-/// What the process needs after the last turn to flush its records.
-const FLUSH_S: u64 = 10;
+/// What the process needs after the last turn to flush its records and its telemetry.
+const FLUSH_S: u64 = 12;
 
 /// Whether records can be kept.
 pub(super) async fn data_dir(dir: &Path) -> Row {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracing::info;
 
+use crate::telemetry::genai;
 use crate::telemetry::metrics::{count, observe};
 use crate::telemetry::names;
 use crate::turn::{AttemptRecord, Cause, CostSource, Outcome, TurnRecord};
@@ -84,6 +85,7 @@ impl TurnEnded<'_> {
         }
         for attempt in &t.attempts {
             count_attempt(attempt);
+            genai::count_call(attempt);
             count_cause(t, attempt);
         }
         if t.lead_in {
