@@ -17,6 +17,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web_lab::sse::{Data, Event, Sse};
@@ -34,8 +35,11 @@ use quest_clm::pipeline::Mouth as _;
 use quest_clm::prompt::compose;
 use quest_clm::session::{MintRequest, Sessions, Unproven};
 use quest_clm::sse::Decoder;
-use quest_clm::turn::{Conversation, Message};
+use quest_clm::telemetry::{spans, traces};
+use quest_clm::turn::{Conversation, FinishReason, Message, Outcome, TraceContext, Usage};
 use tokio::sync::mpsc;
+use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -46,6 +50,7 @@ fn main() {
     prompt_compose(&mut criterion);
     sse_decode(&mut criterion);
     http_words(&mut criterion);
+    telemetry_spans(&mut criterion);
     criterion.final_summary();
 }
 
@@ -383,5 +388,55 @@ fn http_words(criterion: &mut Criterion) {
     group.bench_function("actix-web-lab, channel", |b| {
         b.iter(|| sent(black_box(&tokens), sink));
     });
+    group.finish();
+}
+
+// What is told of it.
+
+/// The spans of a turn with one upstream call, as the corridor makes and fills them.
+fn one_turns_spans() {
+    let trace = TraceContext::new();
+    let request = spans::request("POST", "/chat/completions", &trace);
+    let turn = request.in_scope(|| spans::turn("01a20669-9e3e-7607-91ca-bbf281bc2d96", "master"));
+    drop(turn.in_scope(|| spans::retrieval("zep")));
+    drop(spans::recall(&turn));
+    let race = spans::race(&turn);
+    let server = ("openrouter.ai", 443);
+    let chat = race.in_scope(|| spans::chat("openai/gpt-6.1-terra", server, "d41d8cd98f00"));
+    spans::spoke(&chat, Some("gen-1234567890"), Duration::from_millis(300));
+    drop(race);
+    drop(spans::relay(&turn));
+    spans::answered(&request, 200);
+    let usage = Usage::default();
+    let (model, finish) = (Some("openai/gpt-6.1-terra"), Some(FinishReason::Stop));
+    spans::spoken(&chat, model, finish, Some(&usage));
+    spans::settled(&turn, &request, Outcome::Complete, "d41d8cd98f00");
+}
+
+fn telemetry_spans(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("telemetry/spans");
+    let log = || tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+    let lines = FilterFn::new(|meta| meta.is_event());
+    let unsent = tracing_subscriber::registry().with(log().with_filter(lines.clone()));
+    tracing::subscriber::with_default(unsent, || {
+        group.bench_function("no collector", |b| b.iter(one_turns_spans));
+    });
+    let sampler = config::load(&Sources::default()).unwrap().otlp.sampler;
+    let (tracer, mut queue) = traces::tracer(sampler);
+    let sent = tracing_subscriber::registry()
+        .with(log().with_filter(lines))
+        .with(traces::layer(tracer));
+    let mut batch = Vec::new();
+    tracing::subscriber::with_default(sent, || {
+        group.bench_function("to a collector", |b| {
+            b.iter(|| {
+                one_turns_spans();
+                // Emptied as it is filled, so that nothing is ever dropped unqueued.
+                batch.clear();
+                queue.fill(&mut batch)
+            });
+        });
+    });
+    assert_eq!(batch.len(), 7);
     group.finish();
 }

@@ -71,7 +71,7 @@ fn sampler_of(settings: config::Sampler) -> Sampler {
 }
 
 /// What the subscriber needs to collect spans, ours alone; log lines are no part of them.
-pub(super) fn layer<S>(tracer: Tracer) -> impl Layer<S> + Send + Sync
+pub fn layer<S>(tracer: Tracer) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
