@@ -1,5 +1,7 @@
 //! Builds the rooms, binds, serves, and takes them down in order.
 
+mod books;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -99,7 +101,9 @@ impl Application {
         let clock = Clock::System;
         let live = Live::default();
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
-        let recorder = records.start(|_| {})?;
+        let target = Target::new(&settings.upstream)?;
+        let client = outbound::client()?;
+        let recorder = books::keep(&records, (target.clone(), client.clone()), &lifecycle)?;
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,
@@ -129,8 +133,6 @@ impl Application {
             live,
             dropped_lines: dropped,
         };
-        let target = Target::new(&settings.upstream)?;
-        let client = outbound::client()?;
         let (server, addr) = bind(settings, target.clone(), door)?;
         keep_house(&rooms);
         let (catalog, slugs) = (rooms.catalog.clone(), rooms.roster.slugs());

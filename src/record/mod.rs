@@ -48,6 +48,7 @@ pub use outbox::Standing;
 pub use postgres::Migrated;
 pub use query::{
     MAX_PAGE, Page, Reader, SessionFilter, SessionModel, SessionRecord, Source, TurnFilter,
+    Uncorrected,
 };
 pub use recorder::Recorder;
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};

@@ -19,6 +19,8 @@ use super::store::{Store, StoreError};
 pub const MAX_PAGE: u32 = 1000;
 /// How long readiness waits for the store.
 const PROBE: Duration = Duration::from_millis(250);
+/// Calls without a bill that are looked for after a start.
+const UNCORRECTED: i64 = 10_000;
 /// Above this the index of slow turns is of use; it holds no others.
 const VERY_SLOW_MS: f64 = 1000.0;
 
@@ -97,6 +99,18 @@ pub struct SessionModel {
     pub turns: u64,
     pub cost_microusd: Option<MicroUsd>,
     pub completion_tokens: Option<u64>,
+}
+
+/// An upstream call whose cost is an estimate, or not known at all.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Uncorrected {
+    pub turn_id: String,
+    pub position: u32,
+    pub generation_id: String,
+    /// When its turn began, milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// When it ended, milliseconds from there.
+    pub ended_ms: f64,
 }
 
 /// The reading end of the records. Cheap to clone.
@@ -266,6 +280,22 @@ impl Reader {
         let models = Question::new(include_str!("../../sql/ask/session_models.sql"), of());
         let models = typed(self.store.ask(models).await?)?;
         Ok(Some((session, models)))
+    }
+
+    /// Upstream calls since then whose cost upstream itself has not confirmed, the newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn uncorrected(&self, since_ms: i64) -> Result<Vec<Uncorrected>, StoreError> {
+        let args = vec![
+            ("since", Arg::At(since_ms)),
+            ("limit", Arg::Int(UNCORRECTED)),
+        ];
+        let question = Question::new(include_str!("../../sql/ask/uncorrected.sql"), args);
+        typed(self.store.ask(question).await?)
     }
 
     /// Whether the store answers, soon.
