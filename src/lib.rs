@@ -11,6 +11,7 @@ pub mod spool;
 pub mod config;
 pub mod telemetry;
 pub mod lifecycle;
+pub mod breaker;
 pub mod outbound;
 pub mod export;
 pub mod session;

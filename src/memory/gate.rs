@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::breaker::Breaker;
+
 use super::MemoryHealth;
-use super::breaker::Breaker;
 use super::error::MemoryError;
 
 /// A refused key is tried again after this: it may have been rotated back.

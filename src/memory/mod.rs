@@ -13,7 +13,6 @@
 mod error;
 mod person;
 mod text;
-mod breaker;
 mod gate;
 mod wire;
 mod zep;

@@ -22,12 +22,13 @@ enum State {
 
 /// See the module's words.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub struct Breaker {
     state: State,
 }
 
 impl Breaker {
-    pub(super) const fn new() -> Self {
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             state: State::Closed { failures: 0 },
         }
@@ -37,7 +38,7 @@ impl Breaker {
     ///
     /// # Errors
     /// How long to wait before asking again.
-    pub(super) fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
         match self.state {
             State::Closed { .. } => Ok(()),
             State::Open { until } | State::Probing { until } if now < until => Err(until - now),
@@ -50,7 +51,7 @@ impl Breaker {
     }
 
     /// A call went well. True when that closed it.
-    pub(super) fn succeeded(&mut self) -> bool {
+    pub fn succeeded(&mut self) -> bool {
         match self.state {
             State::Open { .. } => false,
             State::Closed { .. } | State::Probing { .. } => {
@@ -62,7 +63,7 @@ impl Breaker {
     }
 
     /// A call failed. True when that opened it, not when it merely stays open.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    pub fn failed(&mut self, now: Instant) -> bool {
         match self.state {
             State::Closed { failures } if failures + 1 < FAILURES => {
                 self.state = State::Closed {
@@ -76,7 +77,7 @@ impl Breaker {
     }
 
     /// Opens it for at least this long, whatever the count. True when it was closed before.
-    pub(super) fn pause(&mut self, now: Instant, length: Duration) -> bool {
+    pub fn pause(&mut self, now: Instant, length: Duration) -> bool {
         let until = match self.state {
             State::Open { until } => until.max(now + length),
             State::Closed { .. } | State::Probing { .. } => now + length,
