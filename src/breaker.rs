@@ -10,8 +10,6 @@ use tokio::time::Instant;
 
 /// So many failures in a row open it.
 const FAILURES: u32 = 5;
-/// How long it stays open after failures, and how long a probe may take to report.
-const OPEN: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -24,13 +22,17 @@ enum State {
 #[derive(Debug)]
 pub struct Breaker {
     state: State,
+    /// How long it stays open after failures, and how long a probe may take to report.
+    rest: Duration,
 }
 
 impl Breaker {
+    /// Closed. Once open, it stays so for `rest`.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn new(rest: Duration) -> Self {
         Self {
             state: State::Closed { failures: 0 },
+            rest,
         }
     }
 
@@ -44,7 +46,9 @@ impl Breaker {
             State::Open { until } | State::Probing { until } if now < until => Err(until - now),
             // A probe that never reported counts as lost.
             State::Open { .. } | State::Probing { .. } => {
-                self.state = State::Probing { until: now + OPEN };
+                self.state = State::Probing {
+                    until: now + self.rest,
+                };
                 Ok(())
             }
         }
@@ -72,7 +76,7 @@ impl Breaker {
                 false
             }
             State::Open { .. } => false,
-            State::Closed { .. } | State::Probing { .. } => self.pause(now, OPEN),
+            State::Closed { .. } | State::Probing { .. } => self.pause(now, self.rest),
         }
     }
 
@@ -92,8 +96,10 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    const OPEN: Duration = Duration::from_secs(30);
+
     fn broken(at: Instant) -> Breaker {
-        let mut breaker = Breaker::new();
+        let mut breaker = Breaker::new(OPEN);
         let opened: Vec<bool> = (0..5).map(|_| breaker.failed(at)).collect();
         assert_eq!(opened, [false, false, false, false, true]);
         breaker
@@ -102,7 +108,7 @@ mod tests {
     #[test]
     fn five_failures_in_a_row_open_it_and_four_do_not() {
         let now = Instant::now();
-        let mut breaker = Breaker::new();
+        let mut breaker = Breaker::new(OPEN);
         for _ in 0..3 {
             (0..4).for_each(|_| assert!(!breaker.failed(now)));
             assert!(!breaker.succeeded());
@@ -142,7 +148,7 @@ mod tests {
     #[test]
     fn a_pause_is_never_shortened() {
         let start = Instant::now();
-        let mut breaker = Breaker::new();
+        let mut breaker = Breaker::new(OPEN);
         assert!(breaker.pause(start, Duration::from_secs(300)));
         assert!(!breaker.pause(start, Duration::from_secs(1)));
         assert!(!breaker.failed(start));

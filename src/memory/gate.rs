@@ -11,6 +11,8 @@ use crate::breaker::Breaker;
 use super::MemoryHealth;
 use super::error::MemoryError;
 
+/// How long the store is left alone after failures.
+const REST: Duration = Duration::from_secs(30);
 /// A refused key is tried again after this: it may have been rotated back.
 const UNAUTHORIZED: Duration = Duration::from_secs(60);
 /// A used-up quota refills by billing, not by the minute.
@@ -32,7 +34,7 @@ struct Door {
 impl Door {
     const fn new() -> Self {
         Self {
-            breaker: Breaker::new(),
+            breaker: Breaker::new(REST),
             trouble: None,
         }
     }
