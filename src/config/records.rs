@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use redis::IntoConnectionInfo as _;
 use secrecy::SecretString;
 
 use super::fault::{Problem, class};
@@ -59,6 +60,9 @@ pub(super) fn redis(r: &mut Reader<'_>) -> Option<SecretString> {
         if !matches!(url.scheme(), "redis" | "rediss") || !url.has_host() {
             return Err("neither redis:// nor rediss:// with a host".into());
         }
+        // The driver's own words may quote the text, and with it a password.
+        let odd = |_| "its path is no database's number, or its query or end is odd".to_owned();
+        text.into_connection_info().map_err(odd)?;
         Ok(text.to_owned().into())
     })
 }
@@ -124,6 +128,8 @@ fn tls_mode(word: &str) -> Result<TlsMode, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::{Sources, load};
+
     use super::*;
 
     #[test]
@@ -163,6 +169,31 @@ mod tests {
         }
         let database = database("postgres://u:hunter2@db/clm").unwrap();
         assert!(!format!("{database:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_redis_is_read_and_a_wrong_one_refused_without_its_password() {
+        let read = |url: &str| {
+            let ours = [("REDIS_URL", url), ("OPEN_ROUTER_API_KEY", "k")];
+            let sources = Sources::from_pairs(ours.map(|(k, v)| (k, v.to_owned())));
+            load(&sources).map(|settings| settings.redis.is_some())
+        };
+        for url in ["redis://db", "rediss://u:p@db:6380/2?protocol=3"] {
+            assert!(read(url).unwrap(), "{url}");
+        }
+        for url in [
+            "db:6379",
+            "http://u:hunter2@db",
+            "redis://u:hunter2@db/first",
+            "redis://u:hunter2@db?protocol=9",
+            "rediss://u:hunter2@db#hunter2",
+        ] {
+            let faults = format!("{:?}", read(url).unwrap_err());
+            assert!(
+                faults.contains("REDIS_URL") && !faults.contains("hunter2"),
+                "{faults}"
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!
 //! `recorder` hands over; `worker` tells it (one line, all metrics, whoever watches) and puts it into
 //! the spool; `shipper` empties the spool into the store, again and again until it arrives. The store
-//! is PostgreSQL or an embedded SQLite file, with the same tables and the same answers.
+//! is PostgreSQL or an embedded SQLite file, with the same tables and the same answers. `counters`
+//! has what happens now, beside the books.
 
 mod sql;
 mod entry;
@@ -20,6 +21,7 @@ mod worker;
 mod shipper;
 mod query;
 mod upkeep;
+pub mod counters;
 
 use std::path::PathBuf;
 use std::sync::Arc;
