@@ -27,6 +27,7 @@ use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError};
 use crate::outbound;
 use crate::pipeline::{Admission, Rooms, is_full};
+use crate::record::counters::{Counters, LinkError, Sharing};
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
 use crate::session::{DataKeyError, Pseudonyms, Sessions};
@@ -79,6 +80,8 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Counters(#[from] LinkError),
+    #[error(transparent)]
     DataKey(#[from] DataKeyError),
     #[error("memory cannot be set up: {0}")]
     Memory(#[from] MemoryError),
@@ -100,6 +103,8 @@ impl Application {
         let lifecycle = Lifecycle::new();
         let clock = Clock::System;
         let live = Live::default();
+        let admission = Admission::new(settings.limits.max_turns);
+        let counters = count(settings, &admission, &lifecycle)?;
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
         let target = Target::new(&settings.upstream)?;
         let client = outbound::client()?;
@@ -119,7 +124,7 @@ impl Application {
             turns: Arc::default(),
             pseudonyms: Pseudonyms::load(&settings.store)?,
             recorder,
-            admission: Admission::new(settings.limits.max_turns),
+            admission,
             lifecycle: lifecycle.clone(),
         };
         let door = Door {
@@ -131,6 +136,7 @@ impl Application {
             store: records.reader(),
             records: records.health(),
             live,
+            counters,
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, target.clone(), door)?;
@@ -182,6 +188,17 @@ impl Application {
         let clean = turns == Ended::Clean && flushed == Ended::Clean;
         Ok(if clean { Ended::Clean } else { Ended::Cut })
     }
+}
+
+/// Live numbers, shared if there is a Redis.
+fn count(
+    settings: &Settings,
+    admission: &Admission,
+    lifecycle: &Lifecycle,
+) -> Result<Counters, LinkError> {
+    let sharing = settings.redis.clone().map(Sharing::new);
+    let admission = admission.clone();
+    Counters::start(sharing, move || admission.open(), Clock::System, lifecycle)
 }
 
 fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, SocketAddr), AppError> {

@@ -5,6 +5,7 @@ mod body;
 pub mod callers;
 mod error;
 mod ops;
+mod now;
 mod page;
 mod root_span;
 mod sessions;
@@ -18,6 +19,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::config::Limits;
 use crate::pipeline::Rooms;
+use crate::record::counters::Counters;
 use crate::record::{Reader, RecordsHealth};
 use crate::session::Sessions;
 use crate::telemetry::live::Live;
@@ -43,6 +45,7 @@ pub struct Door {
     pub store: Reader,
     pub records: RecordsHealth,
     pub live: Live,
+    pub counters: Counters,
     /// Absent where nobody set up logging, as in tests.
     pub dropped_lines: Option<DroppedLines>,
 }
@@ -108,6 +111,11 @@ pub fn routes(config: &mut ServiceConfig) {
             get("/version")
                 .route(web::get().to(ops::version))
                 .route(web::head().to(ops::version)),
+        )
+        .service(
+            get("/v1/live")
+                .route(web::get().to(now::now))
+                .route(web::head().to(now::now)),
         )
         .service(
             get("/v1/turns")

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::memory::MemoryHealth;
 use crate::record::Standing;
+use crate::record::counters::RedisHealth;
 use crate::telemetry::metrics;
 
 use super::error::Refusal;
@@ -16,8 +17,8 @@ pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// Whether turns can be taken. A lost store or memory degrades, it does not make unready: speech
-/// goes on without them.
+/// Whether turns can be taken. A lost store, memory or Redis degrades, it does not make unready:
+/// speech goes on without them.
 pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     // A reader busy with a long question must not make the platform think that we are dead.
     let read = door.store.is_well().await;
@@ -26,8 +27,12 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
     let memory = door.rooms.memory.health();
     let is_open = door.rooms.lifecycle.is_open();
     let is_pressed = door.rooms.admission.is_pressed();
-    let is_degraded =
-        !store || standing.is_degraded || is_pressed || matches!(memory, MemoryHealth::Down(_));
+    let redis = door.counters.redis();
+    let is_degraded = !store
+        || standing.is_degraded
+        || is_pressed
+        || matches!(memory, MemoryHealth::Down(_))
+        || redis == RedisHealth::Down;
     let status = match (is_open, is_degraded) {
         (false, _) => "stopping",
         (true, true) => "degraded",
@@ -40,6 +45,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
                 "store": store_json(store, door.store.kind(), &standing),
                 "spool": spool_json(&standing, door.rooms.clock.now_ms()),
                 "memory": memory_json(&memory, door.rooms.memory.backlog()),
+                "redis": { "status": redis_word(redis) },
                 "upstream": { "status": "on demand" },
             },
             "inflight": door.rooms.admission.open(),
@@ -71,6 +77,14 @@ fn spool_json(standing: &Standing, now_ms: i64) -> Value {
         "age_s": standing.oldest_at_ms.map(|at| (now_ms - at).max(0) / 1000),
         "quarantined": standing.quarantined,
     })
+}
+
+fn redis_word(health: RedisHealth) -> &'static str {
+    match health {
+        RedisHealth::Off => "off",
+        RedisHealth::Up => "ok",
+        RedisHealth::Down => "down",
+    }
 }
 
 fn memory_json(health: &MemoryHealth, backlog: usize) -> Value {

@@ -70,6 +70,57 @@ async fn memory_down_degrades_and_does_not_make_unready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_never_answers_costs_no_turn_anything() {
+    // The kernel takes connections, and nobody serves them.
+    let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", hung.local_addr().unwrap());
+    let app = TestApp::spawn(&[("REDIS_URL", &url)]).await;
+    let (status, body) = until("the trouble is known", async || {
+        let heard = app.ask("Hello").await;
+        let record = app.record(&heard.turn_id).await;
+        assert!(record["overhead_ms"].as_f64().unwrap() < 250.0, "{record}");
+        let ready = ready(&app).await;
+        (ready.1["status"] == "degraded").then_some(ready)
+    })
+    .await;
+    assert_eq!(
+        (status, &body["dependencies"]["redis"]),
+        (200, &json!({"status": "down"}))
+    );
+    let now = app.send(&Request::get("/v1/live")).await.json();
+    assert_eq!(
+        (&now["scope"], &now["reason"], &now["machines"]),
+        (&json!("local"), &json!("redis does not answer"), &json!(1))
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_now_is_for_operators() {
+    let app = TestApp::spawn(&[("ADMIN_API_KEYS", "admin-1"), ("CLM_API_KEYS", "")]).await;
+    let live = Request::get("/v1/live");
+    assert_eq!(app.send(&live).await.status, 401);
+    app.script(&["stall:3"]);
+    let mut call = app.call(&Request::hume("s", "Hello")).await;
+    call.hear_words().await;
+    let now = app
+        .send(&live.header("authorization", "Bearer admin-1"))
+        .await;
+    let now = now.json();
+    assert_eq!(
+        (&now["scope"], &now["reason"], &now["open_turns"]),
+        (
+            &json!("local"),
+            &json!("redis is not configured"),
+            &json!(1)
+        )
+    );
+    assert_eq!(now["last_minute"]["interrupted"], 0);
+    call.reset();
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_name_what_is_counted() {
     let app = TestApp::spawn(&[]).await;
     app.script(&["500"]);
