@@ -108,7 +108,12 @@ impl Application {
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
         let target = Target::new(&settings.upstream)?;
         let client = outbound::client()?;
-        let recorder = books::keep(&records, (target.clone(), client.clone()), &lifecycle)?;
+        let recorder = books::keep(
+            &records,
+            &counters,
+            (target.clone(), client.clone()),
+            &lifecycle,
+        )?;
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,

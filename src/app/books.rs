@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
+use crate::record::counters::Counters;
 use crate::record::{Reader, Recorder, Records, StoreError};
 use crate::upstream::{Corrections, Target};
 
@@ -17,16 +18,19 @@ const UNBILLED_MS: i64 = 20 * 60_000;
 /// Before a store that does not answer is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Starts the records, and whoever corrects what calls without a bill have cost: those that are settled
+/// Starts the records, those who count what is settled, and whoever corrects what calls without a bill have cost: those that are settled
 /// from now on, and those that the store has from before.
 pub(super) fn keep(
     records: &Records,
+    counters: &Counters,
     upstream: (Target, Client),
     lifecycle: &Lifecycle,
 ) -> Result<Recorder, StoreError> {
     let corrections: Arc<OnceLock<Corrections>> = Arc::default();
     let considering = Arc::clone(&corrections);
+    let counters = counters.clone();
     let recorder = records.start(move |turn| {
+        counters.note(turn);
         if let Some(corrections) = considering.get() {
             corrections.consider(turn);
         }

@@ -103,10 +103,8 @@ async fn what_happens_now_is_for_operators() {
     app.script(&["stall:3"]);
     let mut call = app.call(&Request::hume("s", "Hello")).await;
     call.hear_words().await;
-    let now = app
-        .send(&live.header("authorization", "Bearer admin-1"))
-        .await;
-    let now = now.json();
+    let live = live.header("authorization", "Bearer admin-1");
+    let now = app.send(&live).await.json();
     assert_eq!(
         (&now["scope"], &now["reason"], &now["open_turns"]),
         (
@@ -115,8 +113,15 @@ async fn what_happens_now_is_for_operators() {
             &json!(1)
         )
     );
-    assert_eq!(now["last_minute"]["interrupted"], 0);
+    assert_eq!(now["last_minute"]["turns"], 0);
     call.reset();
+    until("the turn has settled and counts", async || {
+        let now = app.send(&live).await.json();
+        assert_eq!(now["last_minute"]["complete"], 0);
+        let counts = [&now["last_minute"]["interrupted"], &now["today"]["turns"]];
+        (counts == [1, 1] && now["open_turns"] == 0).then_some(())
+    })
+    .await;
     app.stop().await;
 }
 
