@@ -30,12 +30,13 @@ use crate::pipeline::{Admission, Rooms, is_full};
 use crate::record::counters::{Counters, LinkError, Sharing};
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
-use crate::session::{DataKeyError, Pseudonyms, Sessions};
+use crate::session::{Pseudonyms, Sessions};
 use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
 use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState, models};
+use crate::vault::{DataKey, DataKeyError};
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -105,6 +106,7 @@ impl Application {
         let live = Live::default();
         let admission = Admission::new(settings.limits.max_turns);
         let counters = count(settings, &admission, &lifecycle)?;
+        let key = DataKey::load(&settings.store)?;
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
         let target = Target::new(&settings.upstream)?;
         let client = outbound::client()?;
@@ -127,7 +129,7 @@ impl Application {
             catalog: Catalog::default(),
             memory: Memory::start(&settings.memory, &lifecycle, clock)?,
             turns: Arc::default(),
-            pseudonyms: Pseudonyms::load(&settings.store)?,
+            pseudonyms: Pseudonyms::new(&key),
             recorder,
             admission,
             lifecycle: lifecycle.clone(),

@@ -9,6 +9,7 @@ pub mod sse;
 pub mod json;
 pub mod spool;
 pub mod config;
+pub mod vault;
 pub mod telemetry;
 pub mod lifecycle;
 pub mod breaker;

@@ -19,7 +19,7 @@ mod turns;
 pub use generation::{Generation, Listener, Piece};
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use key::Key;
-pub use pseudonym::{DataKeyError, Pseudonyms};
+pub use pseudonym::Pseudonyms;
 pub use speech::{REPLAY_FOR, Replay};
 pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};

@@ -2,18 +2,11 @@
 //! reads the table cannot tell by trying which user a row belongs to.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
 
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::ExposeSecret;
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::config;
-
-const FILE: &str = "data.key";
+use crate::vault::DataKey;
 
 /// Derives pseudonyms under the data key.
 #[derive(Clone, Debug)]
@@ -21,32 +14,10 @@ pub struct Pseudonyms {
     key: Hmac<Sha256>,
 }
 
-/// The data key could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum DataKeyError {
-    #[error(
-        "{0}: the data key can neither be read nor made; make DATA_DIR writable or set DATA_KEY"
-    )]
-    File(PathBuf, #[source] io::Error),
-    #[error("the data key cannot be used")]
-    Unusable,
-}
-
 impl Pseudonyms {
-    /// Takes `DATA_KEY`, else the key under the data directory, making it once with mode 0600.
-    ///
-    /// # Errors
-    /// When the file can neither be read nor made.
-    pub fn load(store: &config::Store) -> Result<Self, DataKeyError> {
-        let key = match &store.data_key {
-            Some(key) => key.expose_secret().as_bytes().to_vec(),
-            None => {
-                let path = store.data_dir.join(FILE);
-                read_or_make(&store.data_dir, &path).map_err(|e| DataKeyError::File(path, e))?
-            }
-        };
-        let key = Hmac::new_from_slice(&key).map_err(|_| DataKeyError::Unusable)?;
-        Ok(Self { key })
+    #[must_use]
+    pub fn new(key: &DataKey) -> Self {
+        Self { key: key.mac() }
     }
 
     /// 32 hex digits for a user id.
@@ -71,31 +42,6 @@ impl Pseudonyms {
     }
 }
 
-fn read_or_make(dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
-    fs::create_dir_all(dir)?;
-    let fresh = Hex(&rand::random::<[u8; 32]>()).to_string();
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(mut file) => {
-            file.write_all(fresh.as_bytes())?;
-            file.sync_all()?;
-            Ok(fresh.into_bytes())
-        }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match fs::read(path)? {
-            key if key.len() >= 16 => Ok(key),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the key file is too short",
-            )),
-        },
-        Err(e) => Err(e),
-    }
-}
-
 /// Hex digits of some bytes.
 struct Hex<'a>(&'a [u8]);
 
@@ -107,31 +53,28 @@ impl fmt::Display for Hex<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
-
-    fn store(dir: &Path) -> config::Store {
-        config::Store {
-            database: None,
-            data_dir: dir.to_owned(),
-            data_key: None,
-            retention: None,
-            capture: None,
-        }
-    }
+    use crate::config;
 
     #[test]
-    fn the_key_is_made_once_and_for_its_owner_only() {
-        let dir = std::env::temp_dir().join(format!("clm-key-{}", rand::random::<u64>()));
-        let first = Pseudonyms::load(&store(&dir)).unwrap();
-        let again = Pseudonyms::load(&store(&dir)).unwrap();
-        assert_eq!(first.user("ada"), again.user("ada"));
-        assert_ne!(first.user("ada"), first.session("ada"));
-        let mode = fs::metadata(dir.join(FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        fs::write(dir.join(FILE), "short").unwrap();
-        assert!(Pseudonyms::load(&store(&dir)).is_err());
-        fs::remove_dir_all(&dir).unwrap();
+    fn names_depend_on_the_key_and_on_what_is_named_alone() {
+        let named = |key: &str| {
+            let store = config::Store {
+                database: None,
+                data_dir: "/nowhere".into(),
+                data_key: Some(key.to_owned().into()),
+                retention: None,
+                capture: None,
+            };
+            Pseudonyms::new(&DataKey::load(&store).unwrap())
+        };
+        let names = named("a-data-key-0123456789");
+        // From `printf 'user\0ada' | openssl dgst -sha256 -hmac a-data-key-0123456789`.
+        assert_eq!(names.user("ada"), "ce1e8dfd5e97b5a0bb9f0dfbabfc1486");
+        assert_ne!(names.user("ada"), names.session("ada"));
+        assert_ne!(
+            names.user("ada"),
+            named("another-key-0123456789").user("ada")
+        );
     }
 }
