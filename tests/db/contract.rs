@@ -271,7 +271,7 @@ async fn sessions_add_up() {
         };
         assert_eq!(
             kept.reader.sessions(&mine).await.unwrap().items,
-            [one.0.clone()]
+            std::slice::from_ref(&one.0)
         );
         assert_eq!(kept.reader.session("nobody").await.unwrap(), None);
         told.push((all, one));

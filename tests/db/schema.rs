@@ -40,7 +40,8 @@ type Tables = BTreeMap<String, Vec<(String, String, bool, String)>>;
 
 async fn described(url: &str) -> (String, Tables) {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let lifecycle = Lifecycle::new();
+    lifecycle.spawn(connection);
     let (mut tables, mut meanings) = (Tables::new(), BTreeMap::new());
     for row in client.query(COLUMNS, &[]).await.unwrap() {
         let (table, column): (String, String) = (row.get(0), row.get(1));
@@ -79,6 +80,10 @@ async fn described(url: &str) -> (String, Tables) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is the test that is told to write, not the service"
+)]
 async fn the_schema_is_as_its_file_says() {
     let database = Database::fresh().await;
     let dir = TempDir::new().unwrap();
@@ -135,9 +140,10 @@ async fn machines_that_start_together_migrate_once() {
     let database = Database::fresh().await;
     let dir = TempDir::new().unwrap();
     let settings = settings(dir.path(), Some(database.url()));
+    let lifecycle = Lifecycle::new();
     let all = (0..6).map(|_| {
         let settings = settings.clone();
-        tokio::spawn(async move { record::migrate(&settings, &Lifecycle::new()).await.unwrap() })
+        lifecycle.spawn(async move { record::migrate(&settings, &Lifecycle::new()).await.unwrap() })
     });
     let mut appliers = 0;
     for one in all.collect::<Vec<_>>() {
