@@ -13,12 +13,13 @@ use crate::telemetry::events::SkippedEvents;
 use crate::telemetry::genai::Pace;
 use crate::telemetry::spans;
 use crate::turn::{
-    AttemptRecord, CallerProfile, Cause, CostSource, Fault, FinishReason, Head, Mark, MicroUsd,
-    Outcome, Timings, ToolCall, TurnRecord, Usage,
+    AttemptRecord, CallerProfile, Cause, Fault, FinishReason, Head, Mark, Outcome, Timings,
+    ToolCall, TurnRecord, Usage,
 };
 use crate::upstream::{Answer, AttemptError, AttemptLog, Row, millis};
 
 use super::admission::{Permit, Presence};
+use super::cost::Cost;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth};
 
@@ -344,40 +345,6 @@ impl Guard {
             trace_id: self.head.trace.trace_id(),
             created_at: self.created_at,
             attempts,
-        }
-    }
-}
-
-/// What all attempts of a turn cost.
-struct Cost {
-    sum: Option<MicroUsd>,
-    source: CostSource,
-}
-
-impl Cost {
-    /// An attempt that never reached a model costs nothing; one that did and whose price nobody
-    /// knows makes the sum unknown.
-    fn of(attempts: &[AttemptRecord]) -> Self {
-        let paid = attempts
-            .iter()
-            .filter(|a| a.cost_microusd.is_some() || a.status == Some(200));
-        let mut sum = MicroUsd::default();
-        let mut source = CostSource::Reported;
-        for attempt in paid {
-            let Some(cost) = attempt.cost_microusd else {
-                return Self {
-                    sum: None,
-                    source: CostSource::Unknown,
-                };
-            };
-            sum = [sum, cost].into_iter().sum();
-            if attempt.cost_source == CostSource::Estimated {
-                source = CostSource::Estimated;
-            }
-        }
-        Self {
-            sum: Some(sum),
-            source,
         }
     }
 }

@@ -16,6 +16,7 @@ mod lead_in;
 mod voice;
 mod limit;
 mod runway;
+mod cost;
 mod guard;
 
 use std::cell::RefCell;
