@@ -26,7 +26,7 @@ use crate::http::{self, Door, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError};
 use crate::outbound;
-use crate::pipeline::{Admission, Rooms, is_full};
+use crate::pipeline::{Admission, Captor, Rooms, is_full};
 use crate::record::counters::{Counters, LinkError, Sharing};
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
@@ -36,7 +36,7 @@ use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
 use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState, models};
-use crate::vault::{DataKey, DataKeyError};
+use crate::vault::{DataKey, DataKeyError, Vault};
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -107,6 +107,7 @@ impl Application {
         let admission = Admission::new(settings.limits.max_turns);
         let counters = count(settings, &admission, &lifecycle)?;
         let key = DataKey::load(&settings.store)?;
+        let vault = Arc::new(Vault::new(&key));
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
         let target = Target::new(&settings.upstream)?;
         let client = outbound::client()?;
@@ -130,6 +131,10 @@ impl Application {
             memory: Memory::start(&settings.memory, &lifecycle, clock)?,
             turns: Arc::default(),
             pseudonyms: Pseudonyms::new(&key),
+            captor: settings
+                .store
+                .capture
+                .map(|ttl| Captor::new(Arc::clone(&vault), ttl, recorder.clone())),
             recorder,
             admission,
             lifecycle: lifecycle.clone(),
@@ -142,6 +147,7 @@ impl Application {
             simulated: settings.simulated,
             store: records.reader(),
             records: records.health(),
+            vault,
             live,
             counters,
             dropped_lines: dropped,

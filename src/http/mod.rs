@@ -25,6 +25,7 @@ use crate::session::Sessions;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::turn::TraceContext;
+use crate::vault::Vault;
 
 pub use auth::Keys;
 pub use page::curl;
@@ -44,6 +45,8 @@ pub struct Door {
     pub simulated: bool,
     pub store: Reader,
     pub records: RecordsHealth,
+    /// Opens captured words.
+    pub vault: Arc<Vault>,
     pub live: Live,
     pub counters: Counters,
     /// Absent where nobody set up logging, as in tests.

@@ -19,6 +19,7 @@ use crate::turn::{
 use crate::upstream::{Answer, AttemptError, AttemptLog, Row, millis};
 
 use super::admission::{Permit, Presence};
+use super::capture::Words;
 use super::cost::Cost;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth};
@@ -243,6 +244,7 @@ impl Guard {
         self.said.outcome = Some(outcome);
         self.timings.total = Some(self.began.elapsed());
         tell(&self.generation);
+        self.capture();
         self.remember(outcome);
         self.permit = None;
     }
@@ -263,6 +265,22 @@ impl Guard {
         let conversation = self.rooms.pseudonyms.session(self.speaker.session.as_str());
         spans::settled(&self.span, &self.request, outcome, &conversation);
         self.rooms.recorder.keep(record);
+    }
+
+    fn user_hash(&self) -> Option<String> {
+        let user = self.speaker.user.as_deref();
+        user.map(|user| self.rooms.pseudonyms.user(user))
+    }
+
+    fn capture(&self) {
+        if let Some(captor) = &self.rooms.captor {
+            let words = Words {
+                user: self.words.clone(),
+                reply: self.generation.text(),
+            };
+            let turn = self.head.turn_id.to_string();
+            captor.keep(turn, self.user_hash(), &words, self.created_at);
+        }
     }
 
     fn remember(&mut self, outcome: Outcome) {
@@ -305,11 +323,7 @@ impl Guard {
         TurnRecord {
             turn_id: self.head.turn_id.to_string(),
             session_id: self.rooms.session_key(self.speaker.session.as_str()),
-            user_hash: self
-                .speaker
-                .user
-                .as_deref()
-                .map(|u| self.rooms.pseudonyms.user(u)),
+            user_hash: self.user_hash(),
             profile: self.profile,
             identity: self.speaker.identity,
             coach: self.head.coach.clone(),

@@ -16,6 +16,7 @@ mod lead_in;
 mod voice;
 mod limit;
 mod runway;
+mod capture;
 mod cost;
 mod guard;
 
@@ -36,6 +37,7 @@ use crate::turn::{Fault, FinishReason, ToolCall, Usage};
 use crate::upstream::{Allowance, Health};
 
 pub use admission::{Admission, Permit};
+pub use capture::{Captor, Words, unseal};
 pub use prepare::{Prepared, TurnRequest, prepare};
 pub use pressure::is_full;
 pub use running::Running;
@@ -64,6 +66,8 @@ pub struct Rooms {
     pub turns: Arc<Turns<Person>>,
     pub pseudonyms: Pseudonyms,
     pub recorder: Recorder,
+    /// Who keeps the words of turns; nobody unless the operator asked for it.
+    pub captor: Option<Captor>,
     pub admission: Admission,
 }
 
