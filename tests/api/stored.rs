@@ -25,6 +25,7 @@ pub(crate) async fn stored(data: &Path) -> Vec<TurnRecord> {
     let lifecycle = Lifecycle::new();
     let records = open(&lifecycle);
     drop(records.start(|_| {}).unwrap());
+    lifecycle.soft().cancel();
     lifecycle.drained().await;
     all(&records.reader()).await
 }
