@@ -135,7 +135,15 @@ async fn zep_keeps_users_threads_and_messages() {
         rig.zep("GET", "/threads/t%201/messages", json!({})).await.1["row_count"],
         2
     );
+    let newest = rig.zep("GET", "/threads/t%201/messages?lastn=1", json!({}));
+    let newest = newest.await.1;
+    assert_eq!(
+        (&newest["row_count"], &newest["total_count"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(newest["messages"][0]["role"], "assistant");
     assert_eq!(rig.zep("DELETE", "/users/a%2Fb", json!({})).await.0, 200);
+    assert_eq!(rig.zep("DELETE", "/users/a%2Fb", json!({})).await.0, 404);
     assert_eq!(
         rig.zep("GET", "/threads/t%201/messages", json!({})).await.0,
         404

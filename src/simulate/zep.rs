@@ -54,6 +54,7 @@ pub(super) async fn answer(state: &State, request: &Request, path: &[&str]) -> H
         state,
         body: &request.body,
         fault: options.memory_fault,
+        lastn: request.query("lastn").and_then(|n| n.parse().ok()),
     };
     call.route(&request.method, path)
 }
@@ -62,6 +63,8 @@ struct ZepRequest<'a> {
     state: &'a State,
     body: &'a Value,
     fault: Option<MemoryFault>,
+    /// Of a thread's messages, the newest so many.
+    lastn: Option<usize>,
 }
 
 impl ZepRequest<'_> {
@@ -91,7 +94,7 @@ impl ZepRequest<'_> {
             ("GET", ["threads", id, "context"]) => self.context(&store, id),
             ("POST", ["threads", id, "messages"]) => self.add_messages(&mut store, id),
             ("GET", ["threads", id, "messages"]) => match store.thread(id) {
-                Some(thread) => reply(StatusCode::OK, &messages_json(thread)),
+                Some(thread) => reply(StatusCode::OK, &messages_json(thread, self.lastn)),
                 None => missing("thread not found"),
             },
             ("GET", ["projects", "info"]) => reply(
@@ -247,9 +250,12 @@ fn user_json(user: &StoredUser) -> Value {
         "metadata": user.body.get("metadata"), "time_zone": user.body.get("time_zone")})
 }
 
-fn messages_json(thread: &StoredThread) -> Value {
-    json!({"messages": thread.messages, "row_count": thread.messages.len(),
-        "total_count": thread.messages.len(), "user_id": thread.user_id,
+fn messages_json(thread: &StoredThread, lastn: Option<usize>) -> Value {
+    let all = thread.messages.len();
+    let skipped = all.saturating_sub(lastn.unwrap_or(all));
+    let messages: Vec<&StoredMessage> = thread.messages.iter().skip(skipped).collect();
+    json!({"messages": messages, "row_count": messages.len(),
+        "total_count": all, "user_id": thread.user_id,
         "thread_created_at": thread.created_at})
 }
 
