@@ -327,6 +327,11 @@ impl Spool {
         self.failed.is_some() || !self.ring.is_empty()
     }
 
+    /// Rows that are in memory alone, and end with the process.
+    pub fn in_memory(&self) -> usize {
+        self.ring.numbers().count()
+    }
+
     /// Rows that wait, on disk and in memory.
     pub fn len(&self) -> u64 {
         self.index.len()
