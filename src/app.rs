@@ -24,7 +24,7 @@ use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
 use crate::http::{self, Door, Keys};
 use crate::lifecycle::Lifecycle;
-use crate::memory::{Memory, MemoryError};
+use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
 use crate::pipeline::{Admission, Captor, Rooms, is_full};
 use crate::record::counters::{Counters, LinkError, Sharing};
@@ -67,7 +67,7 @@ pub struct Application {
 pub enum Ended {
     /// Every turn finished by itself and everything was flushed.
     Clean,
-    /// Turns were still open when the grace was over, or the records were not all written.
+    /// Turns were still open when the grace was over, or not all of the rest was written or kept.
     Cut,
 }
 
@@ -117,6 +117,10 @@ impl Application {
             (target.clone(), client.clone()),
             &lifecycle,
         )?;
+        let shelf = Shelf {
+            dir: settings.store.data_dir.join("spool/memory"),
+            vault: Vault::new(&key),
+        };
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,
@@ -128,7 +132,7 @@ impl Application {
             allowance: Arc::default(),
             roster: Arc::new(Roster::load(&settings.coaches)?),
             catalog: Catalog::default(),
-            memory: Memory::start(&settings.memory, &lifecycle, clock)?,
+            memory: Memory::start(&settings.memory, shelf, &lifecycle, clock)?,
             turns: Arc::default(),
             pseudonyms: Pseudonyms::new(&key),
             captor: settings
@@ -194,11 +198,14 @@ impl Application {
             ..
         } = self;
         let handle = server.handle();
+        let memory = rooms.memory.clone();
         let stopping = stop(handle, rooms.clone(), grace);
-        let (served, turns) = tokio::join!(server, stopping);
+        let (served, (turns, lost)) = tokio::join!(server, stopping);
         served.map_err(AppError::Server)?;
         let flushed = flush(rooms, &lifecycle).await;
-        let clean = turns == Ended::Clean && flushed == Ended::Clean;
+        // What could not be written waits on the disk, unless the disk did not take it.
+        let kept = memory.lost() == lost;
+        let clean = turns == Ended::Clean && flushed == Ended::Clean && kept;
         Ok(if clean { Ended::Clean } else { Ended::Cut })
     }
 }
@@ -329,8 +336,8 @@ impl Breakers {
 
 /// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
 /// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
-/// sentence instead of a refused connection.
-async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
+/// sentence instead of a refused connection. Says besides how many memory writes were lost before.
+async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> (Ended, u64) {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
     let lost = rooms.memory.lost();
@@ -341,15 +348,10 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     };
     // What was said and confirmed goes to memory while its writer still waits for answers.
     let taken = rooms.remember(rooms.turns.drain());
-    let drained = tokio::select! {
+    tokio::select! {
         biased;
-        done = timeout(FLUSH, rooms.memory.drain()) => done.is_ok(),
-        () = lifecycle.hard().cancelled() => false,
-    };
-    // The writer also lets go when it gives up: that is an end, but not a clean one.
-    let remembered = taken && drained && rooms.memory.lost() == lost;
-    if !remembered {
-        tracing::warn!(target: "clm::app", waiting = rooms.memory.backlog(), "memory writes were left undelivered");
+        _ = timeout(FLUSH, rooms.memory.drain()) => {}
+        () = lifecycle.hard().cancelled() => {}
     }
     lifecycle.hard().cancel();
     // A caller that does not read its last words in time has had its chance.
@@ -357,11 +359,12 @@ async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> Ended {
     // Last bytes are on their way; idle connections are not worth waiting for.
     sleep(LAST_BYTES).await;
     handle.stop(false).await;
-    if finished && remembered {
+    let ended = if finished && taken {
         Ended::Clean
     } else {
         Ended::Cut
-    }
+    };
+    (ended, lost)
 }
 
 async fn nobody_present(rooms: &Rooms) {
@@ -370,7 +373,8 @@ async fn nobody_present(rooms: &Rooms) {
     }
 }
 
-/// Waits for the records: their writer ends when the last hand that could give it a turn is gone.
+/// Waits for memory's keeper and for the records, whose writer ends when the last hand that could
+/// give it a turn is gone.
 async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
     drop(rooms);
     let all = lifecycle.drained();

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use crate::memory::MemoryHealth;
+use crate::memory::{MemoryHealth, Waiting};
 use crate::record::Standing;
 use crate::record::counters::RedisHealth;
 use crate::telemetry::metrics;
@@ -28,8 +28,10 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
     let is_open = door.rooms.lifecycle.is_open();
     let is_pressed = door.rooms.admission.is_pressed();
     let redis = door.counters.redis();
+    let waiting = door.rooms.memory.waiting();
     let is_degraded = !store
         || standing.is_degraded
+        || waiting.is_degraded
         || is_pressed
         || matches!(memory, MemoryHealth::Down(_))
         || redis == RedisHealth::Down;
@@ -44,7 +46,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
             "dependencies": {
                 "store": store_json(store, door.store.kind(), &standing),
                 "spool": spool_json(&standing, door.rooms.clock.now_ms()),
-                "memory": memory_json(&memory, door.rooms.memory.backlog()),
+                "memory": memory_json(&memory, &waiting, door.rooms.clock.now_ms()),
                 "redis": { "status": redis_word(redis) },
                 "upstream": { "status": "on demand" },
             },
@@ -87,14 +89,20 @@ fn redis_word(health: RedisHealth) -> &'static str {
     }
 }
 
-fn memory_json(health: &MemoryHealth, backlog: usize) -> Value {
-    match health {
-        MemoryHealth::Off => json!({ "status": "off" }),
-        MemoryHealth::Up => json!({ "status": "ok", "writes_waiting": backlog }),
-        MemoryHealth::Down(kind) => {
-            json!({ "status": "down", "kind": kind.to_string(), "writes_waiting": backlog })
-        }
-    }
+fn memory_json(health: &MemoryHealth, waiting: &Waiting, now_ms: i64) -> Value {
+    let (status, kind) = match health {
+        MemoryHealth::Off => return json!({ "status": "off" }),
+        MemoryHealth::Up => ("ok", None),
+        MemoryHealth::Down(kind) => ("down", Some(*kind)),
+    };
+    json!({
+        "status": status,
+        "kind": kind,
+        "writes_waiting": waiting.exchanges,
+        "on_disk": waiting.on_disk,
+        "age_s": waiting.oldest_ms.map(|at| (now_ms - at).max(0) / 1000),
+        "spool": if waiting.is_degraded { "degraded" } else { "ok" },
+    })
 }
 
 /// Prometheus text format.

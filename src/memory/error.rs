@@ -3,6 +3,7 @@
 //! No variant carries an id, a key or anybody's words: addresses are taken off the client's errors,
 //! and what a parser says about a body is dropped, because it quotes the body.
 
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::InvalidHeaderValue;
@@ -33,6 +34,8 @@ pub enum MemoryError {
     Http(#[source] reqwest::Error),
     #[error("the memory store's key cannot be sent in a header")]
     Key(#[source] InvalidHeaderValue),
+    #[error("no thread for what waits to be written")]
+    Thread(#[source] io::Error),
 }
 
 impl MemoryError {
@@ -51,6 +54,7 @@ impl MemoryError {
             Self::TooLarge { .. } => "too_large",
             Self::Malformed => "malformed",
             Self::Http(_) => "http",
+            Self::Thread(_) => "thread",
         }
     }
 }

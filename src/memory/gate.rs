@@ -106,6 +106,13 @@ impl Gate {
         }
     }
 
+    /// Whether the last write failed so that it may have been applied: the store may be taking words
+    /// and losing them.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let trouble = self.lock().writes.trouble;
+        matches!(trouble, Some("timeout" | "http" | "status_5xx"))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Doors> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }

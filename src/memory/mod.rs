@@ -2,12 +2,13 @@
 //!
 //! Memory is an improvement, not a condition. A turn asks with [`Memory::recall`], waits at most
 //! until its deadline, and goes on with what there is; a store that is down, slow or talking rubbish
-//! costs it context, never words. Writing is a queue that no turn waits for.
+//! costs it context, never words. Writing is a queue that no turn waits for; what waits in it is on
+//! the disk, sealed, and outlives the process.
 //!
 //! Ids are derived here from who was authenticated and are never taken from a request, so nobody
 //! can reach into another person's memory by naming it. Words, ids and keys reach no log.
 //!
-//! To add a store: a file with the five methods of `Store`, a variant there, and its choice in
+//! To add a store: a file with the six methods of `Store`, a variant there, and its choice in
 //! [`Memory::start`]. Freshness, single flight, breakers, order and retries stay as they are.
 
 mod error;
@@ -20,20 +21,31 @@ mod store;
 mod recall;
 mod cache;
 mod queue;
+mod row;
+mod desk;
+mod keeper;
+mod erase;
 mod writer;
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
+pub use self::desk::Waiting;
+pub use self::erase::{Erased, StoreErased};
 pub use self::error::MemoryError;
+pub use self::keeper::Shelf;
 pub use self::person::Person;
 pub use self::recall::{Recall, Recalled};
 
 use self::cache::{Ask, Cache, Landing};
+use self::desk::Desk;
+use self::erase::Turnstile;
 use self::gate::{Gate, Way};
+use self::keeper::Keeper;
 use self::queue::Queue;
 use self::recall::Failed;
 use self::store::{Found, Store};
@@ -73,6 +85,9 @@ struct Room {
     gate: Arc<Gate>,
     cache: Arc<Cache>,
     queue: Arc<Queue>,
+    desk: Arc<Desk>,
+    turnstile: Arc<Turnstile>,
+    clock: Clock,
     closing: CancellationToken,
     written: CancellationToken,
     lifecycle: Lifecycle,
@@ -85,40 +100,43 @@ impl Memory {
         Self { room: None }
     }
 
-    /// Starts the writer; without a key, memory is off.
+    /// Starts the writer, and the keeper of what waits; without a key, memory is off and nothing on
+    /// the disk is touched.
     ///
     /// # Errors
-    /// When the key cannot be sent in a header or the client cannot be set up.
+    /// When the key cannot be sent in a header, the client cannot be set up, or there is no thread.
     pub fn start(
         settings: &config::Memory,
+        shelf: Shelf,
         lifecycle: &Lifecycle,
         clock: Clock,
     ) -> Result<Self, MemoryError> {
         let Some(key) = &settings.api_key else {
             return Ok(Self::off());
         };
+        let store = Store::Zep(Zep::new(&settings.base_url, key, clock)?);
+        Self::over(store, shelf, lifecycle, clock)
+    }
+
+    fn over(
+        store: Store,
+        shelf: Shelf,
+        lifecycle: &Lifecycle,
+        clock: Clock,
+    ) -> Result<Self, MemoryError> {
         let room = Room {
-            store: Arc::new(Store::Zep(Zep::new(&settings.base_url, key, clock)?)),
+            store: Arc::new(store),
             gate: Arc::new(Gate::new()),
             cache: Cache::new(),
             queue: Arc::default(),
+            desk: Arc::new(Desk::new()),
+            turnstile: Arc::new(Turnstile::new()),
+            clock,
             closing: CancellationToken::new(),
             written: CancellationToken::new(),
             lifecycle: lifecycle.clone(),
         };
-        let writer = Writer {
-            queue: Arc::clone(&room.queue),
-            store: Arc::clone(&room.store),
-            gate: Arc::clone(&room.gate),
-            hard: lifecycle.hard().clone(),
-            closing: room.closing.clone(),
-        };
-        // Also when the writer ends badly, whoever drains is let go.
-        let written = room.written.clone().drop_guard();
-        lifecycle.spawn(async move {
-            writer.run().await;
-            drop(written);
-        });
+        room.start(shelf).map_err(MemoryError::Thread)?;
         Ok(Self {
             room: Some(Arc::new(room)),
         })
@@ -147,12 +165,13 @@ impl Memory {
     }
 
     /// Queues what was said; false when the queue is full or closed, which the caller counts.
+    /// Never blocks on the disk or the store.
     #[must_use]
     pub fn remember(&self, who: &Person, exchange: Exchange) -> bool {
         let said = |words: &Option<String>| words.as_deref().is_some_and(|w| !w.trim().is_empty());
         match &self.room {
             Some(room) if said(&exchange.user) || said(&exchange.assistant) => {
-                room.queue.push(who, exchange)
+                room.desk.put(who, exchange)
             }
             _ => true,
         }
@@ -166,29 +185,22 @@ impl Memory {
             .map_or(MemoryHealth::Off, |room| room.gate.health())
     }
 
-    /// Drops what is cached of this person, and what of theirs still waits to be written.
-    pub fn forget(&self, who: &Person) {
-        if let Some(room) = &self.room {
-            room.cache.forget(&who.user);
-            room.queue.forget(who);
-            room.store.forget(who);
-        }
-    }
-
-    /// Exchanges waiting or being written.
+    /// What waits or is being written, that of earlier processes included once it is found.
     #[must_use]
-    pub fn backlog(&self) -> usize {
-        self.room.as_ref().map_or(0, |room| room.queue.len())
+    pub fn waiting(&self) -> Waiting {
+        self.room
+            .as_ref()
+            .map_or_else(Waiting::default, |room| room.desk.waiting())
     }
 
-    /// Exchanges taken in and given up since the start.
+    /// Exchanges that memory had taken in and that will never be written, since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.room.as_ref().map_or(0, |room| room.queue.lost())
+        self.room.as_ref().map_or(0, |room| room.desk.lost())
     }
 
-    /// Takes nothing more in and resolves when all is written, or given up because the process must
-    /// end. For after the last turn.
+    /// Takes nothing more in and resolves when all is written or, because the process must end, kept
+    /// on the disk for the next one. For after the last turn.
     ///
     /// # Cancellation
     /// Safe: the writing goes on.
@@ -201,6 +213,32 @@ impl Memory {
 }
 
 impl Room {
+    fn start(&self, shelf: Shelf) -> io::Result<()> {
+        // Also when the keeper or the writer ends badly, whoever waits for them is let go.
+        let written = self.written.clone().drop_guard();
+        let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+        let keeper = Keeper::new(shelf, desk, queue, self.clock);
+        self.lifecycle.spawn_thread("clm-memory", move || {
+            keeper.run();
+            drop(written);
+        })?;
+        let writer = Writer {
+            queue: Arc::clone(&self.queue),
+            desk: Arc::clone(&self.desk),
+            store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
+            turnstile: Arc::clone(&self.turnstile),
+            hard: self.lifecycle.hard().clone(),
+            closing: self.closing.clone(),
+        };
+        let ended = Ending(Arc::clone(&self.desk));
+        self.lifecycle.spawn(async move {
+            writer.run().await;
+            drop(ended);
+        });
+        Ok(())
+    }
+
     fn look(&self, who: &Person, ask: Ask) -> Recall {
         let (recall, landing) = self.cache.look(&who.user, ask, Instant::now());
         if let Some(landing) = landing {
@@ -216,8 +254,15 @@ impl Room {
             return;
         }
         let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        let (turnstile, desk) = (Arc::clone(&self.turnstile), Arc::clone(&self.desk));
         let span = spans::retrieval("zep");
+        let asked = Instant::now();
         let question = async move {
+            let _inside = turnstile.enter(&who.user).await;
+            if desk.is_erased(&who.user, Some(asked)) {
+                landing.land(Ok(None));
+                return;
+            }
             let found = store.recall(&who).await;
             let report = found.as_ref().map(|_| ());
             gate.report(Way::Read, report, Instant::now());
@@ -226,7 +271,10 @@ impl Room {
                 Ok(Found::Nothing) => landing.land(Ok(None)),
                 Ok(Found::Stranger) => {
                     landing.land(Ok(None));
-                    introduce(&store, &gate, &who).await;
+                    // Who was erased comes back with their next words, not with a question.
+                    if !desk.is_erased(&who.user, None) {
+                        introduce(&store, &gate, &who).await;
+                    }
                 }
                 Err(error) => {
                     spans::failed(&Span::current(), error.kind());
@@ -239,7 +287,7 @@ impl Room {
 
     fn close(&self) {
         self.closing.cancel();
-        self.queue.close();
+        self.desk.close();
     }
 }
 
@@ -247,6 +295,15 @@ impl Drop for Room {
     /// The last handle is gone: nothing more can come.
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Tells the keeper that the writer has ended, however it ended.
+struct Ending(Arc<Desk>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

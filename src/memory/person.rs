@@ -16,7 +16,7 @@ impl Person {
     #[must_use]
     pub fn new(user: &str, session: &str) -> Self {
         Self {
-            user: derived("clm-u-", &["user", user]),
+            user: user_id(user),
             thread: derived("clm-t-", &["thread", user, session]),
         }
     }
@@ -38,6 +38,11 @@ impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Person(..)")
     }
+}
+
+/// The id in the store of whoever was authenticated as `user`.
+pub(super) fn user_id(user: &str) -> Arc<str> {
+    derived("clm-u-", &["user", user])
 }
 
 /// The prefix and the first half of the hash over the parts, joined by NUL.

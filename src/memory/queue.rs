@@ -1,8 +1,7 @@
-//! Exchanges waiting to be written: in order within a thread, threads taking turns.
+//! Exchanges next to be written: in order within a thread, threads taking turns.
 //!
-//! Bounded twice. Overall, what is too much is refused at the door, where the caller counts it. In
-//! one thread, the oldest that nobody has begun to write makes room: the latest words are worth
-//! most, and one stuck thread must not fill the house.
+//! A window on what waits, of bounded size: the keeper fills it, in order, and holds the rest on the
+//! disk until there is room.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +9,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::{Exchange, Person};
-use crate::telemetry::events::MemoryWriteDropped;
+use crate::spool::Seq;
 
-/// Exchanges waiting or being written.
-pub(super) const TOTAL: usize = 4096;
-/// Exchanges waiting in one thread.
-const PER_THREAD: usize = 256;
+/// Exchanges in the window, those that are being written among them.
+pub(super) const WINDOW: usize = 4096;
 /// Exchanges written together at most.
 const BATCH: usize = 15;
 
+/// An exchange and where it is kept.
+pub(super) struct Item {
+    pub(super) exchange: Exchange,
+    /// Its place on the disk; none when it is in memory alone.
+    pub(super) seq: Option<Seq>,
+    /// An earlier process took it in, and may have written it before it ended.
+    pub(super) is_old: bool,
+}
+
 #[derive(Default)]
 struct Waiting {
-    exchanges: VecDeque<Exchange>,
+    items: VecDeque<Item>,
     /// Exchanges of this thread being written now.
     busy: usize,
     /// What is being written now is not wanted any more.
@@ -34,14 +40,13 @@ struct Inside {
     /// Threads with something to write that is not being written, longest waiting first.
     ready: VecDeque<Arc<str>>,
     total: usize,
-    lost: u64,
     closed: bool,
 }
 
 /// Exchanges of one thread, taken out to be written.
 pub(super) struct Batch {
     pub(super) who: Person,
-    pub(super) exchanges: Vec<Exchange>,
+    pub(super) items: Vec<Item>,
 }
 
 /// See the module's words.
@@ -52,35 +57,26 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Takes an exchange in; false when full or closed.
-    pub(super) fn push(&self, who: &Person, exchange: Exchange) -> bool {
+    /// How many more the window takes.
+    pub(super) fn room(&self) -> usize {
+        WINDOW.saturating_sub(self.lock().total)
+    }
+
+    /// Takes one in. The one that fills the window sees to it that there is room.
+    pub(super) fn push(&self, who: &Person, item: Item) {
         let mut inside = self.lock();
-        if inside.closed || inside.total >= TOTAL {
-            return false;
-        }
         let (_, waiting) = inside
             .threads
             .entry(Arc::clone(&who.thread))
             .or_insert_with(|| (who.clone(), Waiting::default()));
-        waiting.exchanges.push_back(exchange);
-        let waits_anew = waiting.busy == 0 && waiting.exchanges.len() == 1;
-        if waiting.exchanges.len() > PER_THREAD {
-            waiting.exchanges.pop_front();
-            inside.lost += 1;
-            MemoryWriteDropped {
-                reason: "thread_full",
-                exchanges: 1,
-            }
-            .emit();
-        } else {
-            inside.total += 1;
-        }
+        waiting.items.push_back(item);
+        let waits_anew = waiting.busy == 0 && waiting.items.len() == 1;
+        inside.total += 1;
         if waits_anew {
             inside.ready.push_back(Arc::clone(&who.thread));
         }
         drop(inside);
         self.changed.notify_one();
-        true
     }
 
     /// Takes out what the longest waiting thread has, as far as one writing goes.
@@ -88,31 +84,23 @@ impl Queue {
         let mut inside = self.lock();
         let thread = inside.ready.pop_front()?;
         let (who, waiting) = inside.threads.get_mut(&thread)?;
-        let many = waiting.exchanges.len().min(BATCH);
+        let many = waiting.items.len().min(BATCH);
         waiting.busy = many;
         Some(Batch {
             who: who.clone(),
-            exchanges: waiting.exchanges.drain(..many).collect(),
+            items: waiting.items.drain(..many).collect(),
         })
     }
 
-    /// A batch of this thread is written, or, as far as `lost` says, given up.
-    pub(super) fn finished(&self, thread: &Arc<str>, lost: usize) {
+    /// The batch of this thread that was taken out is done with.
+    pub(super) fn finished(&self, thread: &Arc<str>) {
         let mut inside = self.lock();
-        inside.lost += lost as u64;
-        if lost > 0 {
-            MemoryWriteDropped {
-                reason: "given_up",
-                exchanges: lost,
-            }
-            .emit();
-        }
         let Some((_, waiting)) = inside.threads.get_mut(thread) else {
             return;
         };
         let done = std::mem::take(&mut waiting.busy);
         waiting.forgotten = false;
-        if waiting.exchanges.is_empty() {
+        if waiting.items.is_empty() {
             inside.threads.remove(thread);
         } else {
             inside.ready.push_back(Arc::clone(thread));
@@ -120,21 +108,31 @@ impl Queue {
         inside.total = inside.total.saturating_sub(done);
     }
 
-    /// Drops what waits of this person, in all their threads, and calls off what is being written.
-    pub(super) fn forget(&self, who: &Person) {
+    /// The batch of this thread that was taken out was left: nothing that follows may go before it.
+    pub(super) fn leave(&self, thread: &Arc<str>) {
         let mut inside = self.lock();
-        let mut dropped = 0;
+        if let Some((_, waiting)) = inside.threads.remove(thread) {
+            let gone = waiting.busy + waiting.items.len();
+            inside.total = inside.total.saturating_sub(gone);
+        }
+    }
+
+    /// Gives out what waits of this person, in all their threads, and calls off what is being
+    /// written.
+    pub(super) fn forget(&self, user: &str) -> Vec<Item> {
+        let mut inside = self.lock();
+        let mut dropped = Vec::new();
         inside.threads.retain(|_, (person, waiting)| {
-            if person.user == who.user {
-                dropped += waiting.exchanges.len();
-                waiting.exchanges.clear();
+            if *person.user == *user {
+                dropped.extend(waiting.items.drain(..));
                 waiting.forgotten = waiting.busy > 0;
             }
-            waiting.busy > 0 || !waiting.exchanges.is_empty()
+            waiting.busy > 0 || !waiting.items.is_empty()
         });
-        inside.total = inside.total.saturating_sub(dropped);
+        inside.total = inside.total.saturating_sub(dropped.len());
         let Inside { ready, threads, .. } = &mut *inside;
         ready.retain(|thread| threads.contains_key(thread));
+        dropped
     }
 
     /// Whether what is being written of this thread has been called off.
@@ -144,44 +142,14 @@ impl Queue {
         found.is_some_and(|(_, waiting)| waiting.forgotten)
     }
 
-    /// Takes nothing more in; what is inside may still be written.
+    /// No more comes in; what is inside may still be written.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
     }
 
-    /// Closes, and counts as lost whatever is still inside; says how much that is.
-    pub(super) fn abandon(&self) -> usize {
-        let mut inside = self.lock();
-        let left = inside.total;
-        if left > 0 {
-            MemoryWriteDropped {
-                reason: "stopped",
-                exchanges: left,
-            }
-            .emit();
-        }
-        let lost = inside.lost + left as u64;
-        *inside = Inside {
-            lost,
-            closed: true,
-            ..Inside::default()
-        };
-        left
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
-    }
-
-    /// Exchanges waiting or being written.
-    pub(super) fn len(&self) -> usize {
-        self.lock().total
-    }
-
-    /// Exchanges taken in and given up since the start.
-    pub(super) fn lost(&self) -> u64 {
-        self.lock().lost
     }
 
     /// Resolves when something came in, or the queue was closed, since the last time.
@@ -198,51 +166,56 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn exchange(at_ms: i64) -> Exchange {
-        Exchange {
-            user: Some("hello".to_owned()),
-            assistant: None,
-            at_ms,
+    fn item(at_ms: i64) -> Item {
+        Item {
+            exchange: Exchange {
+                user: Some("hello".to_owned()),
+                assistant: None,
+                at_ms,
+            },
+            seq: None,
+            is_old: false,
         }
     }
 
     fn times(batch: &Batch) -> Vec<i64> {
-        batch.exchanges.iter().map(|e| e.at_ms).collect()
+        batch.items.iter().map(|i| i.exchange.at_ms).collect()
+    }
+
+    fn len(queue: &Queue) -> usize {
+        WINDOW - queue.room()
     }
 
     #[test]
     fn a_thread_is_written_in_order_and_by_one_at_a_time() {
         let queue = Queue::default();
         let (a, b) = (Person::new("a", "1"), Person::new("b", "1"));
-        (0..3).for_each(|n| assert!(queue.push(&a, exchange(n))));
-        assert!(queue.push(&b, exchange(9)));
+        (0..3).for_each(|n| queue.push(&a, item(n)));
+        queue.push(&b, item(9));
         let first = queue.next().unwrap();
         assert_eq!(times(&first), [0, 1, 2]);
-        assert!(queue.push(&a, exchange(3)));
+        queue.push(&a, item(3));
         assert_eq!(times(&queue.next().unwrap()), [9]);
         assert!(queue.next().is_none(), "both are busy");
-        queue.finished(&a.thread, 0);
+        queue.finished(&a.thread);
         assert_eq!(times(&queue.next().unwrap()), [3]);
-        assert_eq!(queue.len(), 2);
-        queue.finished(&a.thread, 1);
-        queue.finished(&b.thread, 0);
-        assert_eq!((queue.len(), queue.lost()), (0, 1));
+        assert_eq!(len(&queue), 2);
+        queue.finished(&a.thread);
+        queue.finished(&b.thread);
+        assert_eq!(len(&queue), 0);
         assert!(queue.lock().threads.is_empty());
     }
 
     #[test]
-    fn the_house_is_bounded_and_so_is_each_thread() {
+    fn what_follows_what_was_left_is_left_too() {
         let queue = Queue::default();
-        let stuck = Person::new("stuck", "1");
-        (0..300).for_each(|n| assert!(queue.push(&stuck, exchange(n))));
-        assert_eq!((queue.len(), queue.lost()), (256, 44));
-        assert_eq!(queue.next().unwrap().exchanges[0].at_ms, 44);
-        for n in 256..TOTAL {
-            assert!(queue.push(&Person::new(&n.to_string(), "1"), exchange(0)));
-        }
-        assert!(!queue.push(&Person::new("one more", "1"), exchange(0)));
-        assert_eq!(queue.abandon(), TOTAL);
-        assert!(!queue.push(&stuck, exchange(0)));
+        let (a, b) = (Person::new("a", "1"), Person::new("b", "1"));
+        (0..20).for_each(|n| queue.push(&a, item(n)));
+        queue.push(&b, item(9));
+        let first = queue.next().unwrap();
+        queue.leave(&first.who.thread);
+        assert_eq!(times(&queue.next().unwrap()), [9]);
+        assert_eq!(len(&queue), 1);
     }
 
     #[test]
@@ -250,16 +223,16 @@ mod tests {
         let queue = Queue::default();
         let (a, b) = (Person::new("a", "1"), Person::new("b", "1"));
         for who in [&a, &Person::new("a", "2"), &b] {
-            queue.push(who, exchange(0));
+            queue.push(who, item(0));
         }
         let begun = queue.next().unwrap();
-        queue.push(&a, exchange(1));
-        queue.forget(&a);
-        assert_eq!(queue.len(), 2);
+        queue.push(&a, item(1));
+        assert_eq!(queue.forget(&a.user).len(), 2);
+        assert_eq!(len(&queue), 2);
         assert!(queue.is_forgotten(&begun.who.thread));
-        queue.finished(&begun.who.thread, 0);
+        queue.finished(&begun.who.thread);
         assert_eq!(&*queue.next().unwrap().who.user, &*b.user);
         assert!(queue.next().is_none());
-        assert_eq!(queue.len(), 1);
+        assert_eq!(len(&queue), 1);
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Person;
 use super::error::MemoryError;
-use super::store::{Line, Speaker};
+use super::store::{Line, Told};
 use super::text;
 use crate::clock;
 
@@ -21,6 +21,11 @@ pub(super) const LINE_BYTES: usize = 4000;
 pub(super) const LINES: usize = 30;
 /// Bytes of a context answer that are read at all.
 pub(super) const CONTEXT_BYTES: usize = 1 << 20;
+/// A thread's newest messages that are looked at to see what of ours is there already. Far more than
+/// one process can have written without noting that it did.
+pub(super) const TOLD: usize = 200;
+/// Bytes of such an answer that are read: so many messages of the longest, escaped.
+pub(super) const TOLD_BYTES: usize = 4 << 20;
 /// Bytes of any other answer that are read.
 pub(super) const ANSWER_BYTES: usize = 64 << 10;
 /// Characters of a context that are used.
@@ -98,6 +103,22 @@ pub(super) fn context(body: &[u8]) -> Result<Option<String>, MemoryError> {
     Ok(Some(context).filter(|c| !c.trim().is_empty()))
 }
 
+#[derive(Deserialize)]
+struct ToldAnswer {
+    #[serde(default)]
+    messages: Option<Vec<Told>>,
+}
+
+/// The messages of a thread.
+///
+/// # Errors
+/// [`MemoryError::Malformed`] for what is no such answer.
+pub(super) fn told(body: &[u8]) -> Result<Vec<Told>, MemoryError> {
+    let answer: ToldAnswer =
+        serde_json::from_slice(body).map_err(|_quotes_the_body| MemoryError::Malformed)?;
+    Ok(answer.messages.unwrap_or_default())
+}
+
 #[derive(Serialize)]
 pub(super) struct NewUser<'a> {
     user_id: &'a str,
@@ -142,10 +163,7 @@ pub(super) fn messages(lines: &[Line]) -> Messages<'_> {
 
 fn message(line: &Line) -> Message<'_> {
     Message {
-        role: match line.speaker {
-            Speaker::User => "user",
-            Speaker::Assistant => "assistant",
-        },
+        role: line.speaker.role(),
         content: &line.text,
         created_at: clock::rfc3339(line.at_ms),
     }
@@ -223,6 +241,22 @@ mod tests {
             url,
             "http://z/api/v2/threads/a%2Fb%3Fc%23d%20%C3%A9%2E%2E/context"
         );
+    }
+
+    #[test]
+    fn messages_are_read_and_rubbish_is_not() {
+        let read = |body: &str| told(body.as_bytes()).map_err(|e| e.kind());
+        let one = r#"{"messages":[{"role":"user","content":"a","uuid":"x"}],"row_count":1}"#;
+        assert!(read(one).unwrap()[0].content == "a");
+        for (body, expected) in [
+            ("{}", Ok(0)),
+            (r#"{"messages":null}"#, Ok(0)),
+            (r#"{"messages":[{}]}"#, Ok(1)),
+            (r#"{"messages":7}"#, Err("malformed")),
+            ("<html></html>", Err("malformed")),
+        ] {
+            assert_eq!(read(body).map(|told| told.len()), expected, "{body}");
+        }
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Writes what was said: one task, eight threads at once, one call at a time in each.
 //!
-//! Repeated is only what certainly did not arrive: a connection that never stood, a rate limit, a
-//! refused key, a thread that had to be created first. Anything else may have been applied and is
-//! given up, because a doubled memory is worse than a missing one.
+//! Repeated, for as long as it takes, is what certainly was not written: a connection that never
+//! stood, a rate limit, a refused key, and whatever failed before the words were sent. A thread that
+//! has to be created first is tried three times. Anything else may have been applied and is given up,
+//! because a doubled memory is worse than a missing one.
+//!
+//! What an earlier process left may have been written by it. The store is asked for the thread's
+//! newest lines first, and what is there already is not written again. It is also asked when the last
+//! write failed in doubt: an outage then costs the writes that it met, and none that come after.
 //!
 //! It ends when the queue is closed and empty, or, once the process must end, as soon as the queue
 //! is empty, and soon after in any case.
@@ -15,17 +20,17 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Person;
+use super::desk::{Desk, End};
+use super::erase::Turnstile;
 use super::error::MemoryError;
 use super::gate::{Gate, Way};
-use super::queue::{Batch, Queue};
-use super::store::{Limits, Line, Reception, Speaker, Store};
+use super::queue::{Batch, Item, Queue};
+use super::store::{Limits, Line, Reception, Speaker, Store, Told};
 use super::text;
-use super::{Exchange, Person};
 
 /// Threads written at once.
 const THREADS: usize = 8;
-/// Calls that certainly did not arrive, for one page: over an hour of them at the longest pause.
-const UNSENT: u32 = 150;
 /// Times a thread may turn out not to be there, for one page.
 const STRANGER: u32 = 2;
 /// The first pause, doubled each time up to the longest.
@@ -39,12 +44,38 @@ const LAST: Duration = Duration::from_secs(2);
 /// What the writer works with.
 pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
+    pub(super) desk: Arc<Desk>,
     pub(super) store: Arc<Store>,
     pub(super) gate: Arc<Gate>,
+    pub(super) turnstile: Arc<Turnstile>,
     /// Cancelled when the process must end: nothing is waited for any more.
     pub(super) hard: CancellationToken,
     /// Cancelled when no more comes: a pause is cut short once, for a last try before it matters.
     pub(super) closing: CancellationToken,
+}
+
+/// Lines of one call.
+struct Page {
+    lines: Vec<Line>,
+    /// Some of them may be in the store already.
+    is_old: bool,
+}
+
+/// Where a call failed.
+#[derive(Debug)]
+enum Trouble {
+    /// None of the words were sent.
+    Before(MemoryError),
+    /// They may have been.
+    Write(MemoryError),
+}
+
+impl Trouble {
+    fn error(&self) -> &MemoryError {
+        match self {
+            Self::Before(error) | Self::Write(error) => error,
+        }
+    }
 }
 
 impl Writer {
@@ -57,13 +88,6 @@ impl Writer {
         tokio::select! {
             () = self.work() => {}
             () = cut => {}
-        }
-        let left = self.queue.abandon();
-        if left > 0 {
-            tracing::warn!(
-                exchanges = left,
-                "memory could not be written before the end"
-            );
         }
     }
 
@@ -87,50 +111,73 @@ impl Writer {
         }
     }
 
-    async fn deliver(&self, batch: Batch) {
+    async fn deliver(&self, Batch { who, items }: Batch) {
         let Limits { bytes, lines } = self.store.limits();
-        let all = spread(&batch.exchanges, bytes);
-        let mut lost = 0;
-        for page in all.chunks(lines) {
-            if !self.page(&batch.who, page).await {
-                // What follows would be an answer without its question.
-                if !self.queue.is_forgotten(&batch.who.thread) {
-                    lost = batch.exchanges.len();
-                }
-                break;
-            }
+        let is_old = items.iter().any(|item| item.is_old);
+        let mut all = spread(&items, bytes).into_iter().peekable();
+        let mut end = End::Written;
+        // After a page that was not written comes none: it would be an answer without its question.
+        while end == End::Written && all.peek().is_some() {
+            let lines = all.by_ref().take(lines).collect();
+            end = self.page(&who, Page { lines, is_old }).await;
         }
-        self.queue.finished(&batch.who.thread, lost);
+        if end != End::Written && self.queue.is_forgotten(&who.thread) {
+            end = End::Dropped;
+        }
+        match end {
+            End::Left => self.queue.leave(&who.thread),
+            End::Written | End::GivenUp | End::Dropped => self.queue.finished(&who.thread),
+        }
+        self.desk.finish(&items, end);
     }
 
-    /// Writes one page; false when it was given up.
-    async fn page(&self, who: &Person, lines: &[Line]) -> bool {
+    async fn page(&self, who: &Person, mut page: Page) -> End {
         let mut tries = Tries::default();
         loop {
+            // Whoever erases this person waits until the call is over, and it until they are erased.
+            let inside = self.turnstile.enter(&who.user).await;
             if self.queue.is_forgotten(&who.thread) {
-                return false;
+                return End::Dropped;
             }
             if let Err(rest) = self.gate.admit(Way::Write, Instant::now()) {
+                drop(inside);
                 if !self.wait(rest.min(GATE)).await {
-                    return false;
+                    return End::Left;
                 }
                 continue;
             }
-            let outcome = self.call(who, lines).await;
-            let report = outcome.as_ref().map(|_| ());
+            let outcome = self.call(who, &mut page).await;
+            drop(inside);
+            let report = outcome.as_ref().map(|_| ()).map_err(Trouble::error);
             self.gate.report(Way::Write, report, Instant::now());
             match tries.after(&outcome, jitter()) {
-                Next::Written => return true,
-                Next::GiveUp => return false,
+                Next::Written => return End::Written,
+                Next::GiveUp => return End::GivenUp,
                 Next::Again(pause) if self.wait(pause).await => {}
-                Next::Again(_) => return false,
+                Next::Again(_) => return End::Left,
             }
         }
     }
 
-    async fn call(&self, who: &Person, lines: &[Line]) -> Result<Reception, MemoryError> {
-        match self.store.introduce(who).await? {
-            Reception::Accepted => self.store.write(who, lines).await,
+    async fn call(&self, who: &Person, page: &mut Page) -> Result<Reception, Trouble> {
+        if page.is_old || self.gate.is_in_doubt() {
+            match self.store.told(who).await {
+                Ok(told) if page.is_old => leave_out(&mut page.lines, told),
+                Ok(_) => {}
+                Err(error) if is_passing(&error) => return Err(Trouble::Before(error)),
+                // It will never be known, and what waited was more often not written than written.
+                Err(_) => {}
+            }
+            page.is_old = false;
+            if page.lines.is_empty() {
+                return Ok(Reception::Accepted);
+            }
+        }
+        match self.store.introduce(who).await.map_err(Trouble::Before)? {
+            Reception::Accepted => {
+                let written = self.store.write(who, &page.lines).await;
+                written.map_err(Trouble::Write)
+            }
             Reception::Stranger => Ok(Reception::Stranger),
         }
     }
@@ -149,10 +196,21 @@ impl Writer {
     }
 }
 
+/// Takes out of `lines` what the store has told of, each telling for one line.
+fn leave_out(lines: &mut Vec<Line>, mut told: Vec<Told>) {
+    lines.retain(|line| {
+        let at = told.iter().position(|told| told.is(line));
+        if let Some(at) = at {
+            told.remove(at);
+        }
+        at.is_none()
+    });
+}
+
 /// The lines of some exchanges, none longer than `bytes`, none empty.
-fn spread(exchanges: &[Exchange], bytes: usize) -> Vec<Line> {
+fn spread(items: &[Item], bytes: usize) -> Vec<Line> {
     let mut lines = Vec::new();
-    for exchange in exchanges {
+    for Item { exchange, .. } in items {
         let sides = [
             (Speaker::User, &exchange.user),
             (Speaker::Assistant, &exchange.assistant),
@@ -168,6 +226,24 @@ fn spread(exchanges: &[Exchange], bytes: usize) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// Whether it may be different in a while, as far as no words were sent.
+fn is_passing(error: &MemoryError) -> bool {
+    match error {
+        MemoryError::Connect(_)
+        | MemoryError::Timeout
+        | MemoryError::Http(_)
+        | MemoryError::RateLimited { .. }
+        | MemoryError::Unauthorized
+        | MemoryError::Status(500..) => true,
+        MemoryError::Status(_)
+        | MemoryError::Quota
+        | MemoryError::TooLarge { .. }
+        | MemoryError::Malformed
+        | MemoryError::Key(_)
+        | MemoryError::Thread(_) => false,
+    }
 }
 
 /// What has been tried for one page.
@@ -186,26 +262,33 @@ enum Next {
 
 impl Tries {
     /// What to do after a call that ended so. `jitter` is 0..1000, a share of the pause.
-    fn after(&mut self, outcome: &Result<Reception, MemoryError>, jitter: u32) -> Next {
-        let (count, most, pause) = match outcome {
+    fn after(&mut self, outcome: &Result<Reception, Trouble>, jitter: u32) -> Next {
+        let error = match outcome {
             Ok(Reception::Accepted) => return Next::Written,
-            Ok(Reception::Stranger) => (&mut self.stranger, STRANGER, true),
-            Err(MemoryError::Connect(_)) => (&mut self.unsent, UNSENT, true),
-            // The gate is shut for the time that was asked for: no pause on top.
-            Err(MemoryError::RateLimited { .. } | MemoryError::Unauthorized) => {
-                (&mut self.unsent, UNSENT, false)
+            Ok(Reception::Stranger) => {
+                self.stranger += 1;
+                return match self.stranger {
+                    ..=STRANGER => Next::Again(backoff(self.stranger, jitter)),
+                    _ => Next::GiveUp,
+                };
             }
-            Err(_) => return Next::GiveUp,
+            Err(Trouble::Before(error) | Trouble::Write(error)) => error,
         };
-        *count += 1;
-        if *count > most {
-            return Next::GiveUp;
+        match outcome {
+            // The gate is shut for the time that was asked for: no pause on top.
+            _ if matches!(
+                error,
+                MemoryError::RateLimited { .. } | MemoryError::Unauthorized
+            ) =>
+            {
+                return Next::Again(Duration::ZERO);
+            }
+            _ if matches!(error, MemoryError::Connect(_)) => {}
+            Err(Trouble::Before(error)) if is_passing(error) => {}
+            _ => return Next::GiveUp,
         }
-        Next::Again(if pause {
-            backoff(*count, jitter)
-        } else {
-            Duration::ZERO
-        })
+        self.unsent = self.unsent.saturating_add(1);
+        Next::Again(backoff(self.unsent, jitter))
     }
 }
 
@@ -223,64 +306,4 @@ fn jitter() -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_did_not_arrive_is_tried_again() {
-        let after = Duration::from_secs(60);
-        for (outcome, calls) in [
-            (Ok(Reception::Accepted), 1),
-            (Ok(Reception::Stranger), 3),
-            (Err(MemoryError::RateLimited { after }), 151),
-            (Err(MemoryError::Unauthorized), 151),
-            (Err(MemoryError::Timeout), 1),
-            (Err(MemoryError::Status(500)), 1),
-            (Err(MemoryError::Status(400)), 1),
-            (Err(MemoryError::Quota), 1),
-            (Err(MemoryError::TooLarge { limit: 1 }), 1),
-        ] {
-            let mut tries = Tries::default();
-            let again = |_: &u32| matches!(tries.after(&outcome, 0), Next::Again(_));
-            let made = (1..).take_while(again).count() + 1;
-            assert_eq!(made, calls, "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn pauses_grow_to_their_bound_and_outlast_an_hour() {
-        assert_eq!(backoff(1, 0), PAUSE);
-        assert_eq!(backoff(3, 0), PAUSE * 4);
-        assert_eq!(backoff(3, 1000), PAUSE * 4 * 9 / 10);
-        assert_eq!(backoff(150, 0), LONGEST_PAUSE);
-        let shortest: Duration = (1..=UNSENT).map(|n| backoff(n, 1000)).sum();
-        assert!(shortest > Duration::from_secs(3600));
-        assert!((0..100).all(|_| jitter() < 1000));
-    }
-
-    #[test]
-    fn exchanges_spread_into_lines_without_empty_ones() {
-        let exchange = |user: &str, assistant: Option<&str>| Exchange {
-            user: Some(user.to_owned()),
-            assistant: assistant.map(str::to_owned),
-            at_ms: 7,
-        };
-        let exchanges = [
-            exchange("aaaa bbbb", Some("c")),
-            exchange("  ", None),
-            exchange("", Some("d")),
-        ];
-        let lines = spread(&exchanges, 6);
-        let told: Vec<_> = lines.iter().map(|l| (l.speaker, l.text.as_str())).collect();
-        use Speaker::{Assistant, User};
-        assert_eq!(
-            told,
-            [
-                (User, "aaaa "),
-                (User, "bbbb"),
-                (Assistant, "c"),
-                (Assistant, "d")
-            ]
-        );
-    }
-}
+mod tests;

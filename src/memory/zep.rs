@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::Person;
 use super::error::MemoryError;
-use super::store::{Found, Line, Reception};
+use super::store::{Found, Line, Reception, Told};
 use super::wire::{self, Verdict};
 use crate::clock::Clock;
 use crate::outbound;
@@ -144,8 +144,47 @@ impl Zep {
         }
     }
 
+    /// The thread's newest messages, at most 200 of them, within 15 s; none where there is no thread.
+    pub(super) async fn told(&self, who: &Person) -> Result<Vec<Told>, MemoryError> {
+        timeout(WRITE, self.messages(who))
+            .await
+            .unwrap_or(Err(MemoryError::Timeout))
+    }
+
+    async fn messages(&self, who: &Person) -> Result<Vec<Told>, MemoryError> {
+        let url = wire::url(&self.base, &["threads", &who.thread, "messages"]);
+        let request = self.http.get(url).query(&[("lastn", wire::TOLD)]);
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return match self.verdict(response).await {
+                Verdict::Missing => Ok(Vec::new()),
+                Verdict::Failed(error) => Err(error),
+                Verdict::Done | Verdict::Exists => Err(MemoryError::Status(409)),
+            };
+        }
+        wire::told(&read(response, wire::TOLD_BYTES).await?)
+    }
+
+    /// Erases the user with all threads and whatever was drawn from them, within 15 s; false when
+    /// there was no such user.
+    pub(super) async fn erase(&self, user: &str) -> Result<bool, MemoryError> {
+        let request = self.http.delete(wire::url(&self.base, &["users", user]));
+        let erased = timeout(WRITE, async {
+            let response = self.send(request).await?;
+            Ok(self.verdict(response).await)
+        });
+        let erased = erased.await.unwrap_or(Err(MemoryError::Timeout))?;
+        self.lock().pop(user);
+        match erased {
+            Verdict::Done => Ok(true),
+            Verdict::Missing => Ok(false),
+            Verdict::Exists => Err(MemoryError::Status(409)),
+            Verdict::Failed(error) => Err(error),
+        }
+    }
+
     /// Forgets that `who` was created, so that the next write sees to it.
-    pub(super) fn forget(&self, who: &Person) {
+    fn forget(&self, who: &Person) {
         let mut known = self.lock();
         known.pop(&who.user);
         known.pop(&who.thread);

@@ -19,19 +19,18 @@ pub use records::{
 /// Committed exchanges that memory will never hold.
 #[derive(Debug)]
 pub struct MemoryWriteDropped {
-    /// `queue_full`, `thread_full`, `given_up` or `stopped`.
+    /// `queue_full`, `spool_full`, `unreadable`, `given_up` or `stopped`.
     pub reason: &'static str,
     pub exchanges: usize,
 }
 
 impl MemoryWriteDropped {
     pub fn emit(&self) {
-        for _ in 0..self.exchanges {
-            count(
-                names::MEMORY_WRITES_DROPPED_TOTAL,
-                &[("reason", self.reason.to_owned())],
-            );
-        }
+        count_by(
+            names::MEMORY_WRITES_DROPPED_TOTAL,
+            &[("reason", self.reason.to_owned())],
+            self.exchanges as u64,
+        );
         warn!(
             target: "clm::memory",
             reason = self.reason,

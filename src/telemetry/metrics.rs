@@ -50,7 +50,7 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
     (
         names::MEMORY_WRITES_DROPPED_TOTAL,
         "reason",
-        &["queue_full"],
+        &["queue_full", "given_up"],
     ),
     (
         names::FAILOVERS_TOTAL,
@@ -130,6 +130,7 @@ fn describe() {
     metrics::gauge!(names::LOG_DROPPED_TOTAL).set(0.0);
     metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(0.0);
     metrics::gauge!(names::MODELS_UNLISTED).set(0.0);
+    metrics::gauge!(names::MEMORY_BACKLOG).set(0.0);
     for name in [
         names::INTERRUPTS_TOTAL,
         names::LEADINS_TOTAL,
@@ -213,6 +214,12 @@ pub(super) fn set_catalog(updated_s: i64, unlisted: usize) {
 pub fn set_inflight(turns: usize) {
     let turns = u32::try_from(turns).unwrap_or(u32::MAX);
     metrics::gauge!(names::INFLIGHT).set(f64::from(turns));
+}
+
+/// Exchanges that wait to be written to memory; set by what keeps them.
+pub fn set_memory_backlog(exchanges: usize) {
+    let exchanges = u32::try_from(exchanges).unwrap_or(u32::MAX);
+    metrics::gauge!(names::MEMORY_BACKLOG).set(f64::from(exchanges));
 }
 
 /// Log lines lost so far; read from the writer when metrics are rendered.

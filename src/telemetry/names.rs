@@ -25,6 +25,7 @@ pub const SPOOL_DEGRADED: &str = "clm_spool_degraded";
 pub const SPOOL_QUARANTINED: &str = "clm_spool_quarantined";
 pub const SPOOL_DROPPED_TOTAL: &str = "clm_spool_dropped_total";
 pub const MEMORY_WRITES_DROPPED_TOTAL: &str = "clm_memory_writes_dropped_total";
+pub const MEMORY_BACKLOG: &str = "clm_memory_backlog";
 pub const LOG_DROPPED_TOTAL: &str = "clm_log_dropped_total";
 pub const CATALOG_REFRESHES_TOTAL: &str = "clm_catalog_refreshes_total";
 pub const CATALOG_UPDATED_SECONDS: &str = "clm_catalog_updated_timestamp_seconds";
@@ -154,6 +155,11 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         MEMORY_WRITES_DROPPED_TOTAL,
         Kind::Counter,
         "Memory writes given up, by reason.",
+    ),
+    (
+        MEMORY_BACKLOG,
+        Kind::Gauge,
+        "Exchanges that wait to be written to memory, on the disk or in the queue.",
     ),
     (
         LOG_DROPPED_TOTAL,

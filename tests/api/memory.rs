@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quest_clm::app::Ended;
 use quest_clm::memory::Person;
 use quest_clm::simulate::MemoryFault;
 use serde_json::{Value, json};
@@ -288,7 +287,7 @@ async fn long_words_are_written_in_pieces_that_zep_takes() {
 }
 
 /// The turn's answer is whole and prompt whatever Zep does.
-async fn survive(fault: MemoryFault, outcome: &str, ended: Ended) {
+async fn survive(fault: MemoryFault, outcome: &str) {
     let app = TestApp::spawn(&[("MEMORY_DEADLINE_MS", "150")]).await;
     seed(&app, "ines", &[FACT]);
     app.options(|o| o.memory_fault = Some(fault));
@@ -311,12 +310,7 @@ async fn survive(fault: MemoryFault, outcome: &str, ended: Ended) {
         assert!(told < 8_200, "{fault:?}: {told}");
     }
     app.options(|o| o.memory_fault = None);
-    if ended == Ended::Cut {
-        // What cannot be written is not waited for here.
-        app.lifecycle().soft().cancel();
-        app.lifecycle().hard().cancel();
-    }
-    app.stop_as(ended).await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,7 +326,7 @@ async fn a_memory_that_fails_costs_context_and_no_words() {
         (MemoryFault::WritesFail, "error"),
         (MemoryFault::ThreadMissingOnce, "hit"),
     ] {
-        survive(fault, outcome, Ended::Clean).await;
+        survive(fault, outcome).await;
     }
 }
 
@@ -355,9 +349,13 @@ async fn a_context_without_measure_is_cut_or_left_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_memory_that_refuses_us_or_never_answers_is_left_alone() {
-    // What could not be written by the end is a cut, and said so.
-    survive(MemoryFault::PlainUnauthorized, "error", Ended::Cut).await;
-    survive(MemoryFault::RateLimited, "error", Ended::Cut).await;
-    survive(MemoryFault::Quota, "hit", Ended::Cut).await;
-    survive(MemoryFault::Hang, "late", Ended::Cut).await;
+    // What could not be written by the end waits on the disk.
+    for (fault, outcome) in [
+        (MemoryFault::PlainUnauthorized, "error"),
+        (MemoryFault::RateLimited, "error"),
+        (MemoryFault::Quota, "hit"),
+        (MemoryFault::Hang, "late"),
+    ] {
+        survive(fault, outcome).await;
+    }
 }

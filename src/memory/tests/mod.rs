@@ -1,21 +1,29 @@
 //! The room against a scripted store on a real socket.
 
+mod erase;
+mod imagined;
 mod recall;
 mod remember;
+mod waiting;
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::turn::MemoryOutcome;
+use crate::vault::{DataKey, Vault};
+
+pub(in crate::memory) use imagined::Imagined;
 
 /// A request as the store saw it.
 #[derive(Clone, Debug)]
@@ -72,6 +80,8 @@ struct Stage {
     life: Lifecycle,
     seen: Arc<Mutex<Vec<Seen>>>,
     open: Arc<Mutex<Open>>,
+    base: String,
+    dir: TempDir,
 }
 
 impl Stage {
@@ -98,13 +108,28 @@ impl Stage {
         .run();
         Lifecycle::new().spawn(server);
         let life = Lifecycle::new();
-        let memory = memory(base, &life);
+        let dir = tempfile::tempdir().unwrap();
+        let memory = memory(&base, dir.path(), &life);
         Self {
             memory,
             life,
             seen,
             open,
+            base,
+            dir,
         }
+    }
+
+    fn backlog(&self) -> usize {
+        self.memory.waiting().exchanges
+    }
+
+    /// The process must end at once, and another begins with the same directory and this key.
+    async fn restart(&mut self, key: &str) {
+        self.life.hard().cancel();
+        self.memory.drain().await;
+        self.life = Lifecycle::new();
+        self.memory = remembering(&self.base, shelf(self.dir.path(), key), &self.life);
     }
 
     /// The calls so far that begin so.
@@ -126,12 +151,36 @@ impl Stage {
     }
 }
 
-fn memory(base_url: String, life: &Lifecycle) -> Memory {
+const KEY: &str = "a-data-key-0123456789";
+
+pub(in crate::memory) fn vault(key: &str) -> Vault {
+    let store = config::Store {
+        database: None,
+        data_dir: "/nowhere".into(),
+        data_key: Some(key.to_owned().into()),
+        retention: None,
+        capture: None,
+    };
+    Vault::new(&DataKey::load(&store).unwrap())
+}
+
+fn shelf(dir: &Path, key: &str) -> Shelf {
+    Shelf {
+        dir: dir.join("spool/memory"),
+        vault: vault(key),
+    }
+}
+
+fn memory(base_url: &str, dir: &Path, life: &Lifecycle) -> Memory {
+    remembering(base_url, shelf(dir, KEY), life)
+}
+
+fn remembering(base_url: &str, shelf: Shelf, life: &Lifecycle) -> Memory {
     let settings = config::Memory {
         api_key: Some("z_secret".to_owned().into()),
-        base_url,
+        base_url: base_url.to_owned(),
     };
-    Memory::start(&settings, life, Clock::Fixed(0)).unwrap()
+    Memory::start(&settings, shelf, life, Clock::Fixed(0)).unwrap()
 }
 
 /// An address that refuses connections, and stays ours until the socket listens.
@@ -210,14 +259,21 @@ async fn without_a_key_memory_is_off() {
         api_key: None,
         base_url: "http://127.0.0.1:9".to_owned(),
     };
-    let memory = Memory::start(&settings, &Lifecycle::new(), Clock::System).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let life = Lifecycle::new();
+    let memory = Memory::start(&settings, shelf(dir.path(), KEY), &life, Clock::System).unwrap();
     assert!(!memory.is_on());
     let recalled = memory.recall(&ines()).ready().unwrap();
     assert_eq!(told(recalled), (None, MemoryOutcome::Off));
     memory.prefetch(&ines());
-    memory.forget(&ines());
-    assert_eq!((memory.health(), memory.backlog()), (MemoryHealth::Off, 0));
+    let erased = memory.erase("ines").await;
+    assert_eq!((erased.dropped, erased.store), (0, StoreErased::Off));
+    assert_eq!(
+        (memory.health(), memory.waiting().exchanges),
+        (MemoryHealth::Off, 0)
+    );
     memory.drain().await;
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -226,7 +282,8 @@ async fn a_key_that_is_no_header_is_refused_without_being_told() {
         api_key: Some("z_sec\nret".to_owned().into()),
         base_url: "http://127.0.0.1:9".to_owned(),
     };
-    let error = Memory::start(&settings, &Lifecycle::new(), Clock::System)
+    let shelf = shelf(Path::new("/nowhere"), KEY);
+    let error = Memory::start(&settings, shelf, &Lifecycle::new(), Clock::System)
         .err()
         .unwrap();
     assert_eq!(error.kind(), "unauthorized");
@@ -272,6 +329,7 @@ async fn logs_tell_of_changes_once_and_of_nobody() {
         at_ms: 0,
     };
     assert!(stage.memory.remember(&ines(), planted));
+    stage.life.hard().cancel();
     stage.memory.drain().await;
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(text.matches("memory is given a rest").count(), 1, "{text}");

@@ -71,7 +71,8 @@ async fn ten_turns_ask_once() {
 async fn a_store_that_is_down_is_an_error_at_once() {
     let (_held, base) = silent();
     let life = Lifecycle::new();
-    let memory = memory(base, &life);
+    let dir = tempfile::tempdir().unwrap();
+    let memory = memory(&base, dir.path(), &life);
     for _ in 0..7 {
         let recalled = memory.recall(&ines()).within(in_secs(8)).await;
         assert_eq!(told(recalled), (None, Error));
@@ -169,6 +170,6 @@ async fn a_stranger_is_a_miss_at_once_and_introduced_behind_the_scenes() {
 async fn what_is_forgotten_is_asked_about_anew() {
     let stage = Stage::new(|_, before| context(&format!("answer {before}")));
     assert_eq!(stage.recalled(&ines()).await.0.unwrap(), "answer 0");
-    stage.memory.forget(&ines());
+    stage.memory.erase("ines").await;
     assert_eq!(stage.recalled(&ines()).await.0.unwrap(), "answer 1");
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const NOT_FOUND: &str = r#"{"message":"thread not found"}"#;
 
-fn said(user: &str, assistant: &str, at_ms: i64) -> Exchange {
+pub(super) fn said(user: &str, assistant: &str, at_ms: i64) -> Exchange {
     Exchange {
         user: Some(user.to_owned()),
         assistant: Some(assistant.to_owned()),
@@ -17,7 +17,7 @@ fn created(_: &Seen, _: usize) -> Answer {
 }
 
 /// The texts written to a thread, in the order in which they came.
-fn texts(stage: &Stage, who: &Person) -> Vec<String> {
+pub(super) fn texts(stage: &Stage, who: &Person) -> Vec<String> {
     let calls = stage.calls(&format!("POST /threads/{}/messages", who.zep_thread()));
     let of = |seen: Seen| -> Vec<String> {
         let messages = seen.body["messages"].as_array().unwrap().clone();
@@ -37,7 +37,7 @@ async fn user_and_thread_come_first_and_once() {
         &ines(),
         said("I froze.", "What happened?", 1_795_338_902_000)
     ));
-    until("written", || stage.memory.backlog() == 0).await;
+    until("written", || stage.backlog() == 0).await;
     assert!(stage.memory.remember(&ines(), said("Nothing.", " ", 0)));
     stage.memory.drain().await;
     let write = format!("POST /threads/{}/messages", ines().zep_thread());
@@ -192,10 +192,10 @@ async fn a_used_up_quota_rests_writes_and_not_reads() {
     assert!(stage.memory.remember(&ines(), said("b", "", 0)));
     assert_eq!(stage.memory.health(), MemoryHealth::Down("quota"));
     assert_eq!(stage.recalled(&ines()).await.1, MemoryOutcome::Hit);
-    assert_eq!(stage.memory.backlog(), 1, "kept for when writes go on");
+    assert_eq!(stage.backlog(), 1, "kept for when writes go on");
     stage.life.hard().cancel();
     stage.memory.drain().await;
-    assert_eq!((stage.memory.backlog(), stage.memory.lost()), (0, 2));
+    assert_eq!((stage.backlog(), stage.memory.lost()), (1, 1));
     assert_eq!(texts(&stage, &ines()), ["a"]);
 }
 
@@ -203,7 +203,8 @@ async fn a_used_up_quota_rests_writes_and_not_reads() {
 async fn a_store_that_comes_back_gets_what_waited() {
     let (socket, base) = silent();
     let life = Lifecycle::new();
-    let memory = memory(base, &life);
+    let dir = tempfile::tempdir().unwrap();
+    let memory = memory(&base, dir.path(), &life);
     assert!(memory.remember(&ines(), said("a", "b", 0)));
     until("refused", || {
         memory.health() == MemoryHealth::Down("connect")
@@ -231,7 +232,11 @@ async fn a_store_that_comes_back_gets_what_waited() {
 #[tokio::test]
 async fn the_writer_ends_when_nobody_can_add_to_it() {
     let Stage {
-        memory, life, seen, ..
+        memory,
+        life,
+        seen,
+        dir: _dir,
+        ..
     } = Stage::new(created);
     assert!(memory.remember(&ines(), said("a", "b", 0)));
     drop(memory);
@@ -249,24 +254,6 @@ async fn soft_shutdown_still_takes_the_last_turns_words() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_while_it_waits_is_not_written() {
-    let stage = Stage::new(|_, _| Answer {
-        retry_after: Some("1"),
-        ..answer(429, "slow down")
-    });
-    assert!(stage.memory.remember(&ines(), said("a", "", 0)));
-    until("refused", || {
-        stage.memory.health() == MemoryHealth::Down("rate_limited")
-    })
-    .await;
-    assert!(stage.memory.remember(&ines(), said("b", "", 0)));
-    stage.memory.forget(&ines());
-    stage.memory.drain().await;
-    assert_eq!(stage.names(), ["POST /users"]);
-    assert_eq!(stage.memory.lost(), 0);
-}
-
-#[tokio::test]
 async fn ids_are_encoded_in_paths() {
     let stage = Stage::new(created);
     let odd = Person {
@@ -276,4 +263,34 @@ async fn ids_are_encoded_in_paths() {
     assert!(stage.memory.remember(&odd, said("a", "", 0)));
     stage.memory.drain().await;
     assert_eq!(stage.names()[2], "POST /threads/a%2Fb%3Fc%23d/messages");
+}
+
+#[tokio::test]
+async fn an_outage_of_errors_costs_the_writes_that_it_met_and_no_more() {
+    let up = Arc::new(Mutex::new(false));
+    let is_up = Arc::clone(&up);
+    let stage = Stage::new(move |seen, _| {
+        let is_about_messages = seen.call.ends_with("/messages");
+        let is_up = *is_up.lock().unwrap();
+        answer(
+            if is_about_messages && !is_up {
+                502
+            } else {
+                200
+            },
+            "{}",
+        )
+    });
+    assert!(stage.memory.remember(&ines(), said("a", "", 0)));
+    until("given up", || stage.memory.lost() == 1).await;
+    for n in 1..20 {
+        assert!(stage.memory.remember(&ines(), said("b", "", n)));
+    }
+    let asked = format!("GET /threads/{}/messages", ines().zep_thread());
+    until("asked whether it works", || !stage.calls(&asked).is_empty()).await;
+    assert_eq!(texts(&stage, &ines()), ["a"], "nothing is risked");
+    *up.lock().unwrap() = true;
+    stage.memory.drain().await;
+    assert_eq!(texts(&stage, &ines()).len(), 20);
+    assert_eq!(stage.memory.lost(), 1);
 }
