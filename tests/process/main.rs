@@ -1,5 +1,5 @@
 //! The real binary as a process of its own: what signals, a stuck log, a starved processor and too
-//! few files do to it.
+//! few files do to it, and what outlives it when it is killed.
 //!
 //! The one fault of the host that is not made here is a jump of the wall clock: setting the clock
 //! would set it for the whole machine, and needs a privilege. What it could disturb is held at the
@@ -32,3 +32,4 @@ mod stopping;
 mod logs;
 mod starved;
 mod files;
+mod killed;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -118,6 +119,8 @@ impl Drop for Signals {
 pub(crate) struct Service {
     pub(crate) addr: SocketAddr,
     process: Process,
+    /// The simulated OpenRouter.
+    url: String,
     simulator: SocketAddr,
     signals: Signals,
     data: TempDir,
@@ -149,28 +152,8 @@ impl Service {
                 Some(line.split_once("OPENROUTER_BASE_URL=")?.1.to_owned())
             })
             .await;
-        let mut command = Command::new("sh");
-        command
-            .env_clear()
-            .current_dir(data.path())
-            .args(["-c", line, clm])
-            .envs([
-                ("PORT", "0"),
-                ("WORKERS", "2"),
-                ("LOG_FORMAT", "json"),
-                ("OPEN_ROUTER_API_KEY", "or-test"),
-                ("OPENROUTER_BASE_URL", &url),
-            ])
-            .env("DATA_DIR", data.path())
-            .envs(settings.iter().copied());
-        let process = Process::start(command);
-        let addr = process
-            .told("the service's address", |line| {
-                let line: Value = serde_json::from_str(line).ok()?;
-                let is_it = line["message"] == "listening" && line["target"] == "clm::app";
-                is_it.then(|| line["addr"].as_str().unwrap().parse().unwrap())
-            })
-            .await;
+        let process = serve(line, &url, data.path(), settings);
+        let addr = listening(&process).await;
         let simulator_addr = url
             .trim_start_matches("http://")
             .trim_end_matches("/api/v1")
@@ -179,6 +162,7 @@ impl Service {
         Self {
             addr,
             process,
+            url,
             simulator: simulator_addr,
             signals: Signals::new(),
             data,
@@ -186,6 +170,26 @@ impl Service {
             _simulator: simulator,
             _alone: alone,
         }
+    }
+
+    /// Kills it, with no time to do anything about it, and starts another over the same data.
+    pub(crate) async fn kill_and_start(&mut self, settings: &[(&str, &str)]) {
+        self.process.child.kill().unwrap();
+        self.process.child.wait().unwrap();
+        let line = "exec \"$0\" serve";
+        self.process = serve(line, &self.url, self.data.path(), settings);
+        self.addr = listening(&self.process).await;
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What the simulator has seen and stored.
+    pub(crate) async fn ledger(&self) -> Value {
+        let request = Request::get("/__ledger");
+        let call = Call::begin(self.simulator, &request, Seen::default()).await;
+        call.response().await.json()
     }
 
     /// Changes the simulator: its pace, or the faults of its next calls.
@@ -275,6 +279,36 @@ impl Service {
         }
         records
     }
+}
+
+/// The service, started by this line of a shell.
+fn serve(line: &str, url: &str, data: &Path, settings: &[(&str, &str)]) -> Process {
+    let mut command = Command::new("sh");
+    command
+        .env_clear()
+        .current_dir(data)
+        .args(["-c", line, env!("CARGO_BIN_EXE_clm")])
+        .envs([
+            ("PORT", "0"),
+            ("WORKERS", "2"),
+            ("LOG_FORMAT", "json"),
+            ("OPEN_ROUTER_API_KEY", "or-test"),
+            ("OPENROUTER_BASE_URL", url),
+            ("ZEP_BASE_URL", &url.replace("/api/v1", "/api/v2")),
+        ])
+        .env("DATA_DIR", data)
+        .envs(settings.iter().copied());
+    Process::start(command)
+}
+
+async fn listening(process: &Process) -> SocketAddr {
+    process
+        .told("the service's address", |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let is_it = line["message"] == "listening" && line["target"] == "clm::app";
+            is_it.then(|| line["addr"].as_str().unwrap().parse().unwrap())
+        })
+        .await
 }
 
 /// Asks again every few milliseconds until there is an answer; fails when there never is.
