@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Exit, Format};
+use super::{Exit, Format, plain};
 use crate::clock::Clock;
 use crate::config::{self, Faults, Settings, Sources};
 
@@ -157,8 +157,6 @@ fn print(format: Format, worst: Status, rows: &[Row], out: &mut impl Write) -> i
             Format::Coloured => (colour, "\x1b[0m"),
             Format::Plain | Format::Json => ("", ""),
         };
-        // What others said may hold escape codes: a terminal must not obey them.
-        let plain = |text: &str| text.replace(char::is_control, " ");
         writeln!(
             out,
             "{on}{word}{off}  {:width$}  {}",

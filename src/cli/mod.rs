@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand. Each writes data to the `out` it is given and words
 //! to `err`, and returns how it went; only `main` turns that into an exit code.
 
+mod ask;
 mod check;
 mod completions;
 mod config;
 mod demo;
+mod figures;
 mod rehearse;
 mod say;
 mod serve;
@@ -119,16 +121,25 @@ pub async fn run(cli: Cli) -> io::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    match cli.command {
-        Command::Demo => demo::run(&sources, &mut out, &mut err).await,
-        Command::Serve => serve::run(&sources, &mut err).await,
-        Command::Simulate(args) => simulate::run(&args, &mut err).await,
-        Command::Say(args) => say::run(&args, &sources, &mut out, &mut err).await,
-        Command::Rehearse(args) => rehearse::run(&args, &sources, &mut out, &mut err).await,
-        Command::Check(args) => examine(args, &sources, &mut out).await,
-        Command::Config(args) => config::run(&args, &mut out).map(|()| Exit::Fine),
+    dispatch(cli.command, &sources, &mut out, &mut err).await
+}
+
+async fn dispatch(
+    command: Command,
+    sources: &Sources,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Exit> {
+    match command {
+        Command::Demo => demo::run(sources, out, err).await,
+        Command::Serve => serve::run(sources, err).await,
+        Command::Simulate(args) => simulate::run(&args, err).await,
+        Command::Say(args) => say::run(&args, sources, out, err).await,
+        Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
+        Command::Check(args) => examine(args, sources, out).await,
+        Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
         Command::Completions(args) => {
-            completions::run(&args, Cli::command(), &mut out).map(|()| Exit::Fine)
+            completions::run(&args, Cli::command(), out).map(|()| Exit::Fine)
         }
     }
 }
@@ -193,6 +204,20 @@ fn server(url: Option<&Url>, settings: &Settings, err: &mut impl Write) -> io::R
         writeln!(err, "clm: HOST and PORT do not make an address; pass --url")?;
     }
     Ok(base)
+}
+
+/// The innermost cause, which is the one that helps: a refused connection, a name, a certificate.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// What others said may hold escape codes: a terminal must not obey them.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 fn tell(faults: &Faults, err: &mut impl Write) -> io::Result<()> {

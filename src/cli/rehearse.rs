@@ -19,7 +19,7 @@ use crate::config::Sources;
 use self::scene::{SCENES, Scene};
 use self::timeline::Timeline;
 use super::say::{self, Turn, Unheard};
-use super::{Exit, server, settings};
+use super::{Exit, ask, server, settings};
 
 /// `clm rehearse`
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ use super::{Exit, server, settings};
 )]
 pub(super) struct RehearseArgs {
     /// The server's address; else HOST and PORT.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = ask::address)]
     url: Option<Url>,
     /// The key; else the first of ADMIN_API_KEYS, which must be a caller key too.
     #[arg(long)]

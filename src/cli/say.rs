@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::Sources;
 use crate::outbound;
 
-use super::{Exit, server, settings, waterfall};
+use super::{Exit, ask, server, settings, waterfall};
 
 /// `clm say`
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub(super) struct SayArgs {
     /// What the user says.
     text: String,
     /// The server's address; else HOST and PORT.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = ask::address)]
     url: Option<Url>,
     /// The caller key; else the first of CLM_API_KEYS.
     #[arg(long)]
@@ -204,7 +204,7 @@ pub(super) async fn listen(
 
 /// The turn as a request.
 fn request(turn: &Turn) -> Result<reqwest::RequestBuilder, Unheard> {
-    let mut address = join(&turn.base, "/chat/completions");
+    let mut address = ask::join(&turn.base, &["chat", "completions"]);
     if let Some(session) = &turn.session {
         address
             .query_pairs_mut()
@@ -235,30 +235,15 @@ pub(super) async fn planned_model(turn: &Turn) -> Result<String, Unheard> {
     Ok(model.unwrap_or_default().to_owned())
 }
 
+/// What the server said when it refused.
 async fn refusal(response: reqwest::Response) -> Unheard {
-    let status = response.status();
-    let body: Value = response.json().await.unwrap_or_default();
-    let error = body.get("error").unwrap_or(&Value::Null);
-    let text = |field: &str| {
-        error
-            .get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let message = text("message");
-    if message.is_empty() {
-        return Unheard::Refused(format!(
-            "the server answered {status}; is it clm that listens there?"
-        ));
-    }
-    Unheard::Refused(format!("{message} ({status}): {}", text("hint")))
+    Unheard::Refused(ask::refusal(response).await)
 }
 
 /// The turn's record, once it is settled; `None` where it cannot be had.
 pub(super) async fn record(turn: &Turn, turn_id: &str) -> Option<Value> {
     let client = outbound::client().ok()?;
-    let address = join(&turn.base, &format!("/v1/turns/{turn_id}"));
+    let address = ask::join(&turn.base, &["v1", "turns", turn_id]);
     // The bill may come up to two seconds after the last word, and settles the turn.
     for _ in 0..50 {
         let mut request = client.get(address.clone());
@@ -273,10 +258,4 @@ pub(super) async fn record(turn: &Turn, turn_id: &str) -> Option<Value> {
         }
     }
     None
-}
-
-fn join(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
-    url
 }

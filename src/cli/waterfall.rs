@@ -7,6 +7,8 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::figures::{cost, count_of, is, list_of, number_of, text_of};
+
 /// Columns of the widest bar.
 const WIDTH: f64 = 32.0;
 /// Columns of an attempt's note: what 100 leave.
@@ -27,12 +29,12 @@ struct Bar {
 /// # Errors
 /// When `out` takes no more.
 pub(super) fn print(turn: &Value, out: &mut impl Write) -> io::Result<()> {
-    let total = time_of(turn, "total_ms").unwrap_or(0.0).max(0.001);
-    let attempts = attempts_of(turn);
+    let total = number_of(turn, "total_ms").unwrap_or(0.0).max(0.001);
+    let attempts = list_of(turn, "attempts");
     let mut bars = before_upstream(turn);
     if attempts.len() > 1 {
         bars.extend((1..).zip(attempts).map(|(n, a)| attempt(n, a)));
-        if let Some(first) = time_of(turn, "first_speakable_ms") {
+        if let Some(first) = number_of(turn, "first_speakable_ms") {
             bars.push(bar("first words", planned(turn), first, String::new()));
         }
     } else {
@@ -56,20 +58,20 @@ pub(super) fn print(turn: &Value, out: &mut impl Write) -> io::Result<()> {
         ),
         ("lead_in", "lead-in: a phrase was said before the answer"),
     ] {
-        if turn.get(flag).and_then(Value::as_bool) == Some(true) {
+        if is(turn, flag) {
             writeln!(out, "  {note}")?;
         }
     }
     let own =
-        time_of(turn, "overhead_ms").map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"));
+        number_of(turn, "overhead_ms").map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"));
     let id = text_of(turn, "turn_id").unwrap_or("-");
     writeln!(out, "  our own share {own}, cost {}, turn {id}", cost(turn))
 }
 
 fn before_upstream(turn: &Value) -> Vec<Bar> {
     let text = |field: &str| text_of(turn, field).unwrap_or("-").to_owned();
-    let auth = time_of(turn, "auth_ms").unwrap_or(0.0);
-    let memory = time_of(turn, "memory_ms").unwrap_or(0.0);
+    let auth = number_of(turn, "auth_ms").unwrap_or(0.0);
+    let memory = number_of(turn, "memory_ms").unwrap_or(0.0);
     let coach = format!("{} ({})", text("coach"), text("coach_reason"));
     vec![
         bar("auth", 0.0, auth, text("identity")),
@@ -81,8 +83,8 @@ fn before_upstream(turn: &Value) -> Vec<Bar> {
 /// The stages of a turn's only upstream call, as far as it got.
 fn one_call(turn: &Value) -> Vec<Bar> {
     let plan = planned(turn);
-    let headers = time_of(turn, "upstream_headers_ms");
-    let first = time_of(turn, "first_speakable_ms");
+    let headers = number_of(turn, "upstream_headers_ms");
+    let first = number_of(turn, "first_speakable_ms");
     let model = || text_of(turn, "served_model").unwrap_or("-").to_owned();
     let mut bars = Vec::new();
     bars.extend(headers.map(|at| bar("headers", plan, at, model())));
@@ -93,18 +95,18 @@ fn one_call(turn: &Value) -> Vec<Bar> {
 
 /// One of several upstream calls.
 fn attempt(number: usize, attempt: &Value) -> Bar {
-    let started = time_of(attempt, "started_ms").unwrap_or(0.0);
-    let ended = time_of(attempt, "ended_ms").unwrap_or(started);
-    let first = time_of(attempt, "first_token_ms");
+    let started = number_of(attempt, "started_ms").unwrap_or(0.0);
+    let ended = number_of(attempt, "ended_ms").unwrap_or(started);
+    let first = number_of(attempt, "first_token_ms");
     // An error's kind says by itself whether we closed the call.
     let result = match text_of(attempt, "error_kind") {
         Some(kind) => kind.to_owned(),
         None => {
-            let status = attempt.get("status").and_then(Value::as_u64);
+            let status = count_of(attempt, "status");
             let status = status.map_or_else(|| "-".to_owned(), |s| s.to_string());
-            match attempt.get("cancelled").and_then(Value::as_bool) {
-                Some(true) => format!("{status} cancelled"),
-                _ => status,
+            match is(attempt, "cancelled") {
+                true => format!("{status} cancelled"),
+                false => status,
             }
         }
     };
@@ -132,44 +134,22 @@ fn bar(name: &str, from: f64, to: f64, note: String) -> Bar {
     }
 }
 
-fn text_of<'t>(value: &'t Value, field: &str) -> Option<&'t str> {
-    value.get(field).and_then(Value::as_str)
-}
-
-fn time_of(value: &Value, field: &str) -> Option<f64> {
-    value.get(field).and_then(Value::as_f64)
-}
-
-fn attempts_of(turn: &Value) -> &[Value] {
-    let attempts = turn.get("attempts").and_then(Value::as_array);
-    attempts.map_or(&[], Vec::as_slice)
-}
-
 /// When the turn was ready to ask a model.
 fn planned(turn: &Value) -> f64 {
-    let either = time_of(turn, "plan_ms").or_else(|| time_of(turn, "memory_ms"));
+    let either = number_of(turn, "plan_ms").or_else(|| number_of(turn, "memory_ms"));
     either.unwrap_or(0.0)
 }
 
 /// How it ended; with the error of the only attempt, since several show theirs themselves.
 fn outcome(turn: &Value) -> String {
     let outcome = text_of(turn, "outcome").unwrap_or("-");
-    match attempts_of(turn) {
+    match list_of(turn, "attempts") {
         [] => outcome.to_owned(),
         [one] => match text_of(one, "error_kind") {
             Some(kind) => format!("{outcome} ({kind})"),
             None => outcome.to_owned(),
         },
         several => format!("{outcome}, {} attempts", several.len()),
-    }
-}
-
-/// Dollars, and where the figure is from if not from upstream's bill.
-fn cost(turn: &Value) -> String {
-    match (text_of(turn, "cost_usd"), text_of(turn, "cost_source")) {
-        (None, _) => "unknown".to_owned(),
-        (Some(cost), None | Some("reported")) => format!("${cost}"),
-        (Some(cost), Some(source)) => format!("${cost} ({source})"),
     }
 }
 

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::super::cause;
 use super::{Checkup, PATIENCE, Row};
 use crate::config::{Memory, Settings, Upstream};
 use crate::routing::catalog::Catalog;
@@ -86,14 +87,9 @@ async fn get(client: &Client, url: String, auth: Option<String>) -> Result<Answe
         .unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
 }
 
-/// The innermost cause, which is the one that helps: a refused connection, a name, a certificate.
+/// Without the address, which the row names.
 fn why(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+    cause(&error.without_url())
 }
 
 #[derive(Deserialize)]
