@@ -11,7 +11,7 @@ pub(super) mod faults;
 /// Only the service itself reads its rows.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 pub(super) const PROBE: &str = "probe";
 /// What is being written beside the file that it will replace.
 const UNFINISHED: &str = "tmp";

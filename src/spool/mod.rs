@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 mod disk;
 mod frame;
 mod index;
+mod look;
 mod quarantine;
 mod ranges;
 mod reading;
@@ -49,6 +50,8 @@ use self::ranges::Ranges;
 use self::recovery::{Found, Trouble};
 use self::ring::Ring;
 use self::segment::{Id, Segment};
+
+pub use self::look::{Left, look};
 
 /// How much a spool may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
