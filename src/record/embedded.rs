@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::lifecycle::Lifecycle;
 
 use super::entry::{Entry, Kind};
+use super::postgres::Migrated;
 use super::report::sketch;
 use super::sql::{Arg, Mark, Question, Row};
 use super::store::StoreError;
@@ -45,6 +46,7 @@ pub(super) struct Embedded {
     writer: Arc<Mutex<Connection>>,
     readers: Arc<[Mutex<Connection>; READERS]>,
     lifecycle: Lifecycle,
+    migrated: Migrated,
 }
 
 impl Embedded {
@@ -59,7 +61,7 @@ impl Embedded {
         writer.busy_timeout(BUSY)?;
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "synchronous", "normal")?;
-        migrations::migrations::runner().run(&mut writer)?;
+        let report = migrations::migrations::runner().run(&mut writer)?;
         let reader = || -> Result<_, StoreError> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(&path, flags)?;
@@ -68,11 +70,26 @@ impl Embedded {
             Ok(Mutex::new(connection))
         };
         with_buckets(&writer)?;
+        let applied = report.applied_migrations().iter();
+        let all = migrations::migrations::runner();
+        let versions = all
+            .get_migrations()
+            .iter()
+            .map(refinery::Migration::version);
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
             readers: Arc::new([reader()?, reader()?, reader()?]),
             lifecycle: lifecycle.clone(),
+            migrated: Migrated {
+                applied: applied.map(ToString::to_string).collect(),
+                version: versions.max().unwrap_or_default(),
+            },
         })
+    }
+
+    /// What opening it did to its schema.
+    pub(super) fn migrated(&self) -> &Migrated {
+        &self.migrated
     }
 
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {

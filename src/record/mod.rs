@@ -83,7 +83,7 @@ impl Records {
         clock: Clock,
         live: Live,
     ) -> Result<Self, StoreError> {
-        let dir = settings.data_dir.join(SPOOL);
+        let dir = spool_dir(settings);
         let (spool, found) =
             Spool::open(&dir, Limits::default()).map_err(|_| StoreError::Owned(dir))?;
         SpoolRecovered {
@@ -226,13 +226,33 @@ pub async fn migrate(
                 .migrate()
                 .await
         }
-        None => {
-            let data_dir: PathBuf = settings.data_dir.clone();
-            Embedded::open(&data_dir, lifecycle)?;
-            Ok(Migrated {
-                applied: Vec::new(),
-                version: 0,
-            })
-        }
+        None => Ok(Embedded::open(&settings.data_dir, lifecycle)?
+            .migrated()
+            .clone()),
     }
+}
+
+/// The version of the schema in PostgreSQL and the one that this program needs; nothing is changed.
+/// `None` where the store is embedded, whose schema is brought up to date whenever it is opened.
+///
+/// # Errors
+/// When the database cannot be asked.
+///
+/// # Cancellation
+/// Safe.
+pub async fn schema(
+    settings: &config::Store,
+    lifecycle: &Lifecycle,
+) -> Result<Option<(i32, i32)>, StoreError> {
+    let Some(database) = &settings.database else {
+        return Ok(None);
+    };
+    let store = Arc::new(Postgres::new(database, lifecycle)?);
+    store.versions().await.map(Some)
+}
+
+/// Where the rows lie that the store has not taken yet.
+#[must_use]
+pub fn spool_dir(settings: &config::Store) -> PathBuf {
+    settings.data_dir.join(SPOOL)
 }

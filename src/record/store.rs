@@ -1,9 +1,12 @@
 //! The two stores behind one face: PostgreSQL where `DATABASE_URL` is set, else SQLite. Both have the
 //! same tables and give the same answers; `tests/db/contract.rs` holds them to it.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use tokio_postgres::error::DbError;
 
 use super::embedded::Embedded;
 use super::entry::Entry;
@@ -65,6 +68,38 @@ impl StoreError {
             Self::Timeout => "timeout",
             Self::Row(_) => "row",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether nobody was there who could have done it, or was so only for the moment.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Timeout => true,
+            // Class 08, connections, and 57P, a server that starts or stops; a server's word, any
+            // other, is a refusal.
+            Self::Postgres(e) => e
+                .code()
+                .is_none_or(|code| code.code().starts_with("08") || code.code().starts_with("57P")),
+            _ => false,
+        }
+    }
+
+    /// With the words of whatever was at fault below, for whoever runs a command. Not for logs: a
+    /// database that refuses a row may quote it.
+    #[must_use]
+    pub fn with_cause(&self) -> String {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = self.source();
+        while let Some(deeper) = cause.and_then(std::error::Error::source) {
+            cause = Some(deeper);
+        }
+        let words = cause.map(|cause| match cause.downcast_ref::<DbError>() {
+            Some(refusal) => refusal.message().to_owned(),
+            None => cause.to_string(),
+        });
+        match words {
+            Some(words) => format!("{self}: {words}"),
+            None => self.to_string(),
         }
     }
 

@@ -118,6 +118,19 @@ impl Postgres {
         Ok(migrated)
     }
 
+    /// The schema's version, and the one that this program needs.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(super) async fn versions(self: &Arc<Self>) -> Result<(i32, i32), StoreError> {
+        let this = Arc::clone(self);
+        let found = self.here(async move { this.look().await }).await?;
+        Ok((found, migrate::needed()))
+    }
+
     /// The schema's version, 0 where there is none.
     async fn look(&self) -> Result<i32, StoreError> {
         let mut lease = self.lease().await?;
