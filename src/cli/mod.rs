@@ -11,7 +11,11 @@ mod rehearse;
 mod say;
 mod serve;
 mod simulate;
+mod tail;
 mod waterfall;
+
+#[cfg(test)]
+mod scripted;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
@@ -73,6 +77,7 @@ Examples:
   clm demo                                   see and hear one turn, no account needed
   clm serve                                  take turns (needs OPEN_ROUTER_API_KEY)
   clm say \"I was passed over for promotion\" one turn to a running server
+  clm tail --outcome failed                  turns as they happen
   clm check                                  is everything in place?
 
 Settings are environment variables, or the same names in a TOML file (--config); see `clm config`.";
@@ -98,6 +103,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Speak one turn to a running server and show where its time went.
     Say(say::SayArgs),
+    /// Show turns as they happen, one line each.
+    Tail(tail::TailArgs),
     /// Play ten ugly turns on a server with simulated models, and print how long each was silent.
     Rehearse(rehearse::RehearseArgs),
     /// Examine every setting and dependency, and say what to do.
@@ -135,6 +142,7 @@ async fn dispatch(
         Command::Serve => serve::run(sources, err).await,
         Command::Simulate(args) => simulate::run(&args, err).await,
         Command::Say(args) => say::run(&args, sources, out, err).await,
+        Command::Tail(args) => tail::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
