@@ -12,6 +12,7 @@ mod say;
 mod serve;
 mod simulate;
 mod tail;
+mod turn;
 mod waterfall;
 
 #[cfg(test)]
@@ -78,6 +79,7 @@ Examples:
   clm serve                                  take turns (needs OPEN_ROUTER_API_KEY)
   clm say \"I was passed over for promotion\" one turn to a running server
   clm tail --outcome failed                  turns as they happen
+  clm turn ID                                where one turn's time went
   clm check                                  is everything in place?
 
 Settings are environment variables, or the same names in a TOML file (--config); see `clm config`.";
@@ -105,6 +107,8 @@ enum Command {
     Say(say::SayArgs),
     /// Show turns as they happen, one line each.
     Tail(tail::TailArgs),
+    /// Show where one turn's time went, and what was recorded of it.
+    Turn(turn::TurnArgs),
     /// Play ten ugly turns on a server with simulated models, and print how long each was silent.
     Rehearse(rehearse::RehearseArgs),
     /// Examine every setting and dependency, and say what to do.
@@ -143,6 +147,7 @@ async fn dispatch(
         Command::Simulate(args) => simulate::run(&args, err).await,
         Command::Say(args) => say::run(&args, sources, out, err).await,
         Command::Tail(args) => tail::run(&args, sources, out, err).await,
+        Command::Turn(args) => turn::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
