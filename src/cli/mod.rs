@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod figures;
 mod rehearse;
+mod report;
 mod say;
 mod serve;
 mod simulate;
@@ -80,6 +81,7 @@ Examples:
   clm say \"I was passed over for promotion\" one turn to a running server
   clm tail --outcome failed                  turns as they happen
   clm turn ID                                where one turn's time went
+  clm report models --since 7d               what they cost and how they did
   clm check                                  is everything in place?
 
 Settings are environment variables, or the same names in a TOML file (--config); see `clm config`.";
@@ -109,6 +111,8 @@ enum Command {
     Tail(tail::TailArgs),
     /// Show where one turn's time went, and what was recorded of it.
     Turn(turn::TurnArgs),
+    /// Report what models and coaches cost and how they did.
+    Report(report::ReportArgs),
     /// Play ten ugly turns on a server with simulated models, and print how long each was silent.
     Rehearse(rehearse::RehearseArgs),
     /// Examine every setting and dependency, and say what to do.
@@ -148,6 +152,7 @@ async fn dispatch(
         Command::Say(args) => say::run(&args, sources, out, err).await,
         Command::Tail(args) => tail::run(&args, sources, out, err).await,
         Command::Turn(args) => turn::run(&args, sources, out, err).await,
+        Command::Report(args) => report::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
