@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod export;
 mod figures;
 mod rehearse;
 mod report;
@@ -113,6 +114,8 @@ enum Command {
     Turn(turn::TurnArgs),
     /// Report what models and coaches cost and how they did.
     Report(report::ReportArgs),
+    /// Export turns or sessions as CSV or JSON lines.
+    Export(export::ExportArgs),
     /// Play ten ugly turns on a server with simulated models, and print how long each was silent.
     Rehearse(rehearse::RehearseArgs),
     /// Examine every setting and dependency, and say what to do.
@@ -153,6 +156,7 @@ async fn dispatch(
         Command::Tail(args) => tail::run(&args, sources, out, err).await,
         Command::Turn(args) => turn::run(&args, sources, out, err).await,
         Command::Report(args) => report::run(&args, sources, out, err).await,
+        Command::Export(args) => export::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
