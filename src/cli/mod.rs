@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod export;
 mod figures;
+mod migrate;
 mod rehearse;
 mod report;
 mod say;
@@ -122,6 +123,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List every setting with its default and meaning.
     Config(config::ConfigArgs),
+    /// Bring the schema of the store up to date.
+    Migrate(migrate::MigrateArgs),
     /// Print the completion script of a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -157,6 +160,7 @@ async fn dispatch(
         Command::Turn(args) => turn::run(&args, sources, out, err).await,
         Command::Report(args) => report::run(&args, sources, out, err).await,
         Command::Export(args) => export::run(&args, sources, out, err).await,
+        Command::Migrate(args) => migrate::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
