@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod erase;
 mod export;
 mod figures;
 mod migrate;
@@ -125,6 +126,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Bring the schema of the store up to date.
     Migrate(migrate::MigrateArgs),
+    /// Erase a person from every place that knows of them.
+    EraseUser(erase::EraseArgs),
     /// Print the completion script of a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -161,6 +164,7 @@ async fn dispatch(
         Command::Report(args) => report::run(&args, sources, out, err).await,
         Command::Export(args) => export::run(&args, sources, out, err).await,
         Command::Migrate(args) => migrate::run(&args, sources, out, err).await,
+        Command::EraseUser(args) => erase::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
