@@ -1,11 +1,12 @@
 //! `clm check`, the doctor: every setting and dependency, how it is, and what to do about it.
 //!
 //! Checks run side by side, each within its own deadline, so that the whole takes less than ten
-//! seconds however dead the network is. To add one: a function in `local` or `remote` that returns
-//! rows, and its line in [`examine`].
+//! seconds however dead the network is. To add one: a function in `local`, `remote` or `stores` that
+//! returns rows, and its line in [`examine`].
 
 mod local;
 mod remote;
+mod stores;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -120,11 +121,13 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
 }
 
 async fn examine(checkup: &Checkup<'_>, settings: &Settings) -> Vec<Row> {
-    let (mut rows, data_dir, descriptors) = tokio::join!(
+    let (mut rows, stores, data_dir, descriptors) = tokio::join!(
         remote::examine(checkup, settings),
+        stores::examine(settings),
         local::data_dir(&settings.store.data_dir),
         local::descriptors(),
     );
+    rows.extend(stores);
     rows.extend([data_dir, descriptors]);
     rows.extend(local::doors(settings));
     rows.push(local::sessions(settings));

@@ -33,7 +33,7 @@ pub(super) async fn data_dir(dir: &Path) -> Row {
 }
 
 /// A directory that is not there yet is judged by the nearest one that is, and not made.
-async fn try_write(dir: &Path) -> std::io::Result<&'static str> {
+pub(super) async fn try_write(dir: &Path) -> std::io::Result<&'static str> {
     let mut at = std::path::absolute(dir)?;
     let mut said = "is writable";
     while !tokio::fs::try_exists(&at).await? && at.pop() {

@@ -38,8 +38,8 @@ fn server(life: &Lifecycle, routes: &'static [(&str, u16, &str)]) -> String {
 const CLOCK: Clock = Clock::Fixed(1_795_338_903_000);
 
 async fn check(pairs: &[(&str, &str)], clock: Clock) -> (Exit, serde_json::Value) {
-    let dir = std::env::temp_dir();
-    let data = ("DATA_DIR", dir.to_str().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let data = ("DATA_DIR", dir.path().to_str().unwrap());
     let sources = Sources::from_pairs(pairs.iter().copied().chain([data]));
     let slugs = [
         "a/b".to_owned(),
