@@ -33,3 +33,4 @@ mod logs;
 mod starved;
 mod files;
 mod killed;
+mod commands;

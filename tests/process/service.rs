@@ -225,6 +225,11 @@ impl Service {
         calls
     }
 
+    /// The ids of all turns that were heard of, oldest first.
+    pub(crate) fn turns(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().cloned().collect()
+    }
+
     pub(crate) async fn ready(&self) -> u16 {
         self.send(&Request::get("/readyz")).await.status
     }
