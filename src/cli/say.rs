@@ -17,7 +17,7 @@ use super::{Exit, ask, server, settings, waterfall};
 
 /// `clm say`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  clm say \"I have an interview on Monday\" --session demo")]
+#[command(before_help = "Example:\n  clm say \"I have an interview on Monday\" --session demo")]
 pub(super) struct SayArgs {
     /// What the user says.
     text: String,
