@@ -146,14 +146,25 @@ impl Postgres {
         Ok(version)
     }
 
-    pub(super) async fn keep(self: &Arc<Self>, batch: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
+    /// Makes sure that there is a schema that takes our rows: looks for it unless it was seen, so that
+    /// where nobody answers that is what is told, and where somebody else made it that is enough.
+    async fn find_schema(&self) -> Result<(), StoreError> {
         let needed = migrate::needed();
-        let found = self.version.load(Ordering::Relaxed);
+        if self.version.load(Ordering::Relaxed) >= needed {
+            return Ok(());
+        }
+        let found = self.look().await?;
         if found < needed {
             return Err(StoreError::Schema { found, needed });
         }
+        self.version.store(found, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) async fn keep(self: &Arc<Self>, batch: &Arc<Vec<Entry>>) -> Result<(), StoreError> {
         let (this, batch) = (Arc::clone(self), Arc::clone(batch));
         let kept = async move {
+            this.find_schema().await?;
             let mut lease = this.lease().await?;
             let client = lease.client()?;
             client.batch_execute(BEGIN_KEEP).await?;
