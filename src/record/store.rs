@@ -34,7 +34,7 @@ pub enum StoreError {
     Migration(#[from] refinery::Error),
     #[error("no thread for the records' writer")]
     Thread(#[source] io::Error),
-    #[error("PostgreSQL refused ({})", postgres_kind(.0))]
+    #[error("{}", postgres_words(.0))]
     Postgres(#[from] tokio_postgres::Error),
     #[error("no connection to PostgreSQL ({0})")]
     Connection(&'static str),
@@ -60,9 +60,8 @@ impl StoreError {
             Self::Sqlite(_) => "sqlite",
             Self::Migration(_) => "migration",
             Self::Thread(_) => "thread",
-            Self::Postgres(e) if e.is_closed() => "closed",
-            Self::Postgres(_) => "refused",
-            Self::Connection(_) => "connection",
+            Self::Postgres(e) if e.code().is_some() => "refused",
+            Self::Postgres(_) | Self::Connection(_) => "connection",
             Self::Certificates(_) => "certificates",
             Self::Schema { .. } => "schema",
             Self::Timeout => "timeout",
@@ -97,9 +96,10 @@ impl StoreError {
             Some(refusal) => refusal.message().to_owned(),
             None => cause.to_string(),
         });
-        match words {
-            Some(words) => format!("{self}: {words}"),
-            None => self.to_string(),
+        let own = self.to_string();
+        match words.filter(|words| !own.contains(words.as_str())) {
+            Some(words) => format!("{own}: {words}"),
+            None => own,
         }
     }
 
@@ -132,11 +132,13 @@ fn sqlite_kind(error: &rusqlite::Error) -> String {
     }
 }
 
-fn postgres_kind(error: &tokio_postgres::Error) -> String {
-    match error.code() {
-        Some(code) => format!("SQLSTATE {}", code.code()),
-        None if error.is_closed() => "the connection is closed".to_owned(),
-        None => "the connection broke".to_owned(),
+/// The server's own words may quote a row, its code does not. Without a code they are the driver's or
+/// the system's, about a connection or a certificate.
+fn postgres_words(error: &tokio_postgres::Error) -> String {
+    match (error.code(), error.source()) {
+        (Some(code), _) => format!("PostgreSQL refused (SQLSTATE {})", code.code()),
+        (None, Some(cause)) => format!("no connection to PostgreSQL ({error}: {cause})"),
+        (None, None) => format!("no connection to PostgreSQL ({error})"),
     }
 }
 
