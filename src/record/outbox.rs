@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::spool::Spool;
+use crate::spool::{Counts, Spool};
 
 /// The spool, shared. Cheap to clone. Its lock is held for a disk's time: on blocking threads only.
 #[derive(Clone, Debug)]
@@ -74,21 +74,28 @@ impl Outbox {
         standing.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Notes whether the store takes rows, and why not.
+    pub(super) fn note(&self, refused: Option<&'static str>) {
+        let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.refused = refused;
+    }
+
     /// Looks at the spool and notes how it stands; what was lost since the last look.
-    pub(super) fn look(&self, refused: Option<&'static str>) -> (Standing, crate::spool::Counts) {
+    pub(super) fn look(&self) -> (Standing, Counts) {
         let mut spool = self.spool();
-        let standing = Standing {
-            refused,
-            rows: spool.len(),
-            bytes: spool.bytes(),
-            oldest_at_ms: spool.oldest_at_ms(),
-            is_degraded: spool.is_degraded(),
-            quarantined: spool.quarantined(),
-        };
-        let counts = spool.take_counts();
+        let (rows, bytes) = (spool.len(), spool.bytes());
+        let (oldest_at_ms, is_degraded) = (spool.oldest_at_ms(), spool.is_degraded());
+        let (quarantined, counts) = (spool.quarantined(), spool.take_counts());
         drop(spool);
         let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.clone_from(&standing);
-        (standing, counts)
+        *noted = Standing {
+            refused: noted.refused,
+            rows,
+            bytes,
+            oldest_at_ms,
+            is_degraded,
+            quarantined,
+        };
+        (noted.clone(), counts)
     }
 }

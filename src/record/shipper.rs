@@ -25,7 +25,7 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 /// How often what waits is made durable.
 const SYNC: Duration = Duration::from_millis(200);
-/// How often the spool is looked at when nothing happens.
+/// How often the spool is looked at, whatever happens.
 const LOOK: Duration = Duration::from_secs(1);
 /// Pause after a failure, doubled up to the longest. The longest bounds how late a database that is
 /// well again is noticed.
@@ -46,16 +46,17 @@ pub(super) struct Shipper {
 }
 
 impl Shipper {
-    /// Starts it, and the one who makes the spool durable. Both end once the outbox is closed: the
+    /// Starts it, and the one who looks after the spool. Both end once the outbox is closed: the
     /// shipper when it is empty or at the first failure, for what is left lies on disk.
     pub(super) fn start(self) {
         let keeper = self.clone();
-        self.lifecycle.clone().spawn(keeper.keep_durable());
+        self.lifecycle.clone().spawn(keeper.look_after());
         self.lifecycle.clone().spawn(self.run());
     }
 
-    async fn keep_durable(self) {
+    async fn look_after(self) {
         let mut tick = interval(SYNC);
+        let mut last_look: Option<Instant> = None;
         let closed = self.outbox.closed().clone();
         while closed.run_until_cancelled(tick.tick()).await.is_some() {
             let outbox = self.outbox.clone();
@@ -68,15 +69,17 @@ impl Shipper {
                 }
             })
             .await;
+            if last_look.is_none_or(|at| at.elapsed() >= LOOK) {
+                last_look = Some(Instant::now());
+                self.look().await;
+            }
         }
     }
 
     async fn run(self) {
         let mut failures = 0;
         let mut is_replaying = false;
-        let mut last_look = None;
         loop {
-            self.look(&mut last_look, failures).await;
             let begun = Instant::now();
             let rows = self.next().await;
             if rows.is_empty() {
@@ -92,6 +95,7 @@ impl Shipper {
                 Ok(()) => {
                     if failures > 0 {
                         RecordsFlow.emit();
+                        self.outbox.note(None);
                         is_replaying = true;
                     }
                     failures = 0;
@@ -101,8 +105,7 @@ impl Shipper {
                 }
                 Err(error) => {
                     failures += 1;
-                    self.refused(&error, failures).await;
-                    last_look = None;
+                    self.refused(&error, failures);
                     if self.outbox.closed().is_cancelled() {
                         break;
                     }
@@ -182,28 +185,22 @@ impl Shipper {
         self.blocking(move || outbox.spool().ack(&rows)).await;
     }
 
-    async fn refused(&self, error: &StoreError, failures: u32) {
+    fn refused(&self, error: &StoreError, failures: u32) {
+        let kind = error.kind();
         if failures == 1 {
-            RecordsDelayed {
-                kind: error.kind(),
-                why: &error.to_string(),
-            }
-            .emit();
+            let why = &error.to_string();
+            RecordsDelayed { kind, why }.emit();
         }
-        let (outbox, kind) = (self.outbox.clone(), error.kind());
-        self.blocking(move || outbox.look(Some(kind))).await;
+        self.outbox.note(Some(kind));
     }
 
-    /// Notes and tells how the spool stands, once a second at most; tries the disk again.
-    async fn look(&self, last: &mut Option<Instant>, failures: u32) {
-        if failures > 0 || last.is_some_and(|at| at.elapsed() < LOOK) {
-            return;
-        }
-        *last = Some(Instant::now());
+    /// Notes and tells how the spool stands; tries the disk again. An outage of the store is when that
+    /// matters, so it is not the one who waits for the store that does it.
+    async fn look(&self) {
         let (outbox, now_ms) = (self.outbox.clone(), self.clock.now_ms());
         self.blocking(move || {
             outbox.spool().retry_disk();
-            let (standing, counts) = outbox.look(None);
+            let (standing, counts) = outbox.look();
             let age = standing.oldest_at_ms.map_or(0, |at| now_ms - at);
             SpoolSeen {
                 rows: standing.rows,
@@ -223,7 +220,7 @@ impl Shipper {
         .await;
     }
 
-    /// Until something was put in, or it is time for a look.
+    /// Until something was put in. A row that the disk hides for a moment is put in by nobody.
     async fn wait(&self) {
         tokio::select! {
             () = self.outbox.filled() => {}
