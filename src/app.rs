@@ -150,6 +150,7 @@ impl Application {
             limits: settings.limits,
             simulated: settings.simulated,
             store: records.reader(),
+            reporter: records.reporter(settings.baseline.clone()),
             records: records.health(),
             vault,
             live,

@@ -127,7 +127,7 @@ pub(super) fn class(text: &str) -> String {
 }
 
 /// The candidate most like `word`, if one is like enough to be what was meant.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

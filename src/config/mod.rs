@@ -24,6 +24,7 @@ use secrecy::SecretString;
 use crate::turn::{MicroUsd, ProsodyPolicy, Tier};
 
 pub use env::{Origin, Sources, SourcesError};
+pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 pub use read::{load, require_to_serve};
 pub use records::{Database, TlsMode};

@@ -21,6 +21,8 @@ pub enum Refusal {
     Unauthorized,
     #[error("this route needs an admin key, and none is configured")]
     AdminClosed,
+    #[error("an admin key or the signed id of this very session is needed")]
+    Holder,
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error(transparent)]
@@ -33,6 +35,8 @@ pub enum Refusal {
     NotFound,
     #[error("no {0} has this id")]
     Unknown(&'static str),
+    #[error("no {0} has this name; there are {1}")]
+    NoSuch(&'static str, String),
     #[error("this method is not served here; allowed: {0}")]
     Method(&'static str),
     #[error("the body did not arrive within {0:?}")]
@@ -45,6 +49,10 @@ pub enum Refusal {
     MediaType,
     #[error("the store cannot be asked right now")]
     Store,
+    #[error("nothing can be taken to be kept right now: as much waits as may")]
+    Queue,
+    #[error("no more can watch right now: as many do as may")]
+    Watched,
     #[error("no turn can be taken right now: as many run as may")]
     Overloaded,
     #[error("no model answered in time")]
@@ -70,6 +78,11 @@ impl Refusal {
                 "unauthorized",
                 S::UNAUTHORIZED,
                 "set ADMIN_API_KEYS and send one as `Authorization: Bearer <key>`",
+            ),
+            Self::Holder => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "send an admin key as `Authorization: Bearer <key>`, or the session's own signed id as `x-clm-session`",
             ),
             Self::Identity(IdentityError::Session(_)) => Row(
                 "invalid_session_id",
@@ -109,8 +122,9 @@ impl Refusal {
             Self::Unknown(_) => Row(
                 "not_found",
                 S::NOT_FOUND,
-                "a turn can be asked for once it has ended; see GET /v1/turns",
+                "a turn can be asked for once it has ended, a session once one of its turns has; see GET /v1/turns",
             ),
+            Self::NoSuch(..) => Row("not_found", S::NOT_FOUND, "ask for one of those"),
             Self::Method(_) => Row(
                 "method_not_allowed",
                 S::METHOD_NOT_ALLOWED,
@@ -132,10 +146,15 @@ impl Refusal {
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "send `Content-Type: application/json`",
             ),
-            Self::Store => Row(
+            Self::Store | Self::Queue => Row(
                 "unavailable",
                 S::SERVICE_UNAVAILABLE,
                 "try again in a moment; see /readyz",
+            ),
+            Self::Watched => Row(
+                "overloaded",
+                S::SERVICE_UNAVAILABLE,
+                "try again later, or ask GET /v1/turns from time to time",
             ),
             Self::Overloaded => Row(
                 "overloaded",
@@ -161,6 +180,8 @@ impl Refusal {
             Self::Slow(_)
                 | Self::Broken
                 | Self::Store
+                | Self::Queue
+                | Self::Watched
                 | Self::Overloaded
                 | Self::Unanswered
                 | Self::BrokenOff
@@ -205,13 +226,13 @@ impl Refusal {
         let mut response = HttpResponse::build(status);
         response.insert_header(("x-clm-trace-id", trace.trace_id()));
         match self {
-            Self::Unauthorized | Self::AdminClosed => {
+            Self::Unauthorized | Self::AdminClosed | Self::Holder => {
                 response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             Self::Method(allowed) => {
                 response.insert_header((ALLOW, HeaderValue::from_static(allowed)));
             }
-            Self::Store | Self::Overloaded => {
+            Self::Store | Self::Queue | Self::Watched | Self::Overloaded => {
                 response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
             }
             // What is left of such a body is not worth reading.

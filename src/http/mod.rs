@@ -1,31 +1,42 @@
 //! The front door: routes, keys, status codes. Callers' wire formats live here and nowhere else.
 
+mod analytics;
 mod auth;
 mod body;
 pub mod callers;
+mod csv;
 mod error;
+mod export;
+mod feedback;
+mod holder;
+mod live;
 mod ops;
 mod now;
 mod page;
+mod query;
 mod root_span;
 mod sessions;
 mod turn;
 mod turns;
+mod users;
 
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use serde_json::Value;
 
 use crate::config::Limits;
 use crate::pipeline::Rooms;
 use crate::record::counters::Counters;
-use crate::record::{Reader, RecordsHealth};
+use crate::record::{Reader, RecordsHealth, Reporter};
 use crate::session::Sessions;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::turn::TraceContext;
 use crate::vault::Vault;
+
+use error::Refusal;
 
 pub use auth::Keys;
 pub use page::curl;
@@ -44,6 +55,7 @@ pub struct Door {
     /// Whether all models are simulated, so that a request may choose their faults.
     pub simulated: bool,
     pub store: Reader,
+    pub reporter: Reporter,
     pub records: RecordsHealth,
     /// Opens captured words.
     pub vault: Arc<Vault>,
@@ -115,6 +127,15 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::get().to(ops::version))
                 .route(web::head().to(ops::version)),
         )
+        .configure(records)
+        .default_service(web::to(ops::not_found));
+}
+
+/// What can be asked and told about turns, sessions and people.
+fn records(config: &mut ServiceConfig) {
+    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
+    let watch = |path: &'static str| web::resource(path).default_service(web::to(ops::watch_only));
+    config
         .service(
             get("/v1/live")
                 .route(web::get().to(now::now))
@@ -126,22 +147,45 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::head().to(turns::list)),
         )
         // Before the route with the id, which would take the word for one.
-        .service(
-            web::resource("/v1/turns/live")
-                .route(web::get().to(turns::live))
-                .default_service(web::to(ops::watch_only)),
-        )
+        .service(watch("/v1/turns/live").route(web::get().to(live::turns)))
         .service(
             get("/v1/turns/{id}")
                 .route(web::get().to(turns::one))
                 .route(web::head().to(turns::one)),
         )
         .service(
-            web::resource("/v1/sessions")
-                .route(web::post().to(sessions::mint))
+            web::resource("/v1/turns/{id}/feedback")
+                .route(web::post().to(feedback::take))
                 .default_service(web::to(ops::post_only)),
         )
-        .default_service(web::to(ops::not_found));
+        .service(
+            web::resource("/v1/sessions")
+                .route(web::get().to(sessions::list))
+                .route(web::head().to(sessions::list))
+                .route(web::post().to(sessions::mint))
+                .default_service(web::to(ops::get_or_post_only)),
+        )
+        .service(
+            get("/v1/sessions/{id}")
+                .route(web::get().to(sessions::one))
+                .route(web::head().to(sessions::one)),
+        )
+        .service(watch("/v1/sessions/{id}/events").route(web::get().to(live::session)))
+        .service(
+            get("/v1/analytics/{report}")
+                .route(web::get().to(analytics::report))
+                .route(web::head().to(analytics::report)),
+        )
+        .service(
+            get("/v1/export/{what}")
+                .route(web::get().to(export::export))
+                .route(web::head().to(export::export)),
+        )
+        .service(
+            web::resource("/v1/users/{user_id}")
+                .route(web::delete().to(users::erase))
+                .default_service(web::to(ops::delete_only)),
+        );
 }
 
 /// The trace of a request: the root span's, or a fresh one.
@@ -151,4 +195,25 @@ fn trace(request: &HttpRequest) -> TraceContext {
         .get::<TraceContext>()
         .copied()
         .unwrap_or_default()
+}
+
+/// The answer to a request, or its refusal, told and counted.
+fn respond(request: &HttpRequest, answered: Result<HttpResponse, Refusal>) -> HttpResponse {
+    answered.unwrap_or_else(|refusal| refusal.respond(request, &trace(request)))
+}
+
+/// Answers with what `work` makes. It is made on the background runtime: a thousand rows take
+/// milliseconds, in which a worker that carries words would be silent.
+async fn made(
+    door: &Door,
+    work: impl Future<Output = Result<Value, Refusal>> + Send + 'static,
+) -> Result<HttpResponse, Refusal> {
+    let making = door
+        .rooms
+        .lifecycle
+        .spawn(async move { work.await.map(|json| json.to_string()) });
+    let json = making.await.unwrap_or(Err(Refusal::Store))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(json))
 }

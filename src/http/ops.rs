@@ -154,3 +154,11 @@ pub(super) async fn watch_only(request: HttpRequest) -> HttpResponse {
 pub(super) async fn post_only(request: HttpRequest) -> HttpResponse {
     Refusal::Method("POST").respond(&request, &trace(&request))
 }
+
+pub(super) async fn get_or_post_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("GET, HEAD, POST").respond(&request, &trace(&request))
+}
+
+pub(super) async fn delete_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("DELETE").respond(&request, &trace(&request))
+}

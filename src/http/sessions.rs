@@ -1,17 +1,26 @@
-//! `POST /v1/sessions`: a front end's backend asks for a session id to hand to a browser.
+//! `/v1/sessions`: a front end's backend asks for a session id to hand to a browser (`POST`), or what
+//! became of sessions (`GET`).
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
 use crate::memory::Person;
-use crate::session::MintRequest;
-use crate::turn::{ProsodyPolicy, Tier};
+use crate::record::{Reader, SessionFilter, SessionModel, SessionRecord, TurnFilter};
+use crate::session::{IdentityError, MintRequest};
+use crate::turn::{ProsodyPolicy, SessionId, Tier};
 
 use super::error::Refusal;
-use super::{Door, MAX_SMALL_BODY_BYTES, body, trace};
+use super::query::{Asked, PAGE, WINDOW};
+use super::turns::{self, turns_json, with_source};
+use super::{Door, MAX_SMALL_BODY_BYTES, body, made, respond};
+
+/// What tells sessions apart, besides their time.
+pub(super) const FILTERS: &[&str] = &["user"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,10 +33,8 @@ struct Wanted {
 }
 
 pub(super) async fn mint(request: HttpRequest, payload: Payload, door: Data<Door>) -> HttpResponse {
-    match minted(&request, payload, &door).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.respond(&request, &trace(&request)),
-    }
+    let minted = minted(&request, payload, &door).await;
+    respond(&request, minted)
 }
 
 async fn minted(
@@ -64,4 +71,164 @@ async fn minted(
         "session_id": minted.session.as_str(),
         "expires_at": rfc3339(minted.expires_at * 1000),
     })))
+}
+
+/// One page of sessions, the one with the newest turn first.
+pub(super) async fn list(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    let answered = async {
+        door.keys.admin(&request)?;
+        let asked = Asked::of(&request, &[FILTERS, WINDOW, PAGE])?;
+        let filter = SessionFilter {
+            before: asked.read("cursor", "the `next_cursor` of a page before", opened)?,
+            limit: asked.limit()?,
+            ..filter(&door, &asked)?
+        };
+        let store = door.store.clone();
+        let list = async move {
+            let page = store.sessions(&filter).await;
+            let mut page = page.map_err(|_| Refusal::Store)?;
+            page.next_cursor = page.next_cursor.map(|c| URL_SAFE_NO_PAD.encode(c));
+            let items = page.items.iter().map(session_json);
+            let mut answer = Map::new();
+            answer.insert("items".to_owned(), items.collect());
+            with_source(&mut answer, &page);
+            Ok(Value::Object(answer))
+        };
+        made(&door, list).await
+    };
+    let answered = answered.await;
+    respond(&request, answered)
+}
+
+/// The sessions that are asked for: a filter without page.
+pub(super) fn filter(door: &Door, asked: &Asked) -> Result<SessionFilter, Refusal> {
+    let window = asked.window(door.rooms.clock.now_ms())?;
+    let user = asked.text("user");
+    Ok(SessionFilter {
+        user_hash: user.map(|user| door.rooms.pseudonyms.user(user)),
+        since_ms: window.since_ms,
+        until_ms: window.until_ms,
+        before: None,
+        limit: 0,
+    })
+}
+
+/// The cursor of a list of sessions as the records know it: a time, a dot, a session id. That id is the
+/// caller's text, so the whole goes through addresses in base64.
+fn opened(cursor: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (at, id) = text.split_once('.')?;
+    let is_ours = at.parse::<i64>().is_ok() && !id.chars().any(char::is_control);
+    is_ours.then_some(text)
+}
+
+/// One session: its sums, who answered in it, and a page of its turns. By the id that its caller sent,
+/// or the one that it is kept under.
+pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
+    let answered = async {
+        door.keys.admin(&request)?;
+        let asked = Asked::of(&request, &[PAGE])?;
+        let id = SessionId::parse(&id).map_err(IdentityError::Session)?;
+        let filter = TurnFilter {
+            session_id: Some(door.rooms.session_key(id.as_str())),
+            before: turns::cursor(&asked)?,
+            limit: asked.limit()?,
+            ..TurnFilter::default()
+        };
+        made(&door, session(door.store.clone(), filter)).await
+    };
+    let answered = answered.await;
+    respond(&request, answered)
+}
+
+async fn session(store: Reader, filter: TurnFilter) -> Result<Value, Refusal> {
+    let session_id = filter.session_id.as_deref().unwrap_or_default();
+    let mut answer = Map::new();
+    answer.insert("session_id".to_owned(), json!(session_id));
+    let page = match store.session(session_id).await {
+        Ok(Some((session, models))) => {
+            answer.extend(names(&session));
+            answer.insert("totals".to_owned(), Value::Object(totals(&session)));
+            answer.insert("coaches".to_owned(), coaches_json(&models));
+            let page = store.turns(&filter).await;
+            page.map_err(|_| Refusal::Store)?
+        }
+        absent => {
+            // Turns that have just ended are on their way; where the store is away, all are. Sums of
+            // these alone would be sums of something else.
+            let page = store.recent(&filter);
+            if page.items.is_empty() {
+                let unknown = absent.map(|_| Refusal::Unknown("session"));
+                return Err(unknown.unwrap_or(Refusal::Store));
+            }
+            page
+        }
+    };
+    answer.insert("turns".to_owned(), turns_json(&page));
+    with_source(&mut answer, &page);
+    Ok(Value::Object(answer))
+}
+
+/// A session in the API's terms: times in RFC 3339, money as a decimal string of dollars.
+pub(super) fn session_json(session: &SessionRecord) -> Value {
+    let mut json = names(session);
+    json.extend(totals(session));
+    Value::Object(json)
+}
+
+fn names(session: &SessionRecord) -> Map<String, Value> {
+    fields([
+        ("session_id", json!(session.session_id)),
+        ("user_hash", json!(session.user_hash)),
+        ("first_turn_at", json!(rfc3339(session.first_turn_at))),
+        ("last_turn_at", json!(rfc3339(session.last_turn_at))),
+    ])
+}
+
+fn totals(session: &SessionRecord) -> Map<String, Value> {
+    fields([
+        ("turns", json!(session.turns)),
+        ("failed_turns", json!(session.failed_turns)),
+        ("total_ms", json!(session.total_ms)),
+        ("prompt_tokens", json!(session.prompt_tokens)),
+        ("completion_tokens", json!(session.completion_tokens)),
+        ("cost_usd", json!(session.cost_microusd.to_string())),
+        ("unknown_costs", json!(session.unknown_costs)),
+    ])
+}
+
+/// Who answered, coach by coach, each with the models that spoke for it.
+fn coaches_json(models: &[SessionModel]) -> Value {
+    let of_one_coach = models.chunk_by(|a, b| a.coach == b.coach);
+    let coaches = of_one_coach.filter_map(|of_coach| {
+        let coach = &of_coach.first()?.coach;
+        let mut json = figures(of_coach);
+        json.insert("coach".to_owned(), json!(coach));
+        let models = of_coach.iter().map(|model| {
+            let mut json = figures(std::slice::from_ref(model));
+            json.insert("model".to_owned(), json!(model.model));
+            Value::Object(json)
+        });
+        json.insert("models".to_owned(), models.collect());
+        Some(Value::Object(json))
+    });
+    coaches.collect()
+}
+
+/// The sums of some models; null where nothing is known of any.
+fn figures(models: &[SessionModel]) -> Map<String, Value> {
+    let costs = models.iter().filter_map(|model| model.cost_microusd);
+    let cost = costs.reduce(|sum, cost| sum + cost);
+    let tokens = models.iter().filter_map(|model| model.completion_tokens);
+    fields([
+        ("turns", json!(models.iter().map(|m| m.turns).sum::<u64>())),
+        ("cost_usd", json!(cost.map(|cost| cost.to_string()))),
+        ("completion_tokens", json!(tokens.reduce(|a, b| a + b))),
+    ])
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    let named = fields.map(|(name, value)| (name.to_owned(), value));
+    named.into_iter().collect()
 }

@@ -240,7 +240,7 @@ fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
 }
 
 /// The session id of a header. It is text of the caller's, so it is UTF-8, not ASCII only.
-fn session_of_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(super) fn session_of_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all("x-clm-session").map(HeaderValue::as_bytes);
     let invalid = |_| Refusal::Identity(IdentityError::Session(InvalidSessionId::NotUtf8));
     values

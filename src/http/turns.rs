@@ -1,125 +1,116 @@
-//! `GET /v1/turns`, `/v1/turns/{id}` and `/v1/turns/live`: what was recorded, and what is.
+//! `GET /v1/turns` and `/v1/turns/{id}`: what was recorded.
 
-use std::time::Duration;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, Responder as _};
-use actix_web_lab::sse;
-use futures::{StreamExt as _, stream};
-use serde::Deserialize;
-use serde_json::{Value, json};
-
-use crate::clock::rfc3339;
-use crate::record::TurnFilter;
-use crate::telemetry::live::Seen;
+use crate::clock::{milliseconds, rfc3339};
+use crate::record::{Page, Source, TurnFilter};
 use crate::turn::{MicroUsd, Outcome, TurnRecord};
 
 use super::error::Refusal;
-use super::{Door, trace};
+use super::query::{Asked, PAGE, WINDOW};
+use super::{Door, made, respond};
 
-const DEFAULT_PAGE: u32 = 50;
-/// How often a quiet live stream shows that it lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What tells turns apart, besides their time.
+pub(super) const FILTERS: &[&str] = &[
+    "session",
+    "coach",
+    "model",
+    "outcome",
+    "slow_over",
+    "slow_over_ms",
+];
 
-/// Every filter may be left out; an empty one counts as left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
-    session: Option<String>,
-    coach: Option<String>,
-    model: Option<String>,
-    outcome: Option<String>,
-    slow_over_ms: Option<f64>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
-pub(super) async fn list(
-    request: HttpRequest,
-    door: Data<Door>,
-    wanted: Result<Query<Wanted>, actix_web::Error>,
-) -> HttpResponse {
+pub(super) async fn list(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     let answered = async {
         door.keys.admin(&request)?;
-        let wanted = wanted.map_err(|_| {
-            Refusal::Invalid("limit must be an integer and slow_over_ms a number".to_owned())
-        })?;
-        let filter = filter(&door, wanted.into_inner())?;
-        door.store.turns(&filter).await.map_err(|_| Refusal::Store)
+        let asked = Asked::of(&request, &[FILTERS, WINDOW, PAGE])?;
+        let filter = TurnFilter {
+            before: cursor(&asked)?,
+            limit: asked.limit()?,
+            ..filter(&door, &asked)?
+        };
+        let store = door.store.clone();
+        let list = async move {
+            let page = store.turns(&filter).await;
+            let page = page.map_err(|_| Refusal::Store)?;
+            let mut answer = Map::new();
+            answer.insert("items".to_owned(), turns_json(&page));
+            with_source(&mut answer, &page);
+            Ok(Value::Object(answer))
+        };
+        made(&door, list).await
     };
-    match answered.await {
-        Ok(page) => {
-            let items: Vec<Value> = page.items.iter().map(|t| turn_json(t, false)).collect();
-            HttpResponse::Ok().json(json!({ "items": items, "next_cursor": page.next_cursor }))
-        }
-        Err(refusal) => refusal.respond(&request, &trace(&request)),
-    }
+    let answered = answered.await;
+    respond(&request, answered)
 }
 
 pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
     let answered = async {
         door.keys.admin(&request)?;
-        let found = door
-            .store
-            .turn(&id.into_inner())
-            .await
-            .map_err(|_| Refusal::Store)?;
-        found.ok_or(Refusal::Unknown("turn"))
+        // No id holds one, and PostgreSQL takes no text with a zero in it.
+        if id.chars().any(char::is_control) {
+            return Err(Refusal::Unknown("turn"));
+        }
+        let found = door.store.turn(&id).await.map_err(|_| Refusal::Store)?;
+        let turn = found.ok_or(Refusal::Unknown("turn"))?;
+        Ok(HttpResponse::Ok().json(turn_json(&turn, true)))
     };
-    match answered.await {
-        Ok(turn) => HttpResponse::Ok().json(turn_json(&turn, true)),
-        Err(refusal) => refusal.respond(&request, &trace(&request)),
-    }
+    let answered = answered.await;
+    respond(&request, answered)
 }
 
-/// Every settled turn as it happens, as events named `turn`; a watcher that falls behind is told
-/// with an event named `missed` how many it did not see.
-pub(super) async fn live(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    if let Err(refusal) = door.keys.admin(&request) {
-        return refusal.respond(&request, &trace(&request));
+/// The turns that are asked for: a filter without page.
+pub(super) fn filter(door: &Door, asked: &Asked) -> Result<TurnFilter, Refusal> {
+    let outcomes: Vec<_> = Outcome::ALL.iter().map(|o| (o.as_str(), *o)).collect();
+    let slow_over = "a number and its unit ms, s, m, h or d, such as 1500ms or 1.5s";
+    let slow_over = asked.read("slow_over", slow_over, milliseconds)?;
+    let slow_over_ms = asked.read("slow_over_ms", "a number of milliseconds", |value| {
+        let ms = value.parse().ok();
+        ms.filter(|ms: &f64| ms.is_finite() && *ms >= 0.0)
+    })?;
+    if slow_over.is_some() && slow_over_ms.is_some() {
+        let problem = "`slow_over` and `slow_over_ms` say the same: give one of them";
+        return Err(Refusal::Invalid(problem.to_owned()));
     }
-    let stopping = door.rooms.lifecycle.soft().clone().cancelled_owned();
-    let events = stream::unfold(door.live.watch(), |mut watch| async {
-        let event = match watch.next().await? {
-            Seen::Turn(turn) => sse::Data::new(turn_json(&turn, true).to_string())
-                .id(turn.turn_id.clone())
-                .event("turn"),
-            Seen::Missed(turns) => sse::Data::new(turns.to_string()).event("missed"),
-        };
-        Some((sse::Event::Data(event), watch))
-    });
-    sse::Sse::from_infallible_stream(events.take_until(stopping))
-        .with_keep_alive(KEEP_ALIVE)
-        .respond_to(&request)
-        .map_into_boxed_body()
-}
-
-fn filter(door: &Door, wanted: Wanted) -> Result<TurnFilter, Refusal> {
-    let some = |text: Option<String>| text.filter(|t| !t.is_empty());
-    let outcome = some(wanted.outcome)
-        .map(|text| {
-            let known: Vec<_> = Outcome::ALL.iter().map(|o| o.as_str()).collect();
-            let wrong = || Refusal::Invalid(format!("outcome must be one of {}", known.join(", ")));
-            Outcome::parse(&text).ok_or_else(wrong)
-        })
-        .transpose()?;
-    let limit = wanted.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=200).contains(&limit) {
-        return Err(Refusal::Invalid(
-            "limit must be between 1 and 200".to_owned(),
-        ));
-    }
+    let window = asked.window(door.rooms.clock.now_ms())?;
+    let session = asked.text("session");
     Ok(TurnFilter {
-        session_id: some(wanted.session).map(|id| door.rooms.session_key(&id)),
-        coach: some(wanted.coach),
-        model: some(wanted.model),
-        outcome,
-        slow_over_ms: wanted.slow_over_ms,
-        since_ms: None,
-        until_ms: None,
-        before: some(wanted.cursor),
-        limit,
+        session_id: session.map(|id| door.rooms.session_key(id)),
+        coach: asked.owned("coach"),
+        model: asked.owned("model"),
+        outcome: asked.choice("outcome", &outcomes)?,
+        slow_over_ms: slow_over.or(slow_over_ms),
+        since_ms: window.since_ms,
+        until_ms: window.until_ms,
+        before: None,
+        limit: 0,
     })
+}
+
+/// The cursor of a list of turns, which is a turn's id.
+pub(super) fn cursor(asked: &Asked) -> Result<Option<String>, Refusal> {
+    asked.read("cursor", "the `next_cursor` of a page before", |value| {
+        Uuid::try_parse(value).ok().map(|id| id.to_string())
+    })
+}
+
+/// The turns of a page, without their attempts.
+pub(super) fn turns_json(page: &Page<TurnRecord>) -> Value {
+    page.items
+        .iter()
+        .map(|turn| turn_json(turn, false))
+        .collect()
+}
+
+/// Adds where the next page begins, and where the answer is from, unless from the store.
+pub(super) fn with_source<T>(answer: &mut Map<String, Value>, page: &Page<T>) {
+    answer.insert("next_cursor".to_owned(), json!(page.next_cursor));
+    if page.source == Source::Recent {
+        answer.insert("source".to_owned(), json!(page.source));
+    }
 }
 
 /// A record in the API's terms: times in RFC 3339, money as a decimal string of dollars.

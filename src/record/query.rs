@@ -1,7 +1,6 @@
 //! Questions to the store about turns and sessions. While it does not answer, the last turns that this
 //! process saw stand in, and the answer says so.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +48,8 @@ pub struct SessionFilter {
     pub user_hash: Option<String>,
     /// Only sessions with a turn then or later, milliseconds since the Unix epoch.
     pub since_ms: Option<i64>,
+    /// Only sessions whose newest turn began before.
+    pub until_ms: Option<i64>,
     /// The cursor of the page before.
     pub before: Option<String>,
     /// Rows wanted, 1 to [`MAX_PAGE`].
@@ -141,25 +142,23 @@ impl Reader {
                 let turns = typed(without_counts(rows))?;
                 Ok(page(turns, limit, Source::Store, cursor))
             }
-            Err(error) if is_away(&error) => {
-                let turns = self.recent(filter, limit);
-                Ok(page(turns, limit, Source::Recent, cursor))
-            }
+            Err(error) if is_away(&error) => Ok(self.recent(filter)),
             Err(error) => Err(error),
         }
     }
 
-    fn recent(&self, filter: &TurnFilter, limit: u32) -> Vec<TurnRecord> {
+    /// The same of the last turns that this process saw, whether or not the store has them yet.
+    #[must_use]
+    pub fn recent(&self, filter: &TurnFilter) -> Page<TurnRecord> {
+        let limit = filter.limit.clamp(1, MAX_PAGE);
         let all = self.live.recent();
-        let wanted = all.iter().filter(|turn| is_wanted(filter, turn));
-        wanted
-            .take(limit as usize + 1)
-            .map(|turn| {
-                let mut turn = TurnRecord::clone(turn);
-                turn.attempts = Vec::new();
-                turn
-            })
-            .collect()
+        let wanted = all.iter().filter(|turn| filter.admits(turn));
+        let turns = wanted.take(limit as usize + 1).map(|turn| {
+            let mut turn = TurnRecord::clone(turn);
+            turn.attempts = Vec::new();
+            turn
+        });
+        page(turns.collect(), limit, Source::Recent, cursor)
     }
 
     /// One turn with its attempts, by its id or by its trace's.
@@ -245,6 +244,7 @@ impl Reader {
         let limit = filter.limit.clamp(1, MAX_PAGE);
         let mut args: Args = vec![("limit", Arg::Int(i64::from(limit) + 1))];
         args.extend(filter.since_ms.map(|at| ("since", Arg::At(at))));
+        args.extend(filter.until_ms.map(|at| ("until", Arg::At(at))));
         let user = filter.user_hash.clone();
         args.extend(user.map(|user| ("user", Arg::Text(user))));
         if let Some(cursor) = &filter.before {
@@ -346,24 +346,25 @@ fn turn_args(filter: &TurnFilter, limit: u32) -> Option<Args> {
     Some(args)
 }
 
-fn is_wanted(filter: &TurnFilter, turn: &Arc<TurnRecord>) -> bool {
-    fn fits<T: PartialEq + ?Sized>(wanted: Option<&T>, is: &T) -> bool {
-        wanted.is_none_or(|wanted| wanted == is)
+impl TurnFilter {
+    /// Whether a turn is wanted, as the store would judge it.
+    #[must_use]
+    pub fn admits(&self, turn: &TurnRecord) -> bool {
+        fn fits<T: PartialEq + ?Sized>(wanted: Option<&T>, is: &T) -> bool {
+            wanted.is_none_or(|wanted| wanted == is)
+        }
+        let model = turn.served_model.as_ref().unwrap_or(&turn.planned_model);
+        let is_slow = |ms| turn.first_speakable_ms.is_some_and(|first| first > ms);
+        let is_before = |id: &String| turn.turn_id.as_str() < id.as_str();
+        fits(self.session_id.as_ref(), &turn.session_id)
+            && fits(self.coach.as_ref(), &turn.coach)
+            && fits(self.model.as_ref(), model)
+            && fits(self.outcome.as_ref(), &turn.outcome)
+            && self.since_ms.is_none_or(|at| turn.created_at >= at)
+            && self.until_ms.is_none_or(|at| turn.created_at < at)
+            && self.slow_over_ms.is_none_or(is_slow)
+            && self.before.as_ref().is_none_or(is_before)
     }
-    let model = turn.served_model.as_ref().unwrap_or(&turn.planned_model);
-    fits(filter.session_id.as_ref(), &turn.session_id)
-        && fits(filter.coach.as_ref(), &turn.coach)
-        && fits(filter.model.as_ref(), model)
-        && fits(filter.outcome.as_ref(), &turn.outcome)
-        && filter.since_ms.is_none_or(|at| turn.created_at >= at)
-        && filter.until_ms.is_none_or(|at| turn.created_at < at)
-        && filter
-            .slow_over_ms
-            .is_none_or(|ms| turn.first_speakable_ms.is_some_and(|first| first > ms))
-        && filter
-            .before
-            .as_ref()
-            .is_none_or(|before| turn.turn_id.as_str() < before.as_str())
 }
 
 fn cursor(turn: &TurnRecord) -> String {

@@ -86,10 +86,17 @@ impl Worker {
     }
 
     fn tell(&self, note: &Note) {
-        if let Note::Turn(turn) = note {
-            TurnEnded(turn).emit();
-            self.live.announce(turn);
-            (self.witness)(turn);
+        match note {
+            Note::Turn(turn) => {
+                TurnEnded(turn).emit();
+                self.live.announce(turn);
+                (self.witness)(turn);
+            }
+            // Once more: turns that were on their way here when it was asked are announced by now.
+            Note::Erasure(erasure) => {
+                self.live.erase(&erasure.user_hash);
+            }
+            _ => {}
         }
     }
 }

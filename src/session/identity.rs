@@ -165,6 +165,14 @@ impl Sessions {
         })
     }
 
+    /// Whether this is a signed session id that holds now. Whoever shows one may be told of that
+    /// session, under every rule: nobody else has it.
+    #[must_use]
+    pub fn holds(&self, session: &str) -> bool {
+        let now_s = self.clock.now_s();
+        self.signer.verify(session, now_s).is_ok()
+    }
+
     fn known(&self, session: SessionId, claims: Claims) -> Speaker {
         let (identity, default_tier) = if claims.minted {
             (Identity::Minted, Tier::Free)

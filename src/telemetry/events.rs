@@ -66,6 +66,18 @@ impl RequestRefused<'_> {
     }
 }
 
+/// An export was broken off before its end. Its head was sent with 200, so no error counts it.
+#[derive(Debug)]
+pub struct ExportCut<'a> {
+    pub reason: &'a str,
+}
+
+impl ExportCut<'_> {
+    pub fn emit(&self) {
+        warn!(target: "clm::http", reason = self.reason, "an export was broken off");
+    }
+}
+
 /// A request asked for what had been asked already, and got the answer that was there.
 #[derive(Debug)]
 pub struct RepeatHeard {

@@ -11,6 +11,8 @@ use crate::turn::TurnRecord;
 
 /// Turns that a slow watcher may be behind, and that are remembered.
 const RING: usize = 1000;
+/// Watchers at once. Each is woken for every turn, also for those that its filter leaves out.
+const WATCHERS: usize = 1000;
 
 /// Where settled turns are announced. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -49,8 +51,8 @@ impl Live {
             recent.pop_front();
         }
         recent.push_back(Arc::clone(&turn));
-        drop(recent);
-        // Without watchers nobody misses anything.
+        // While remembering is locked, so that whoever begins to watch sees a turn in one of the two
+        // and in one alone. Without watchers nobody misses anything.
         let _ = self.ring.send(turn);
     }
 
@@ -61,16 +63,24 @@ impl Live {
         recent.iter().rev().cloned().collect()
     }
 
-    /// Takes a person's name off the turns that are remembered.
-    pub fn erase(&self, user_hash: &str) {
+    /// Forgets a person's turns; how many were remembered.
+    pub fn erase(&self, user_hash: &str) -> usize {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = recent.len();
         recent.retain(|turn| turn.user_hash.as_deref() != Some(user_hash));
+        before - recent.len()
     }
 
-    /// Sees every turn from now on.
+    /// The last turns, oldest first, and a place from which every later one is seen: none twice, none
+    /// left out. `None` while as many watch as may.
     #[must_use]
-    pub fn watch(&self) -> Watch {
-        Watch(self.ring.subscribe())
+    pub fn watch(&self) -> Option<(Vec<Arc<TurnRecord>>, Watch)> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.ring.receiver_count() >= WATCHERS {
+            return None;
+        }
+        let watch = Watch(self.ring.subscribe());
+        Some((recent.iter().cloned().collect(), watch))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -99,6 +100,11 @@ impl TestApp {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    /// Where the service keeps its data.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The faults of the next model calls, whatever their model.

@@ -268,6 +268,16 @@ impl Call {
         }
     }
 
+    /// Reads all there is; whether the body had its proper end.
+    pub(crate) async fn ends_well(&mut self) -> bool {
+        self.head().await;
+        while self.fill().await {
+            let kept = self.buffer.len().saturating_sub(5);
+            self.buffer.drain(..kept);
+        }
+        self.buffer == b"0\r\n\r\n"
+    }
+
     pub(crate) async fn response(mut self) -> Response {
         self.whole().await
     }

@@ -36,4 +36,8 @@ mod callers_matrix;
 mod callers_odd;
 mod connections;
 mod ops;
+mod records;
+mod reports;
+mod judged;
+mod watched;
 mod shutdown;

@@ -12,7 +12,7 @@ use super::cells::{Calls, Cell, Cells, Sums};
 use super::interval;
 use super::source::{DAY_MS, HOUR_MS};
 
-/// One line of a report, in the order of its columns.
+/// One line of a report, by the names of [`super::ReportKind::columns`].
 pub type Item = Map<String, Value>;
 
 pub(super) fn models(cells: &Cells) -> (Vec<Item>, Item) {

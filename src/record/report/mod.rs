@@ -4,6 +4,7 @@
 //! makes the summaries. To add a report: a word in [`ReportKind`], a function in `items`.
 
 mod cells;
+mod columns;
 mod interval;
 mod items;
 pub(super) mod sketch;

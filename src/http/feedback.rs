@@ -1,0 +1,78 @@
+//! `POST /v1/turns/{id}/feedback`: what the user thought of a turn.
+
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::record::Feedback;
+
+use super::error::Refusal;
+use super::holder::Asker;
+use super::{Door, MAX_SMALL_BODY_BYTES, body, respond};
+
+const ACCEPTED: &str = "`satisfaction` must be an integer from 1 to 5";
+
+pub(super) async fn take(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+    id: Path<String>,
+) -> HttpResponse {
+    let taken = async {
+        let asker = Asker::of(&request, &door, None)?;
+        let body = body::read(&request, payload, MAX_SMALL_BODY_BYTES).await?;
+        let satisfaction = satisfaction(&body)?;
+        let turn_id = turn_id(&door, &asker, &id).await?;
+        let feedback = Feedback {
+            turn_id: turn_id.clone(),
+            satisfaction,
+            created_at: door.rooms.clock.now_ms(),
+        };
+        if !door.rooms.recorder.take_feedback(feedback) {
+            return Err(Refusal::Queue);
+        }
+        Ok(HttpResponse::Accepted().json(json!({
+            "turn_id": turn_id,
+            "satisfaction": satisfaction,
+        })))
+    };
+    let taken = taken.await;
+    respond(&request, taken)
+}
+
+/// The turn that is meant, by its id or its trace's. While nobody can say whether there is such a turn,
+/// an admin is believed: the word waits until its turn is there. A browser is not: it has to be a turn
+/// of its own session.
+async fn turn_id(door: &Door, asker: &Asker, id: &str) -> Result<String, Refusal> {
+    if id.chars().any(char::is_control) {
+        return Err(Refusal::Unknown("turn"));
+    }
+    match (door.store.turn(id).await, asker) {
+        (Ok(Some(turn)), _) if asker.may_see(&turn.session_id) => Ok(turn.turn_id),
+        (Ok(_), _) => Err(Refusal::Unknown("turn")),
+        (Err(_), Asker::Admin) => {
+            let ours = Uuid::try_parse(id).ok().filter(|_| id.contains('-'));
+            let ours = ours.filter(|id| id.get_version_num() == 7);
+            ours.map(|id| id.to_string()).ok_or(Refusal::Store)
+        }
+        (Err(_), Asker::Holder(_)) => Err(Refusal::Store),
+    }
+}
+
+fn satisfaction(body: &[u8]) -> Result<u8, Refusal> {
+    let wrong = || Refusal::Invalid(ACCEPTED.to_owned());
+    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| {
+        Refusal::Invalid("the body must be an object such as {\"satisfaction\": 4}".to_owned())
+    })?;
+    if fields.keys().any(|name| name != "satisfaction") {
+        return Err(Refusal::Invalid(
+            "`satisfaction` must be the only field of the body".to_owned(),
+        ));
+    }
+    let satisfaction = fields.get("satisfaction").and_then(Value::as_u64);
+    let satisfaction = satisfaction.and_then(|n| u8::try_from(n).ok());
+    satisfaction
+        .filter(|n| (1..=5).contains(n))
+        .ok_or_else(wrong)
+}
