@@ -91,17 +91,27 @@ async fn erase(
         return Ok(Exit::Problem);
     }
     let request = server.request(Method::DELETE, &["v1", "users", &args.user]);
-    match ask::ask(request).await {
-        Ok(done) if args.json => writeln!(out, "{done}")?,
-        Ok(done) => {
-            let lines = told(&done);
-            let width = lines.iter().map(|(place, _)| place.len()).max();
-            let width = width.unwrap_or_default();
-            for (place, what) in lines {
-                writeln!(out, "{place:<width$}  {}", plain(&what))?;
-            }
-        }
+    let done = match ask::ask(request).await {
+        Ok(done) => done,
         Err(why) => return server.tell(&why, err),
+    };
+    if args.json {
+        writeln!(out, "{done}")?;
+    } else {
+        let lines = told(&done);
+        let width = lines.iter().map(|(place, _)| place.len()).max();
+        let width = width.unwrap_or_default();
+        for (place, what) in lines {
+            writeln!(out, "{place:<width$}  {}", plain(&what))?;
+        }
+    }
+    let memory = done.pointer("/erased/memory/store").and_then(Value::as_str);
+    if matches!(memory, Some("failed" | "under_way")) {
+        writeln!(
+            err,
+            "clm: memory has not confirmed it; ask again until it has"
+        )?;
+        return Ok(Exit::Problem);
     }
     Ok(Exit::Fine)
 }

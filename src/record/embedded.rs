@@ -112,7 +112,11 @@ impl Embedded {
             let changed = questions.iter().map(|question| {
                 let (sql, args) = question.compose(Mark::Question);
                 let mut statement = transaction.prepare_cached(&sql)?;
-                Ok(statement.execute(params_from_iter(args))? as u64)
+                let count = statement.execute(params_from_iter(args))? as u64;
+                if count == 0 && question.must_touch {
+                    return Err(StoreError::Overtaken);
+                }
+                Ok(count)
             });
             changed.collect()
         })
@@ -203,10 +207,6 @@ fn keep(db: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
         }
         Kind::Erasure => {
             run(include_str!("../../sql/keep/embedded/erasure.sql"))?;
-            run(include_str!("../../sql/keep/embedded/erase_captures.sql"))?;
-            run(include_str!("../../sql/keep/embedded/erase_feedback.sql"))?;
-            run(include_str!("../../sql/keep/embedded/erase_sessions.sql"))?;
-            run(include_str!("../../sql/keep/embedded/erase_turns.sql"))?;
         }
     }
     Ok(())

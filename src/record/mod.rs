@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
@@ -124,7 +125,9 @@ impl Records {
         }
         .start(&self.lifecycle)
         .map_err(StoreError::Thread)?;
+        let erased = Arc::new(Notify::new());
         Shipper {
+            erased: Arc::clone(&erased),
             outbox: self.outbox.clone(),
             store: self.store.clone(),
             lifecycle: self.lifecycle.clone(),
@@ -135,7 +138,7 @@ impl Records {
             self.lifecycle
                 .spawn(migrated(Arc::clone(store), self.lifecycle.clone()));
         }
-        Upkeep::new(self.store.clone(), self.clock, &self.settings).start(&self.lifecycle);
+        Upkeep::new(self.store.clone(), self.clock, &self.settings, erased).start(&self.lifecycle);
         Ok(recorder)
     }
 

@@ -20,6 +20,8 @@ pub const MAX_PAGE: u32 = 1000;
 const PROBE: Duration = Duration::from_millis(250);
 /// Calls without a bill that are looked for after a start.
 const UNCORRECTED: i64 = 10_000;
+/// How far a turn's id and its beginning may be apart.
+const SKEW_MS: i64 = 60_000;
 /// Above this the index of slow turns is of use; it holds no others.
 const VERY_SLOW_MS: f64 = 1000.0;
 
@@ -316,7 +318,10 @@ impl Reader {
 
 /// Whether nothing is wrong with the question, only with whom it was put to.
 fn is_away(error: &StoreError) -> bool {
-    !matches!(error, StoreError::Row(_) | StoreError::Stopping)
+    !matches!(
+        error,
+        StoreError::Row(_) | StoreError::Stopping | StoreError::Timeout | StoreError::Busy
+    )
 }
 
 /// The parameters of a page of turns; `None` for a cursor that is none.
@@ -332,8 +337,14 @@ fn turn_args(filter: &TurnFilter, limit: u32) -> Option<Args> {
     }
     let outcome = filter.outcome.map(|o| o.as_str().to_owned());
     args.extend(outcome.map(|o| ("outcome", Arg::Text(o))));
-    args.extend(filter.since_ms.map(|at| ("since", Arg::At(at))));
-    args.extend(filter.until_ms.map(|at| ("until", Arg::At(at))));
+    if let Some(at) = filter.since_ms {
+        args.push(("since", Arg::At(at)));
+        args.push(("since_id", Arg::Id(first_id(at.saturating_sub(SKEW_MS)))));
+    }
+    if let Some(at) = filter.until_ms {
+        args.push(("until", Arg::At(at)));
+        args.push(("until_id", Arg::Id(first_id(at.saturating_add(SKEW_MS)))));
+    }
     if let Some(ms) = filter.slow_over_ms {
         args.push(("slow_over_ms", Arg::Real(ms)));
         if ms >= VERY_SLOW_MS {
@@ -365,6 +376,12 @@ impl TurnFilter {
             && self.slow_over_ms.is_none_or(is_slow)
             && self.before.as_ref().is_none_or(is_before)
     }
+}
+
+/// The lowest id of a turn that begins then: a UUIDv7 leads with its milliseconds.
+fn first_id(ms: i64) -> Uuid {
+    let ms = u128::try_from(ms).unwrap_or(0) & ((1 << 48) - 1);
+    Uuid::from_u128((ms << 80) | (0x7 << 76))
 }
 
 fn cursor(turn: &TurnRecord) -> String {

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
@@ -16,7 +17,7 @@ use crate::telemetry::events::{
     RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
 };
 
-use super::entry::Entry;
+use super::entry::{Entry, Kind};
 use super::outbox::Outbox;
 use super::store::{Store, StoreError};
 
@@ -35,10 +36,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const PACE: Duration = Duration::from_millis(500);
 /// How often a row that the store refuses by itself is tried.
 const TRIES: u32 = 3;
+/// So many rows refused one after the other are the store's fault: they wait.
+const SYSTEMIC: u32 = 20;
+/// How long the last delivery may take once nothing more comes.
+const LAST: Duration = Duration::from_secs(2);
+/// When nothing has waited for so long, what was delivered is removed from the disk.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What the shipper works with.
 #[derive(Clone)]
 pub(super) struct Shipper {
+    /// Told when somebody who asked to be forgotten has arrived.
+    pub(super) erased: Arc<Notify>,
     pub(super) outbox: Outbox,
     pub(super) store: Store,
     pub(super) lifecycle: Lifecycle,
@@ -57,18 +66,27 @@ impl Shipper {
     async fn look_after(self) {
         let mut tick = interval(SYNC);
         let mut last_look: Option<Instant> = None;
+        let mut last_filled = Instant::now();
         let closed = self.outbox.closed().clone();
         while closed.run_until_cancelled(tick.tick()).await.is_some() {
             let outbox = self.outbox.clone();
-            self.blocking(move || {
+            let is_idle = last_filled.elapsed() >= IDLE;
+            let is_filled = self.blocking(move || {
                 let mut spool = outbox.spool();
-                // What is acknowledged and not yet durable as such is only sent again.
-                if !spool.is_empty() && spool.is_unsynced() {
-                    // A failure shows as degraded, at the next look.
+                // A failure shows as degraded, at the next look.
+                if spool.is_empty() {
+                    if is_idle {
+                        let _ = spool.turn_page();
+                    }
+                } else if spool.is_unsynced() {
+                    // What is acknowledged and not yet durable as such is only sent again.
                     let _ = spool.sync();
                 }
-            })
-            .await;
+                !spool.is_empty()
+            });
+            if is_filled.await == Some(true) {
+                last_filled = Instant::now();
+            }
             if last_look.is_none_or(|at| at.elapsed() >= LOOK) {
                 last_look = Some(Instant::now());
                 self.look().await;
@@ -78,10 +96,18 @@ impl Shipper {
 
     async fn run(self) {
         let mut failures = 0;
-        let mut is_replaying = false;
+        // What a process left behind is a replay too.
+        let mut is_replaying = true;
+        let mut batch = BATCH;
+        let mut set_aside = 0;
         loop {
             let begun = Instant::now();
-            let rows = self.next().await;
+            let is_last = self.outbox.closed().is_cancelled();
+            if is_last {
+                // Whatever the store does now, what is left is safe.
+                self.sync().await;
+            }
+            let rows = self.next(batch).await;
             if rows.is_empty() {
                 is_replaying = false;
                 if self.outbox.closed().is_cancelled() {
@@ -90,8 +116,15 @@ impl Shipper {
                 self.wait().await;
                 continue;
             }
-            let is_full = rows.len() == BATCH;
-            match self.deliver(rows).await {
+            let is_full = rows.len() == batch;
+            let delivery = self.deliver(rows, &mut set_aside);
+            let delivered = if is_last {
+                let bounded = timeout(LAST, delivery).await;
+                bounded.unwrap_or(Err(StoreError::Timeout))
+            } else {
+                delivery.await
+            };
+            match delivered {
                 Ok(()) => {
                     if failures > 0 {
                         RecordsFlow.emit();
@@ -99,12 +132,16 @@ impl Shipper {
                         is_replaying = true;
                     }
                     failures = 0;
+                    batch = BATCH.min(batch * 2);
                     if is_replaying && is_full && self.is_shared() {
                         sleep_until(begun + jittered(PACE)).await;
                     }
                 }
                 Err(error) => {
                     failures += 1;
+                    if error.is_too_much() {
+                        batch = (batch / 2).max(1);
+                    }
                     self.refused(&error, failures);
                     if self.outbox.closed().is_cancelled() {
                         break;
@@ -113,8 +150,13 @@ impl Shipper {
                 }
             }
         }
+        self.sync().await;
+    }
+
+    async fn sync(&self) {
         let outbox = self.outbox.clone();
-        self.blocking(move || outbox.spool().sync()).await;
+        // A failure shows as degraded, at the next look.
+        self.blocking(move || outbox.spool().sync().is_ok()).await;
     }
 
     /// Whether other machines bring their rows to the same store.
@@ -122,22 +164,30 @@ impl Shipper {
         matches!(self.store, Store::Postgres(_))
     }
 
-    async fn next(&self) -> Vec<Row> {
+    async fn next(&self, rows: usize) -> Vec<Row> {
         let outbox = self.outbox.clone();
-        self.blocking(move || outbox.spool().read(None, BATCH, BATCH_BYTES))
+        self.blocking(move || outbox.spool().read(None, rows, BATCH_BYTES))
             .await
             .unwrap_or_default()
     }
 
     /// Delivers rows, halving what is refused for one row's fault. On an error the rest waits.
-    async fn deliver(&self, rows: Vec<Row>) -> Result<(), StoreError> {
+    ///
+    /// `set_aside` counts rows refused one after the other: where nothing at all is taken any more, it is
+    /// not the rows that are at fault, and they wait.
+    async fn deliver(&self, rows: Vec<Row>, set_aside: &mut u32) -> Result<(), StoreError> {
         let mut parts = vec![rows];
+        let mut left = Ok(());
         while let Some(part) = parts.pop() {
             match self.keep(&part).await {
-                Ok(()) => self.done(part.iter().map(|row| row.seq).collect()).await,
+                Ok(()) => {
+                    *set_aside = 0;
+                    self.done(part.iter().map(|row| row.seq).collect()).await;
+                }
                 Err(error) if !error.is_poison() => return Err(error),
                 Err(error) => match <[Row; 1]>::try_from(part) {
-                    Ok([row]) => self.isolate(row, &error).await?,
+                    Ok(_) if *set_aside >= SYSTEMIC => left = Err(error),
+                    Ok([row]) => *set_aside += u32::from(!self.isolate(row, &error).await?),
                     Err(mut first) => {
                         let second = first.split_off(first.len() / 2);
                         parts.push(second);
@@ -146,7 +196,7 @@ impl Shipper {
                 },
             }
         }
-        Ok(())
+        left
     }
 
     async fn keep(&self, rows: &[Row]) -> Result<(), StoreError> {
@@ -156,18 +206,23 @@ impl Shipper {
             // Halving finds the one that this program does not know.
             return Err(StoreError::Row(serde::de::Error::custom("unknown kind")));
         }
-        self.store.keep(Arc::new(entries)).await
+        let is_erased = entries.iter().any(|entry| entry.kind == Kind::Erasure);
+        self.store.keep(Arc::new(entries)).await?;
+        if is_erased {
+            self.erased.notify_one();
+        }
+        Ok(())
     }
 
-    /// Tries a refused row again, alone; refused for good it is set aside.
-    async fn isolate(&self, row: Row, refusal: &StoreError) -> Result<(), StoreError> {
+    /// Tries a refused row again, alone; refused for good it is set aside. Whether it was taken.
+    async fn isolate(&self, row: Row, refusal: &StoreError) -> Result<bool, StoreError> {
         let mut why = refusal.to_string();
         for tries in 1..TRIES {
             sleep(PAUSE * tries).await;
             match self.keep(std::slice::from_ref(&row)).await {
                 Ok(()) => {
                     self.done(vec![row.seq]).await;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(error) if error.is_poison() => why = error.to_string(),
                 Err(error) => return Err(error),
@@ -177,7 +232,7 @@ impl Shipper {
         let outbox = self.outbox.clone();
         self.blocking(move || outbox.spool().quarantine(&row, &why))
             .await;
-        Ok(())
+        Ok(false)
     }
 
     async fn done(&self, rows: Vec<Seq>) {

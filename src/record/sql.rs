@@ -33,6 +33,8 @@ pub(super) type Row = Map<String, Value>;
 pub(super) struct Question {
     pub(super) text: &'static str,
     pub(super) args: Args,
+    /// Whether what belongs together with it is undone where it touches no row.
+    pub(super) must_touch: bool,
 }
 
 /// How a store writes its parameters: `$1` or `?1`.
@@ -44,7 +46,19 @@ pub(super) enum Mark {
 
 impl Question {
     pub(super) fn new(text: &'static str, args: Args) -> Self {
-        Self { text, args }
+        Self {
+            text,
+            args,
+            must_touch: false,
+        }
+    }
+
+    /// The same, for a statement without which the others are void.
+    pub(super) fn required(self) -> Self {
+        Self {
+            must_touch: true,
+            ..self
+        }
     }
 
     /// The statement as the store takes it, and its parameters in order.

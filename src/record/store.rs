@@ -44,6 +44,10 @@ pub enum StoreError {
     Schema { found: i32, needed: i32 },
     #[error("the store did not answer in time")]
     Timeout,
+    #[error("too many questions at once")]
+    Busy,
+    #[error("somebody else came first")]
+    Overtaken,
     #[error("a row of the store cannot be read")]
     Row(#[source] serde_json::Error),
     #[error("the service is stopping")]
@@ -65,6 +69,8 @@ impl StoreError {
             Self::Certificates(_) => "certificates",
             Self::Schema { .. } => "schema",
             Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::Overtaken => "overtaken",
             Self::Row(_) => "row",
             Self::Stopping => "stopping",
         }
@@ -100,6 +106,18 @@ impl StoreError {
         match words.filter(|words| !own.contains(words.as_str())) {
             Some(words) => format!("{own}: {words}"),
             None => own,
+        }
+    }
+
+    /// Whether the store could not do so much at once: less of it may go.
+    pub(super) fn is_too_much(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            // Statement and lock timeouts.
+            Self::Postgres(e) => e
+                .code()
+                .is_some_and(|c| matches!(c.code(), "57014" | "55P03")),
+            _ => false,
         }
     }
 
@@ -174,7 +192,7 @@ impl Store {
     /// Carries out statements that belong together, all of them or none; how many rows each touched.
     ///
     /// # Errors
-    /// When the store cannot.
+    /// When the store cannot, or when one that must touch a row touches none.
     pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
         match self {
             Self::Embedded(store) => store.change(questions).await,

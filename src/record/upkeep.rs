@@ -1,7 +1,9 @@
 //! What the store needs now and then: what is too old goes, and reports get their summaries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, interval_at, sleep};
 
 use crate::clock::Clock;
@@ -19,6 +21,10 @@ const FIRST: Duration = Duration::from_secs(5);
 const RETENTION: Duration = Duration::from_secs(600);
 /// Rows deleted at once: a transaction that a batch of new rows does not wait long for.
 const SLICE: i64 = 5_000;
+/// Turns that lose their names at once: each touches every index of theirs.
+const ERASED_AT_ONCE: i64 = 500;
+/// Rounds of summaries before what is too old is looked for again.
+const ROUNDS: usize = 8;
 /// Between two slices.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -27,14 +33,22 @@ pub(super) struct Upkeep {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) retention: Option<Duration>,
+    /// Somebody who asked to be forgotten is in the store now.
+    pub(super) erased: Arc<Notify>,
 }
 
 impl Upkeep {
-    pub(super) fn new(store: Store, clock: Clock, settings: &config::Store) -> Self {
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        settings: &config::Store,
+        erased: Arc<Notify>,
+    ) -> Self {
         Self {
             store,
             clock,
             retention: settings.retention,
+            erased,
         }
     }
 
@@ -50,14 +64,49 @@ impl Upkeep {
         let mut tick = interval_at(Instant::now() + FIRST, SUMMARIES);
         let mut last_clean: Option<Instant> = None;
         loop {
-            tick.tick().await;
+            tokio::select! {
+                _ = tick.tick() => {}
+                // A row of theirs may come from another machine meanwhile: each tick looks again.
+                () = self.erased.notified() => {
+                    let _ = self.erase().await;
+                    continue;
+                }
+            }
             // Failures are the shipper's to tell: the store is the same.
-            while let Ok((_, true)) = summariser.round().await {}
+            let _ = self.erase().await;
+            for _ in 0..ROUNDS {
+                if !matches!(summariser.round().await, Ok((_, true))) {
+                    break;
+                }
+            }
             if last_clean.is_none_or(|at| at.elapsed() >= RETENTION) {
                 last_clean = Some(Instant::now());
                 let _ = self.clean().await;
             }
         }
+    }
+
+    /// Takes the names off everything that is theirs who asked for it, in slices.
+    ///
+    /// # Errors
+    /// When the store cannot be asked; the rest is done the next time.
+    async fn erase(&self) -> Result<(), StoreError> {
+        let slice = |text| Question::new(text, vec![("limit", Arg::Int(ERASED_AT_ONCE))]);
+        loop {
+            let counts = self.store.change(vec![
+                slice(include_str!("../../sql/upkeep/erase_feedback.sql")),
+                slice(include_str!("../../sql/upkeep/erase_turns.sql")),
+            ]);
+            if counts.await?.get(1).is_none_or(|turns| *turns == 0) {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        let rest = vec![
+            slice(include_str!("../../sql/upkeep/erase_sessions.sql")),
+            slice(include_str!("../../sql/upkeep/erase_captures.sql")),
+        ];
+        self.store.change(rest).await.map(|_| ())
     }
 
     /// Deletes what is older than it may be; how many rows.

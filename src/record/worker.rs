@@ -2,6 +2,7 @@
 //! it into the spool. On a thread of its own, because both may wait for a disk.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::spool::Refused;
-use crate::telemetry::events::{RecordDropped, TurnEnded};
+use crate::telemetry::events::{RecordDropped, TurnEnded, TurnPanicked};
 use crate::telemetry::live::Live;
 use crate::turn::TurnRecord;
 
@@ -23,6 +24,15 @@ const BATCH: usize = 256;
 /// Under load, how long notes gather before they are written: one write and one wake-up for all of
 /// them leave the processor to those who speak. An idle writer writes at once.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// Says that nothing more will come, whichever way the writer ends.
+struct Closing(Outbox);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// Whoever else wants to see settled turns.
 pub(super) type Witness = Box<dyn Fn(&TurnRecord) + Send>;
@@ -47,6 +57,7 @@ impl Worker {
     }
 
     fn run(mut self) {
+        let _closing = Closing(self.outbox.clone());
         let mut batch = Vec::with_capacity(BATCH);
         let mut last_write = Instant::now();
         while self.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -61,14 +72,17 @@ impl Worker {
             last_write = Instant::now();
             for note in batch.drain(..) {
                 self.write(&note);
-                self.tell(&note);
+                // One note that nobody could tell of is no reason to keep no other.
+                let told = catch_unwind(AssertUnwindSafe(|| self.tell(&note)));
+                if told.is_err() {
+                    TurnPanicked.emit();
+                }
                 // On a machine with no processor to spare, a batch would else hold up whoever speaks
                 // for as long as all of it takes.
                 thread::yield_now();
             }
             self.outbox.wake();
         }
-        self.outbox.close();
     }
 
     fn write(&self, note: &Note) {

@@ -12,6 +12,9 @@ use super::{Class, Spool, again};
 /// Numbers a millisecond, for a spool that cannot know which were given: more than can be appended.
 const NUMBERS_A_MS: u64 = 1 << 20;
 
+/// Bytes of a segment in which there can be no row: a frame that tells what is done.
+const WORN: u64 = 256;
+
 impl Spool {
     /// Whether a [`Spool::sync`] has something to do.
     pub fn is_unsynced(&self) -> bool {
@@ -53,6 +56,22 @@ impl Spool {
             true => Ok(()),
             false => Err(io::ErrorKind::QuotaExceeded.into()),
         }
+    }
+
+    /// Where nothing waits, begins another segment, so that what has arrived goes from the disk. Does
+    /// nothing where the newest segment is as good as empty.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn turn_page(&mut self) -> io::Result<()> {
+        let newest = self.segments.last_key_value();
+        let is_worn = newest.is_some_and(|(_, segment)| segment.len > WORN);
+        if !self.is_empty() || self.failed.is_some() || !is_worn {
+            return Ok(());
+        }
+        self.active = None;
+        self.roll(0, self.next)?;
+        self.sync()
     }
 
     /// Moves rows from memory to the disk if the disk works again, and makes them durable. Whether the

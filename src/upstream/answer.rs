@@ -14,6 +14,8 @@ use crate::turn::{Delta, FinishReason, ToolCall};
 use super::error::AttemptError;
 use super::wire::{self, Call, Choice, Chunk, ToolFragment};
 
+/// Bytes of an id or a name of upstream's; longer ones are none.
+const LONGEST_NAME: usize = 128;
 /// Unreadable events in a row that make a stream hopeless.
 const MAX_MALFORMED: u32 = 3;
 /// Arguments of one tool call beyond this are not assembled.
@@ -170,7 +172,7 @@ impl Reader {
             (&mut meta.provider, &chunk.provider),
         ] {
             if slot.is_none() {
-                *slot = seen.as_deref().filter(|s| !s.is_empty()).map(str::to_owned);
+                *slot = seen.as_deref().filter(|s| is_a_name(s)).map(str::to_owned);
             }
         }
     }
@@ -277,6 +279,11 @@ fn is_whole(call: &ToolCall) -> bool {
     !call.name.is_empty()
         && (call.arguments.is_empty()
             || serde_json::from_str::<Object<'_>>(&call.arguments).is_ok())
+}
+
+/// Whether upstream's text can be taken for a name: it is recorded, and no store takes everything.
+pub(super) fn is_a_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::json::Fields;
 use crate::turn::MicroUsd;
 
+use super::answer::is_a_name;
 use super::lookup::{Bounds, Told, Untold, ask};
 use super::openrouter::Target;
 use super::wire::{self, count, number, written};
@@ -95,7 +96,7 @@ fn read(body: &[u8]) -> Look {
     let tokens = |name| number(&data, name).map(|n| count(Some(n)));
     Look::Found(Bill {
         cost,
-        provider: data.text("provider_name").filter(|name| !name.is_empty()),
+        provider: data.text("provider_name").filter(|name| is_a_name(name)),
         prompt_tokens: tokens("native_tokens_prompt"),
         completion_tokens: tokens("native_tokens_completion"),
     })

@@ -20,8 +20,9 @@ select
     i.j ->> 'first_token_ms', i.j ->> 'first_speakable_ms', i.j ->> 'total_ms', i.j ->> 'overhead_ms',
     i.j ->> 'memory_outcome', i.j ->> 'prompt_tokens', i.j ->> 'completion_tokens',
     i.j ->> 'cached_tokens', i.j ->> 'reasoning_tokens', i.j ->> 'cost_microusd', i.j ->> 'cost_source',
-    i.j ->> 'attempts', i.j ->> 'hedged', i.j ->> 'continued', i.j ->> 'lead_in', f.satisfaction,
-    i.j ->> 'trace_id', i.j ->> 'created_at'
+    i.j ->> 'attempts', i.j ->> 'hedged', i.j ->> 'continued', i.j ->> 'lead_in',
+    iif(e.user_hash is null, f.satisfaction, null), iif(e.user_hash is null, i.j ->> 'trace_id', ''),
+    i.j ->> 'created_at'
 from (select ?1 as j) i
 left join erasure e on e.user_hash = i.j ->> 'user_hash' and i.j ->> 'created_at' <= e.erased_at
 left join feedback f on f.turn_id = i.j ->> 'turn_id'

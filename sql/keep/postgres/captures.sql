@@ -1,8 +1,8 @@
 -- Keeps captured words, encrypted. What is kept already, has expired, or belongs to somebody who asked
 -- to be forgotten meanwhile, is left out.
 -- Parameter: $1, a JSON array of captures.
-insert into capture (turn_id, user_hash, sealed, expires_at)
-select n.turn_id, n.user_hash, n.sealed, to_timestamp(n.expires_at / 1000.0)
+insert into capture (turn_id, user_hash, sealed, created_at, expires_at)
+select n.turn_id, n.user_hash, n.sealed, to_timestamp(n.created_at / 1000.0), to_timestamp(n.expires_at / 1000.0)
 from jsonb_to_recordset(cast($1 as jsonb)) as n (
     turn_id uuid, user_hash text, sealed text, created_at bigint, expires_at bigint
 )

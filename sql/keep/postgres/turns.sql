@@ -37,7 +37,8 @@ with incoming as (
         i.memory_ms, i.plan_ms, i.upstream_headers_ms, i.first_token_ms, i.first_speakable_ms,
         i.total_ms, i.overhead_ms, i.memory_outcome, i.prompt_tokens, i.completion_tokens,
         i.cached_tokens, i.reasoning_tokens, i.cost_microusd, i.cost_source, i.attempts,
-        i.hedged, i.continued, i.lead_in, f.satisfaction, i.trace_id, i.at
+        i.hedged, i.continued, i.lead_in, case when e.user_hash is null then f.satisfaction end,
+        case when e.user_hash is null then i.trace_id else '' end, i.at
     from incoming i
     left join erasure e on e.user_hash = i.user_hash and i.at <= e.erased_at
     left join feedback f on f.turn_id = i.turn_id

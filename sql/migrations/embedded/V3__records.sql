@@ -76,6 +76,7 @@ create table capture (
     turn_id    text    primary key not null,
     user_hash  text,
     sealed     text    not null,
+    created_at integer not null,
     expires_at integer not null
 ) strict;
 create index capture_expiry on capture (expires_at);

@@ -182,12 +182,14 @@ create table capture (
     turn_id    uuid primary key,
     user_hash  text,
     sealed     text not null,
+    created_at timestamptz not null,
     expires_at timestamptz not null
 );
 comment on table capture is 'The words of turns, where CAPTURE_TEXT asks for them: encrypted, and gone after CAPTURE_TTL.';
 comment on column capture.turn_id is 'The turn they were said in.';
 comment on column capture.user_hash is 'Keyed hash of the user id, for an erasure.';
 comment on column capture.sealed is 'Encrypted under the data key, base64.';
+comment on column capture.created_at is 'When the turn began.';
 comment on column capture.expires_at is 'When it is deleted.';
 
 create index capture_expiry on capture (expires_at);

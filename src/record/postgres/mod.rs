@@ -16,10 +16,12 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
 };
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row as PgRow};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Database, TlsMode};
 use crate::lifecycle::Lifecycle;
@@ -34,8 +36,9 @@ pub use migrate::Migrated;
 const POOL: usize = 4;
 /// How long a question waits for a free connection.
 const ACQUIRE: Duration = Duration::from_millis(250);
-/// How long a new connection may take.
+/// How long a new connection may take, and how long each address of several.
 const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT_EACH: Duration = Duration::from_millis(700);
 /// How long the network may keep what was sent before the connection counts as gone.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 /// How long an answer may take, on the server and, a little more, seen from here.
@@ -43,14 +46,20 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// How long a batch may take, seen from here; on the server a second less.
 const KEEP: Duration = Duration::from_secs(6);
 
-const BEGIN_KEEP: &str = "begin; set local statement_timeout = 5000; set local lock_timeout = 4000";
-const BEGIN_ASK: &str = "begin read only; set local statement_timeout = 3000";
+/// A connection that breaks between two statements would leave its locks with a server that does not
+/// know: it is told when to give up by itself.
+const BEGIN_KEEP: &str = "begin; set local statement_timeout = 5000; set local lock_timeout = 4000; \
+                          set local idle_in_transaction_session_timeout = 6000";
+const BEGIN_ASK: &str = "begin read only; set local statement_timeout = 3000; \
+                         set local idle_in_transaction_session_timeout = 6000";
 
 /// The store, whether or not anybody answers there.
 #[derive(Debug)]
 pub(super) struct Postgres {
     pool: Pool,
     lifecycle: Lifecycle,
+    /// Whoever reads takes one: one connection is left to whoever writes.
+    readers: Arc<Semaphore>,
     /// The schema's version; 0 until somebody has looked.
     version: AtomicI32,
 }
@@ -68,7 +77,7 @@ impl Postgres {
                 TlsMode::Prefer => SslMode::Prefer,
                 TlsMode::Require | TlsMode::VerifyFull => SslMode::Require,
             })
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_EACH)
             .tcp_user_timeout(UNACKNOWLEDGED);
         if config.get_application_name().is_none() {
             config.application_name("clm");
@@ -90,6 +99,7 @@ impl Postgres {
         Ok(Self {
             pool,
             lifecycle: lifecycle.clone(),
+            readers: Arc::new(Semaphore::new(POOL - 1)),
             version: AtomicI32::new(0),
         })
     }
@@ -197,7 +207,11 @@ impl Postgres {
             for question in &questions {
                 let (sql, args) = question.compose(Mark::Dollar);
                 let args = Bound::all(args);
-                counts.push(client.execute_typed(&sql, &Bound::borrow(&args)).await?);
+                let count = client.execute_typed(&sql, &Bound::borrow(&args)).await?;
+                if count == 0 && question.must_touch {
+                    return Err(StoreError::Overtaken);
+                }
+                counts.push(count);
             }
             client.batch_execute("commit").await?;
             lease.is_clean();
@@ -215,6 +229,8 @@ impl Postgres {
         let this = Arc::clone(self);
         let (sql, args) = question.compose(Mark::Dollar);
         let answer = async move {
+            let place = timeout(ACQUIRE, this.readers.acquire()).await;
+            let _place = place.map_err(|_| StoreError::Busy)?;
             let mut lease = this.lease().await?;
             let client = lease.client()?;
             client.batch_execute(BEGIN_ASK).await?;
@@ -256,7 +272,8 @@ impl Postgres {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let done = self.lifecycle.spawn(work).await;
+        // Whoever waits no more has called it off.
+        let done = AbortOnDropHandle::new(self.lifecycle.spawn(work)).await;
         done.unwrap_or(Err(StoreError::Stopping))
     }
 }
@@ -298,6 +315,7 @@ async fn keep(
         Kind::Turn => &[include_str!("../../../sql/keep/postgres/turns.sql")],
         Kind::Attempts => &[include_str!("../../../sql/keep/postgres/attempts.sql")],
         Kind::Correction => &[
+            include_str!("../../../sql/keep/postgres/lock_corrected.sql"),
             include_str!("../../../sql/keep/postgres/correct_attempts.sql"),
             include_str!("../../../sql/keep/postgres/correct_turns.sql"),
         ],
@@ -306,10 +324,7 @@ async fn keep(
             include_str!("../../../sql/keep/postgres/satisfaction.sql"),
         ],
         Kind::Capture => &[include_str!("../../../sql/keep/postgres/captures.sql")],
-        Kind::Erasure => &[
-            include_str!("../../../sql/keep/postgres/erasures.sql"),
-            include_str!("../../../sql/keep/postgres/erase.sql"),
-        ],
+        Kind::Erasure => &[include_str!("../../../sql/keep/postgres/erasures.sql")],
     };
     let rows = entry::array(rows);
     if rows == "[]" {

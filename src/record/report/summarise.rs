@@ -24,6 +24,8 @@ const OVER: i64 = 2 * 60_000;
 const WRITTEN: Duration = Duration::from_secs(10);
 /// Summaries made in one round, so that a long history does not keep the latest waiting.
 const ROUND: usize = 400;
+/// Days that are summarised at most, newest first. What is older is added up from its turns.
+const LONGEST: i64 = 400;
 /// A mark without a summary is somebody's who died.
 const ABANDONED: i64 = 15 * 60_000;
 
@@ -87,7 +89,7 @@ impl Summariser {
         sleep(self.wait).await;
         let mut made = 0;
         for span in marked {
-            made += usize::from(self.summarise(span).await?);
+            made += usize::from(self.summarise(span, now).await?);
         }
         Ok((made, is_more))
     }
@@ -97,13 +99,15 @@ impl Summariser {
         let Some(first) = source::first_turn(&self.store).await? else {
             return Ok(Vec::new());
         };
+        // One row of a clock that was wrong does not make decades of empty hours.
+        let first = first.max(now_ms - LONGEST * DAY_MS);
         let since = first - first.rem_euclid(DAY_MS);
         let until = now_ms - OVER;
         let marks = source::marks(&self.store, since, now_ms).await?;
         Ok(due(&marks, since, until))
     }
 
-    async fn summarise(&self, span: Span) -> Result<bool, StoreError> {
+    async fn summarise(&self, span: Span, marked_at: i64) -> Result<bool, StoreError> {
         let until_ms = span.start_ms + span.grain.ms();
         let mut cells = Cells::default();
         match span.grain {
@@ -119,7 +123,12 @@ impl Summariser {
                 cells = source::cells(&self.store, span.start_ms, until_ms, false).await?;
             }
         }
+        // First, and required: whoever has no mark any more writes nothing, and two never write at once.
+        let mut args = span.args();
+        args.push(("now", Arg::At(marked_at)));
+        let ready = include_str!("../../../sql/report/ready.sql");
         let mut writes = vec![
+            Question::new(ready, args).required(),
             Question::new(include_str!("../../../sql/report/forget.sql"), span.args()),
             Question::new(
                 include_str!("../../../sql/report/forget_calls.sql"),
@@ -146,10 +155,11 @@ impl Summariser {
             let text = include_str!("../../../sql/report/write_calls.sql");
             writes.push(Question::new(text, args));
         }
-        let ready = include_str!("../../../sql/report/ready.sql");
-        writes.push(Question::new(ready, span.args()));
-        let counts = self.store.change(writes).await?;
-        Ok(counts.last() == Some(&1))
+        match self.store.change(writes).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Overtaken) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
