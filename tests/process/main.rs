@@ -26,6 +26,7 @@ mod caller;
 mod heard;
 #[path = "../api/stored.rs"]
 mod stored;
+#[expect(dead_code, reason = "the tests with PostgreSQL need more of it")]
 mod service;
 
 mod stopping;

@@ -1,20 +1,23 @@
 //! The service and the simulator behind it, each a process; both end with the test, however it ends.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+#[path = "child.rs"]
+mod child;
+
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use quest_clm::coach::Roster;
-use quest_clm::lifecycle::Lifecycle;
 use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use self::child::Process;
 use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
 use crate::stored::stored;
@@ -24,73 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Held by every service: their times are measured, so no two of them run at once.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-/// A child whose standard error is read line by line, until it is told to fall deaf.
-struct Process {
-    child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
-    is_deaf: Arc<AtomicBool>,
-    /// Dropped, it lets a deaf reader go.
-    _hold: mpsc::SyncSender<()>,
-}
-
-impl Process {
-    fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let is_deaf = Arc::<AtomicBool>::default();
-        let (hold, held) = mpsc::sync_channel(1);
-        let stderr = child.stderr.take().unwrap();
-        let reading = (Arc::clone(&lines), Arc::clone(&is_deaf));
-        let read = move || read(stderr, &reading.0, &reading.1, &held);
-        Lifecycle::new().spawn_thread("reader", read).unwrap();
-        Self {
-            child,
-            lines,
-            is_deaf,
-            _hold: hold,
-        }
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
-    }
-
-    /// What `find` makes of the first line it makes anything of.
-    async fn told<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
-        until(what, async || self.lines().iter().find_map(|l| find(l))).await
-    }
-}
-
-fn read(
-    stderr: ChildStderr,
-    lines: &Mutex<Vec<String>>,
-    is_deaf: &AtomicBool,
-    held: &mpsc::Receiver<()>,
-) {
-    let mut stderr = BufReader::new(stderr).lines();
-    while !is_deaf.load(Ordering::Relaxed) {
-        match stderr.next() {
-            Some(Ok(line)) => lines.lock().unwrap().push(line),
-            _ => return,
-        }
-    }
-    // The pipe stays open, and nobody reads it.
-    let _ = held.recv();
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed, and that is as well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Sends signals: a shell that does nothing else, since its `kill` is built in and costs no process.
 pub(crate) struct Signals(Child);
@@ -116,21 +52,57 @@ impl Drop for Signals {
     }
 }
 
+/// The models and the memory that services call.
+struct Simulator {
+    addr: SocketAddr,
+    openrouter: String,
+    zep: String,
+    _process: Process,
+}
+
+impl Simulator {
+    async fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clm"));
+        command
+            .env_clear()
+            .args(["simulate", "--port", "0", "--memory-ms", "2"])
+            .args(["--first-token-ms", "5", "--gap-ms", "0"]);
+        let process = Process::start(command);
+        let after =
+            |name: &'static str| move |line: &str| Some(line.split_once(name)?.1.trim().to_owned());
+        let openrouter = process.told("the models' address", after("OPENROUTER_BASE_URL="));
+        let openrouter = openrouter.await;
+        let zep = process.told("the memory's address", after("ZEP_BASE_URL="));
+        let zep = zep.await;
+        let addr = openrouter.trim_start_matches("http://");
+        let addr = addr.trim_end_matches("/api/v1").parse().unwrap();
+        Self {
+            addr,
+            openrouter,
+            zep,
+            _process: process,
+        }
+    }
+}
+
+/// A service and how it was started, so that it can be started again.
 pub(crate) struct Service {
     pub(crate) addr: SocketAddr,
+    /// From its start until it listened.
+    pub(crate) listened_after: Duration,
     process: Process,
-    /// The simulated OpenRouter.
-    url: String,
-    simulator: SocketAddr,
+    line: String,
+    settings: Vec<(String, String)>,
+    simulator: Arc<Simulator>,
     signals: Signals,
     data: TempDir,
     seen: Seen,
-    _simulator: Process,
-    _alone: tokio::sync::MutexGuard<'static, ()>,
+    _alone: Option<tokio::sync::MutexGuard<'static, ()>>,
 }
 
 impl Service {
-    /// `clm serve` with these settings in front of `clm simulate`, which is quick.
+    /// `clm serve` with these settings in front of `clm simulate`, which is quick. Memory is there
+    /// for who sets its key.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         Self::start_as("exec \"$0\" serve", settings).await
     }
@@ -138,64 +110,93 @@ impl Service {
     /// The same, started by this line of a shell.
     pub(crate) async fn start_as(line: &str, settings: &[(&str, &str)]) -> Self {
         let alone = ALONE.lock().await;
-        let clm = env!("CARGO_BIN_EXE_clm");
+        let mut service = Self::start_among(line, settings).await;
+        service._alone = Some(alone);
+        service
+    }
+
+    /// The same, whoever else runs: its times are not measured closely.
+    pub(crate) async fn start_among(line: &str, settings: &[(&str, &str)]) -> Self {
+        let simulator = Arc::new(Simulator::start().await);
+        Self::start_before(simulator, line, settings).await
+    }
+
+    /// Another one with a data directory of its own, before the same models.
+    pub(crate) async fn another(&self, settings: &[(&str, &str)]) -> Self {
+        Self::start_before(Arc::clone(&self.simulator), &self.line, settings).await
+    }
+
+    async fn start_before(
+        simulator: Arc<Simulator>,
+        line: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let settings = owned(settings);
         let data = tempfile::tempdir().unwrap();
-        let mut command = Command::new(clm);
-        command
-            .env_clear()
-            .current_dir(data.path())
-            .args(["simulate", "--port", "0"])
-            .args(["--first-token-ms", "5", "--gap-ms", "0"]);
-        let simulator = Process::start(command);
-        let url = simulator
-            .told("the simulator's address", |line| {
-                Some(line.split_once("OPENROUTER_BASE_URL=")?.1.to_owned())
-            })
-            .await;
-        let process = serve(line, &url, data.path(), settings);
-        let addr = listening(&process).await;
-        let simulator_addr = url
-            .trim_start_matches("http://")
-            .trim_end_matches("/api/v1")
-            .parse()
-            .unwrap();
+        let running = run(line, &settings, &simulator, data.path()).await;
         Self {
-            addr,
-            process,
-            url,
-            simulator: simulator_addr,
+            addr: running.addr,
+            listened_after: running.listened_after,
+            process: running.process,
+            line: line.to_owned(),
+            settings,
+            simulator,
             signals: Signals::new(),
             data,
             seen: Seen::default(),
-            _simulator: simulator,
-            _alone: alone,
+            _alone: None,
         }
     }
 
-    /// Kills it, with no time to do anything about it, and starts another over the same data.
-    pub(crate) async fn kill_and_start(&mut self, settings: &[(&str, &str)]) {
+    /// Kills it, as a crash does: it has no time for another word. When that was.
+    pub(crate) fn kill(&mut self) -> Instant {
         self.process.child.kill().unwrap();
+        let at = Instant::now();
         self.process.child.wait().unwrap();
-        let line = "exec \"$0\" serve";
-        self.process = serve(line, &self.url, self.data.path(), settings);
-        self.addr = listening(&self.process).await;
+        at
+    }
+
+    /// Starts it as it was started, in the same data directory, after it has ended.
+    pub(crate) async fn start_again(&mut self) {
+        let running = run(
+            &self.line,
+            &self.settings,
+            &self.simulator,
+            self.data.path(),
+        );
+        let running = running.await;
+        self.addr = running.addr;
+        self.listened_after = running.listened_after;
+        self.process = running.process;
     }
 
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
+    /// Kills it and starts another over the same data, with these settings.
+    pub(crate) async fn kill_and_start(&mut self, settings: &[(&str, &str)]) {
+        self.kill();
+        self.settings = owned(settings);
+        self.start_again().await;
+    }
+
     /// What the simulator has seen and stored.
     pub(crate) async fn ledger(&self) -> Value {
         let request = Request::get("/__ledger");
-        let call = Call::begin(self.simulator, &request, Seen::default()).await;
+        let call = Call::begin(self.simulator.addr, &request, Seen::default()).await;
         call.response().await.json()
+    }
+
+    /// The ids of all turns that were heard of, oldest first.
+    pub(crate) fn turns(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().cloned().collect()
     }
 
     /// Changes the simulator: its pace, or the faults of its next calls.
     pub(crate) async fn simulate(&self, options: &Value) {
         let request = Request::post("/__options", options);
-        let call = Call::begin(self.simulator, &request, Seen::default()).await;
+        let call = Call::begin(self.simulator.addr, &request, Seen::default()).await;
         assert_eq!(call.response().await.status, 200);
     }
 
@@ -225,13 +226,15 @@ impl Service {
         calls
     }
 
-    /// The ids of all turns that were heard of, oldest first.
-    pub(crate) fn turns(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().cloned().collect()
-    }
-
     pub(crate) async fn ready(&self) -> u16 {
         self.send(&Request::get("/readyz")).await.status
+    }
+
+    /// What readiness says of everything it leans on.
+    pub(crate) async fn readiness(&self) -> Value {
+        let response = self.send(&Request::get("/readyz")).await;
+        assert_eq!(response.status, 200, "degraded is not unready");
+        response.json()
     }
 
     /// A metric, with its labels as they are written; 0 where it was never moved.
@@ -241,6 +244,13 @@ impl Service {
             .lines()
             .find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(0.0, |v| v.parse().unwrap())
+    }
+
+    /// The lines of a metric, each with its labels.
+    pub(crate) async fn metrics(&self, name: &str) -> Vec<String> {
+        let text = self.send(&Request::get("/metrics")).await.text();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.map(str::to_owned).collect()
     }
 
     pub(crate) fn signal(&mut self, name: &str) {
@@ -286,8 +296,24 @@ impl Service {
     }
 }
 
-/// The service, started by this line of a shell.
-fn serve(line: &str, url: &str, data: &Path, settings: &[(&str, &str)]) -> Process {
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let settings = settings.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+    settings.collect()
+}
+
+/// A process of the service that listens.
+struct Running {
+    process: Process,
+    addr: SocketAddr,
+    listened_after: Duration,
+}
+
+async fn run(
+    line: &str,
+    settings: &[(String, String)],
+    simulator: &Simulator,
+    data: &Path,
+) -> Running {
     let mut command = Command::new("sh");
     command
         .env_clear()
@@ -298,33 +324,24 @@ fn serve(line: &str, url: &str, data: &Path, settings: &[(&str, &str)]) -> Proce
             ("WORKERS", "2"),
             ("LOG_FORMAT", "json"),
             ("OPEN_ROUTER_API_KEY", "or-test"),
-            ("OPENROUTER_BASE_URL", url),
-            ("ZEP_BASE_URL", &url.replace("/api/v1", "/api/v2")),
+            ("OPENROUTER_BASE_URL", &simulator.openrouter),
+            ("ZEP_BASE_URL", &simulator.zep),
         ])
         .env("DATA_DIR", data)
-        .envs(settings.iter().copied());
-    Process::start(command)
-}
-
-async fn listening(process: &Process) -> SocketAddr {
-    process
+        .envs(settings.iter().map(|(name, value)| (name, value)));
+    let began = Instant::now();
+    let process = Process::start(command);
+    let addr = process
         .told("the service's address", |line| {
             let line: Value = serde_json::from_str(line).ok()?;
             let is_it = line["message"] == "listening" && line["target"] == "clm::app";
             is_it.then(|| line["addr"].as_str().unwrap().parse().unwrap())
         })
-        .await
-}
-
-/// Asks again every few milliseconds until there is an answer; fails when there never is.
-pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = ask().await {
-            return found;
-        }
-        assert!(began.elapsed() < PATIENCE, "never came: {what}");
-        sleep(Duration::from_millis(2)).await;
+        .await;
+    Running {
+        process,
+        addr,
+        listened_after: began.elapsed(),
     }
 }
 
@@ -344,4 +361,16 @@ pub(crate) fn is_fallback_line(text: &str) -> bool {
     let roster = Roster::built_in().unwrap();
     let mut lines = roster.iter().flat_map(|coach| &coach.fallback_lines);
     lines.any(|line| line == text)
+}
+
+/// Asks again every few milliseconds until there is an answer; fails when there never is.
+pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "never came: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
 }
