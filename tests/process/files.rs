@@ -1,5 +1,6 @@
 //! Too few files to open, too little room on the disk, and many streams held.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::heard::Heard;
-use crate::service::{Service, nine_of_ten};
+use crate::service::{Service, nine_of_ten, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c19_it_recovers_when_files_run_out() {
@@ -73,27 +74,58 @@ async fn c18_five_hundred_silent_streams_are_held_in_kibibytes() {
     drop(held);
 }
 
+/// From now on no file of a process may grow beyond this, in bytes.
+fn limit_files(pid: u32, limit: &str) {
+    let mut prlimit = Command::new("prlimit");
+    // The hard limit stays, so that it can be raised again.
+    prlimit.args([&format!("--fsize={limit}:"), "--pid", &pid.to_string()]);
+    assert!(prlimit.status().unwrap().success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g7_a_store_that_takes_no_more_costs_records_and_no_words() {
-    // No file may grow beyond a mebibyte, and a write that would is an error, as on a full disk.
-    let line = "trap '' XFSZ; ulimit -f 2048 && exec \"$0\" serve";
+    // A write beyond the limit is an error, as on a full disk.
+    let line = "trap '' XFSZ; exec \"$0\" serve";
     let mut service = Service::start_as(line, &[]).await;
     let whole = service.say("whole", "Hello").await.text;
     let well = first_words(&service, "well", 30, &whole).await;
-    let lost = r#"clm_spool_dropped_total{reason="store"}"#;
+    let standing = async || service.readiness().await["dependencies"].clone();
+    let down = async || (standing().await["store"]["status"] == "down").then_some(());
+    // The store is larger than this already. What is new in the spool is not.
+    limit_files(service.pid(), "4096");
     let mut turns = 0;
-    while service.metric(lost).await < 1.0 {
+    while down().await.is_none() {
         assert!(turns < 2000, "the store is never full");
         first_words(&service, &format!("fill-{turns}"), 10, &whole).await;
         turns += 10;
     }
+    until("rows wait", async || {
+        (standing().await["spool"]["rows"].as_u64()? > 0).then_some(())
+    })
+    .await;
+    assert_eq!(service.readiness().await["status"], "degraded");
+    // And no room for anything at all: now they wait in memory.
+    limit_files(service.pid(), "0");
     let full = first_words(&service, "full", 30, &whole).await;
+    until("the spool is degraded", async || {
+        (standing().await["spool"]["status"] == "degraded").then_some(())
+    })
+    .await;
     println!("first words: {well:?}, and {full:?} with a full store, after {turns} turns");
-    // The store is tried three times, 300 ms in all, and nobody waits for it.
     assert!(full <= well + Duration::from_millis(100), "{full:?}");
-    assert_eq!(service.ready().await, 200, "degraded is not unready");
+    let lost = service.metrics("clm_spool_dropped_total").await;
+    assert!(lost.iter().all(|line| line.ends_with(" 0")), "{lost:?}");
+    limit_files(service.pid(), "unlimited");
+    until("nothing waits", async || {
+        let all = service.readiness().await;
+        let is_done = all["status"] == "ready" && all["dependencies"]["spool"]["rows"] == 0;
+        is_done.then_some(())
+    })
+    .await;
     service.signal("TERM");
-    assert!(matches!(service.ended().await, 0 | 1));
+    assert_eq!(service.ended().await, 0);
+    // Every turn that was heard of, once.
+    service.records().await;
 }
 
 /// Until the first words of so many whole turns: what nine of ten keep to.
