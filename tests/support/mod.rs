@@ -1,5 +1,5 @@
-//! The services that the service leans on, real and breakable: PostgreSQL and Redis as private
-//! processes of the test, and a proxy that breaks what lies between. Any test takes it in with
+//! The services that the service leans on, real and breakable: PostgreSQL with a pooler, and Redis, as
+//! private processes of the test, and a proxy that breaks what lies between. Any test takes it in with
 //! `#[path = "../support/mod.rs"] mod support;`.
 //!
 //! Everything here waits in real time: not for tests that hold tokio's clock.
@@ -9,6 +9,7 @@ mod daemon;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod pgbouncer;
 
 pub(crate) use home::{Janitor, Port};
 
