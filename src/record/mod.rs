@@ -19,6 +19,7 @@ mod outbox;
 mod recorder;
 mod worker;
 mod shipper;
+mod filter;
 mod query;
 mod upkeep;
 pub mod counters;
@@ -47,12 +48,10 @@ use self::upkeep::Upkeep;
 use self::worker::Worker;
 
 pub use entry::{Capture, Erasure, Feedback};
+pub use filter::{SessionFilter, TurnFilter};
 pub use outbox::Standing;
 pub use postgres::Migrated;
-pub use query::{
-    MAX_PAGE, Page, Reader, SessionFilter, SessionModel, SessionRecord, Source, TurnFilter,
-    Uncorrected,
-};
+pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};
 pub use store::StoreError;
