@@ -38,6 +38,8 @@ pub use migrate::Migrated;
 const POOL: usize = 4;
 /// How long a question waits for a free connection.
 const ACQUIRE: Duration = Duration::from_millis(250);
+/// How long a question waits for its turn among the others.
+const QUEUE: Duration = Duration::from_secs(2);
 /// How long a new connection may take, and how long each address of several.
 const CONNECT: Duration = Duration::from_secs(2);
 const CONNECT_EACH: Duration = Duration::from_millis(700);
@@ -231,7 +233,7 @@ impl Postgres {
         let this = Arc::clone(self);
         let (sql, args) = question.compose(Mark::Dollar);
         let answer = async move {
-            let place = timeout(ACQUIRE, this.readers.acquire()).await;
+            let place = timeout(QUEUE, this.readers.acquire()).await;
             let _place = place.map_err(|_| StoreError::Busy)?;
             let mut lease = this.lease().await?;
             let client = lease.client()?;
@@ -242,7 +244,7 @@ impl Postgres {
             lease.is_clean();
             rows.iter().map(row).collect::<Result<Vec<_>, _>>()
         };
-        let patience = ANSWER + ACQUIRE + CONNECT;
+        let patience = ANSWER + QUEUE + ACQUIRE + CONNECT;
         // The server would have called a question off before: whoever is silent for so long is away.
         let timed = async move {
             let answered = timeout(patience, answer).await;
