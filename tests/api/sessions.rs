@@ -146,6 +146,7 @@ async fn an_unsigned_id_is_answered_without_memory_and_as_free() {
         !record.to_string().contains(&session),
         "a signed id opens a memory: it is not kept"
     );
+    app.recorded(1).await;
     let found = app
         .send(&Request::get(&format!("/v1/turns?session={session}")))
         .await
