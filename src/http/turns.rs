@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::{milliseconds, rfc3339};
+use crate::pipeline::unseal;
 use crate::record::{Page, Source, TurnFilter};
 use crate::turn::{MicroUsd, Outcome, TurnRecord};
 
@@ -56,7 +57,14 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
         }
         let found = door.store.turn(&id).await.map_err(|_| Refusal::Store)?;
         let turn = found.ok_or(Refusal::Unknown("turn"))?;
-        Ok(HttpResponse::Ok().json(turn_json(&turn, true)))
+        let mut json = turn_json(&turn, true);
+        // A store that is away has no words either; the rest of the answer is as good without.
+        let sealed = door.store.captured(&turn.turn_id).await.unwrap_or_default();
+        let words = sealed.and_then(|sealed| unseal(&door.vault, &turn.turn_id, &sealed));
+        if let (Some(words), Some(fields)) = (words, json.as_object_mut()) {
+            fields.insert("words".to_owned(), json!(words));
+        }
+        Ok(HttpResponse::Ok().json(json))
     };
     let answered = answered.await;
     respond(&request, answered)

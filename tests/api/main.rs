@@ -38,6 +38,7 @@ mod connections;
 mod ops;
 mod records;
 mod reports;
+mod captured;
 mod judged;
 mod watched;
 mod shutdown;

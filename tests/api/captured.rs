@@ -1,0 +1,41 @@
+//! The words of turns, kept where the operator asks for it and nowhere else.
+
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, until};
+use crate::caller::Request;
+
+async fn turn(app: &TestApp, id: &str) -> Value {
+    app.send(&Request::get(&format!("/v1/turns/{id}")))
+        .await
+        .json()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_are_kept_sealed_shown_to_admins_and_forgotten() {
+    let app = TestApp::spawn(&[("CAPTURE_TEXT", "true"), ("CAPTURE_TTL", "1h")]).await;
+    let heard = app.say("captured", "My sister is called Xanthippe").await;
+    let id = &heard.turn_id;
+    let words = until("the words are kept", async || {
+        turn(&app, id).await.get("words").cloned()
+    })
+    .await;
+    assert_eq!(
+        words,
+        json!({ "user": "My sister is called Xanthippe", "reply": heard.text })
+    );
+    let erase = Request::method("DELETE", "/v1/users/captured");
+    assert_eq!(app.send(&erase).await.status, 202);
+    until("the words are gone", async || {
+        turn(&app, id).await.get("words").is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_are_not_kept_unless_asked_for() {
+    let app = TestApp::spawn(&[]).await;
+    let heard = app.say("quiet", "My sister is called Xanthippe").await;
+    app.record(&heard.turn_id).await;
+    assert!(turn(&app, &heard.turn_id).await.get("words").is_none());
+}
