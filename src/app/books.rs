@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::record::counters::Counters;
-use crate::record::{Reader, Recorder, Records, StoreError};
+use crate::record::{Backlog, Reader, Recorder, Records, StoreError};
 use crate::upstream::{Corrections, Target};
 
 /// How old a call without a bill may be at a start to be asked about again: upstream's books are asked
@@ -17,6 +17,8 @@ use crate::upstream::{Corrections, Target};
 const UNBILLED_MS: i64 = 20 * 60_000;
 /// Before a store that does not answer is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
+/// Before it is looked again whether the store has what it had not taken from the process before.
+const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts the records, those who count what is settled, and whoever corrects what calls without a bill have cost: those that are settled
 /// from now on, and those that the store has from before.
@@ -39,20 +41,45 @@ pub(super) fn keep(
     let (target, client) = upstream;
     let started = Corrections::start(target, client, lifecycle, move |c| books.correct(c));
     let (reader, from_before) = (records.reader(), started.clone());
-    let soft = lifecycle.soft().clone();
+    let backlog = records.backlog();
+    let (soft, watching) = (lifecycle.soft().clone(), lifecycle.clone());
     lifecycle.spawn(async move {
-        soft.run_until_cancelled(reconsider(reader, from_before))
-            .await;
+        let looking = reconsider(reader, backlog, from_before, watching);
+        soft.run_until_cancelled(looking).await;
     });
     // Set once, here.
     let _ = corrections.set(started);
     Ok(recorder)
 }
 
-/// Gives calls that were left without a bill by the process before to be asked about again, as soon as
-/// the store answers.
-async fn reconsider(reader: Reader, corrections: Corrections) {
+/// Gives calls that were left without a bill by the process before to be asked about again: those that
+/// the store has, as soon as it answers, and those that were still on their way to it, once they are
+/// there.
+async fn reconsider(
+    reader: Reader,
+    backlog: Backlog,
+    corrections: Corrections,
+    lifecycle: Lifecycle,
+) {
     let since = Clock::System.now_ms() - UNBILLED_MS;
+    take_up(&reader, since, &corrections).await;
+    if backlog.is_empty() {
+        return;
+    }
+    loop {
+        let backlog = backlog.clone();
+        let look = lifecycle.spawn_blocking(move || backlog.is_delivered());
+        if look.await.unwrap_or(true) {
+            break;
+        }
+        sleep(BACKLOG_PAUSE).await;
+    }
+    // What was found before is known by now, and is not asked about twice.
+    take_up(&reader, since, &corrections).await;
+}
+
+/// The calls that the store has.
+async fn take_up(reader: &Reader, since: i64, corrections: &Corrections) {
     let calls = loop {
         match reader.uncorrected(since).await {
             Ok(calls) => break calls,

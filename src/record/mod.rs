@@ -49,7 +49,7 @@ use self::worker::Worker;
 
 pub use entry::{Capture, Erasure, Feedback};
 pub use filter::{SessionFilter, TurnFilter};
-pub use outbox::Standing;
+pub use outbox::{Backlog, Standing};
 pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
@@ -66,6 +66,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Records {
     store: Store,
     outbox: Outbox,
+    backlog: Backlog,
     live: Live,
     clock: Clock,
     lifecycle: Lifecycle,
@@ -96,9 +97,11 @@ impl Records {
             None => Store::Embedded(Arc::new(Embedded::open(&settings.data_dir, lifecycle)?)),
             Some(database) => Store::Postgres(Arc::new(Postgres::new(database, lifecycle)?)),
         };
+        let outbox = Outbox::new(spool);
         Ok(Self {
             store,
-            outbox: Outbox::new(spool),
+            backlog: outbox.backlog(),
+            outbox,
             live,
             clock,
             lifecycle: lifecycle.clone(),
@@ -160,6 +163,12 @@ impl Records {
             live: self.live.clone(),
             clock: self.clock,
         }
+    }
+
+    /// What the process before had not brought to the store.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        self.backlog.clone()
     }
 
     #[must_use]

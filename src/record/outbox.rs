@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::spool::{Counts, Spool};
+use crate::spool::{Counts, Seq, Spool};
 
 /// The spool, shared. Cheap to clone. Its lock is held for a disk's time: on blocking threads only.
 #[derive(Clone, Debug)]
@@ -14,6 +14,29 @@ pub(super) struct Outbox {
     filled: Arc<Notify>,
     closed: CancellationToken,
     standing: Arc<Mutex<Standing>>,
+}
+
+/// What lay in the spool when it was opened: left by the process before.
+#[derive(Clone, Debug)]
+pub struct Backlog {
+    outbox: Outbox,
+    newest: Option<Seq>,
+}
+
+impl Backlog {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.newest.is_none()
+    }
+
+    /// Whether the store has all of it, as far as it ever will. Looks at the spool, so it may wait for
+    /// a disk.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        // Not until it is empty: where ever more rows come it may never be.
+        let oldest = self.outbox.spool().oldest();
+        oldest.is_none_or(|oldest| Some(oldest) > self.newest)
+    }
 }
 
 /// How the records stand.
@@ -40,6 +63,15 @@ impl Outbox {
             filled: Arc::default(),
             closed: CancellationToken::new(),
             standing: Arc::default(),
+        }
+    }
+
+    /// What is in it now.
+    pub(super) fn backlog(&self) -> Backlog {
+        let newest = self.spool().newest();
+        Backlog {
+            outbox: self.clone(),
+            newest,
         }
     }
 

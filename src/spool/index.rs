@@ -31,6 +31,10 @@ impl Index {
         self.0.first_key_value().map(|(seq, entry)| (*seq, entry))
     }
 
+    pub(super) fn last(&self) -> Option<u64> {
+        self.0.last_key_value().map(|(seq, _)| *seq)
+    }
+
     pub(super) fn get(&self, seq: u64) -> Option<&Entry> {
         self.0.get(&seq)
     }

@@ -354,7 +354,12 @@ impl Spool {
         self.index.first().map(|(seq, _)| Seq(seq))
     }
 
-    /// When that row was appended, in milliseconds of the wall clock: the age of the backlog.
+    /// The row that was appended last, of those that wait.
+    pub fn newest(&self) -> Option<Seq> {
+        self.index.last().map(Seq)
+    }
+
+    /// When the oldest row was appended, in milliseconds of the wall clock: the age of the backlog.
     pub fn oldest_at_ms(&self) -> Option<i64> {
         self.index.first().map(|(_, entry)| entry.at_ms)
     }

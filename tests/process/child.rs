@@ -45,6 +45,11 @@ impl Process {
         self.lines.lock().unwrap().clone()
     }
 
+    /// Whether all there is to read was read: at the end its reader lets go of the lines.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_deaf.load(Ordering::Relaxed) || Arc::strong_count(&self.lines) == 1
+    }
+
     /// What `find` makes of the first line it makes anything of.
     pub(super) async fn told<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         until(what, async || self.lines().iter().find_map(|l| find(l))).await

@@ -272,11 +272,13 @@ impl Service {
         self.process.is_deaf.store(true, Ordering::Relaxed);
     }
 
-    /// The exit code, once there is one.
+    /// The exit code, once there is one and all that was logged is read.
     pub(crate) async fn ended(&mut self) -> i32 {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.process.child.try_wait().unwrap() {
+            if let Some(status) = self.process.child.try_wait().unwrap()
+                && self.process.is_read()
+            {
                 return status.code().expect("an exit, not a death by signal");
             }
             assert!(began.elapsed() < PATIENCE, "it never ended");
