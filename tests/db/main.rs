@@ -1,6 +1,6 @@
 //! What the tests break: PostgreSQL, Redis and the way to them, each shown to break as it is told to
 //! and to come back. And the service in front of a PostgreSQL that breaks: turns are spoken, and
-//! every row arrives, once.
+//! every row arrives, once; no words stay behind, and the money is right.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +12,6 @@
 
 #[path = "../support/mod.rs"]
 mod support;
-
 #[expect(
     dead_code,
     reason = "not all of what the other tests' caller can do is needed"
@@ -45,3 +44,5 @@ mod crashes;
 mod disks;
 mod secured;
 mod pooler;
+mod money;
+mod privacy;

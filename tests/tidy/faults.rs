@@ -10,7 +10,10 @@ fn expected() -> Vec<String> {
     let all = rows('A', 1, 17).chain(rows('B', 1, 17));
     let all = all.chain(rows('C', 1, 21)).chain(rows('D', 1, 9));
     let all = all.chain(rows('E', 1, 9));
-    all.chain(rows('F', 1, 4)).chain(rows('G', 1, 9)).collect()
+    all.chain(rows('F', 1, 4))
+        .chain(rows('G', 1, 9))
+        .chain(rows('H', 2, 4))
+        .collect()
 }
 
 /// Row and "shown by" of every line of the tables.
@@ -20,7 +23,7 @@ fn rows(doc: &str) -> Vec<(String, String)> {
         .filter_map(|mut cells| {
             let row = cells.nth(1)?;
             let (letter, number) = row.split_at_checked(1)?;
-            let is_row = "ABCDEFG".contains(letter) && number.parse::<u32>().is_ok();
+            let is_row = "ABCDEFGH".contains(letter) && number.parse::<u32>().is_ok();
             is_row.then(|| (row.to_owned(), cells.nth(2).unwrap_or_default().to_owned()))
         })
         .collect()
