@@ -30,6 +30,7 @@ mod arrivals;
 mod kept;
 
 mod contract;
+mod amended;
 mod schema;
 mod postgres;
 mod refusals;
