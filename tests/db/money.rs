@@ -13,6 +13,8 @@ use crate::support::postgres::{Database, Postgres, ask};
 
 /// What is promised from a hang-up to the books.
 const SETTLED: Duration = Duration::from_secs(5);
+/// What the way into the database may take on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A service whose records are in PostgreSQL, and the simulator that bills it.
 struct House {
@@ -144,8 +146,8 @@ async fn h2_a_hang_up_is_estimated_at_once_and_corrected_within_five_seconds() {
     house.books(false).await;
     let (turn, hung_up) = house.hang_up("s").await;
     let estimated = until("the estimate", async || house.kept(&turn).await).await;
-    // The first question to the books is asked a second after the end.
-    assert!(hung_up.elapsed() < Duration::from_secs(1));
+    let took = hung_up.elapsed();
+    assert!(took < AT_ONCE, "{took:?}");
     let [Some(guess)] = estimated.costs()[..] else {
         panic!("{estimated:?}")
     };

@@ -144,6 +144,8 @@ async fn look_everywhere(stage: &Stage) {
             .iter()
             .all(|(name, _)| name.starts_with("GET /v1/turns/0"))
     );
+    // Them, and neither names nor keys.
+    nothing_in(&shown, &Search::new(each(UNTOLD).chain(keys())));
     let metrics = stage.answers(&["/metrics".to_owned()]).await;
     let [ours, theirs] = stage.logs();
     assert!(holds(&ours, last) && holds(&theirs, last));
