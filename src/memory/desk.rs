@@ -160,8 +160,11 @@ impl Desk {
             return;
         }
         let mut state = self.lock();
-        let seqs = items.iter().filter_map(|item| item.seq);
-        state.done.extend(seqs);
+        let before = state.done.len();
+        state.done.extend(items.iter().filter_map(|item| item.seq));
+        // They do not wait any more, though the disk is told a moment later.
+        let done = state.done.len() - before;
+        state.waiting.on_disk = state.waiting.on_disk.saturating_sub(done);
         let unkept = items.iter().filter(|item| item.seq.is_none()).count();
         state.unkept = state.unkept.saturating_sub(unkept);
         state.waiting.exchanges = state.waiting.exchanges.saturating_sub(items.len());
@@ -207,7 +210,13 @@ impl Desk {
     pub(super) fn show(&self, disk: Waiting) {
         let mut state = self.lock();
         let exchanges = state.waiting.exchanges;
-        state.waiting = Waiting { exchanges, ..disk };
+        // What came to its end since the disk was looked at is still counted there.
+        let on_disk = disk.on_disk.saturating_sub(state.done.len());
+        state.waiting = Waiting {
+            exchanges,
+            on_disk,
+            ..disk
+        };
         drop(state);
         metrics::set_memory_backlog(exchanges);
     }

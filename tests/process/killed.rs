@@ -12,7 +12,8 @@ use crate::caller::Request;
 use crate::heard::Heard;
 use crate::service::{Service, until};
 
-const MEMORY: &[(&str, &str)] = &[("ZEP_API_KEY", "zep-test")];
+/// Without lead-ins: on a busy machine a coach would say one before the planted answer.
+const MEMORY: &[(&str, &str)] = &[("ZEP_API_KEY", "zep-test"), ("LEAD_INS", "false")];
 const SESSIONS: usize = 4;
 
 /// Conversations, each confirming with its next request what was said before.
