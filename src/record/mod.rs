@@ -49,7 +49,7 @@ use self::worker::Worker;
 
 pub use entry::{Capture, Erasure, Feedback};
 pub use filter::{SessionFilter, TurnFilter};
-pub use outbox::{Backlog, Standing};
+pub use outbox::{Backlog, RecordsHealth, Standing};
 pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
@@ -173,24 +173,7 @@ impl Records {
 
     #[must_use]
     pub fn health(&self) -> RecordsHealth {
-        RecordsHealth(self.outbox.clone())
-    }
-}
-
-/// Tells how the records stand, from what was last seen: nothing is asked. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct RecordsHealth(Outbox);
-
-impl RecordsHealth {
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.0.standing()
-    }
-
-    /// Whether nothing waits for the store. Looks at the spool, so it may wait for a disk.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.0.spool().is_empty()
+        self.outbox.health()
     }
 }
 

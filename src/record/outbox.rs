@@ -1,6 +1,6 @@
 //! The spool between those who write into it and the one who empties it, and how it stands.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,29 @@ pub(super) struct Outbox {
     filled: Arc<Notify>,
     closed: CancellationToken,
     standing: Arc<Mutex<Standing>>,
+}
+
+/// Tells how the records stand, from what was last seen: nothing is asked. It does not hold the spool,
+/// so that whoever only looks keeps no directory from the next process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RecordsHealth {
+    spool: Weak<Mutex<Spool>>,
+    standing: Arc<Mutex<Standing>>,
+}
+
+impl RecordsHealth {
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        noted(&self.standing).clone()
+    }
+
+    /// Whether nothing waits for the store. Looks at the spool, so it may wait for a disk. One that has
+    /// ended is waited for by nobody.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let spool = self.spool.upgrade();
+        spool.is_none_or(|spool| held(&spool).is_empty())
+    }
 }
 
 /// What lay in the spool when it was opened: left by the process before.
@@ -76,7 +99,14 @@ impl Outbox {
     }
 
     pub(super) fn spool(&self) -> MutexGuard<'_, Spool> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.spool)
+    }
+
+    pub(super) fn health(&self) -> RecordsHealth {
+        RecordsHealth {
+            spool: Arc::downgrade(&self.spool),
+            standing: Arc::clone(&self.standing),
+        }
     }
 
     /// Something was put in.
@@ -101,15 +131,9 @@ impl Outbox {
         &self.closed
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        let standing = self.standing.lock();
-        standing.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Notes whether the store takes rows, and why not.
     pub(super) fn note(&self, refused: Option<&'static str>) {
-        let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.refused = refused;
+        noted(&self.standing).refused = refused;
     }
 
     /// Looks at the spool and notes how it stands; what was lost since the last look.
@@ -119,7 +143,7 @@ impl Outbox {
         let (oldest_at_ms, is_degraded) = (spool.oldest_at_ms(), spool.is_degraded());
         let (quarantined, counts) = (spool.quarantined(), spool.take_counts());
         drop(spool);
-        let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = noted(&self.standing);
         *noted = Standing {
             refused: noted.refused,
             rows,
@@ -130,4 +154,12 @@ impl Outbox {
         };
         (noted.clone(), counts)
     }
+}
+
+fn held(spool: &Mutex<Spool>) -> MutexGuard<'_, Spool> {
+    spool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn noted(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
