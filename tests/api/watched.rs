@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, until};
 use crate::caller::{Call, Request};
 use crate::errors::refused;
 use crate::records::{SIGNING, mint};
@@ -117,13 +117,12 @@ async fn a_session_is_watched_by_its_holder_and_by_admins() {
     };
     let (ines, marco) = (mint("ines").await, mint("marco").await);
     app.say(&ines, "Hello").await;
-    let listed = app
-        .send(&Request::get("/v1/sessions").header(key.0, key.1))
-        .await;
-    let kept = match listed.json()["items"][0]["session_id"].as_str() {
-        Some(kept) => kept.to_owned(),
-        None => panic!("{}", listed.text()),
-    };
+    let list = Request::get("/v1/sessions").header(key.0, key.1);
+    let kept = until("the session in the store", async || {
+        let listed = app.send(&list).await.json();
+        listed["items"][0]["session_id"].as_str().map(str::to_owned)
+    })
+    .await;
     let events_of = |id: &str| Request::get(&format!("/v1/sessions/{id}/events"));
     let forged = ines.replace("c1.", "c1.A");
     for (request, status) in [
