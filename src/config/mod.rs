@@ -44,6 +44,7 @@ pub struct Settings {
     /// `REDIS_URL`: absent, this process counts alone.
     pub redis: Option<SecretString>,
     pub baseline: Baseline,
+    pub budget: Budget,
     pub prosody: ProsodyPolicy,
     pub deadlines: Deadlines,
     pub limits: Limits,
@@ -145,8 +146,8 @@ pub struct Store {
     pub data_key: Option<SecretString>,
     /// How long records are kept; absent: for ever.
     pub retention: Option<Duration>,
-    /// How long the words of turns are kept; absent: they are not kept at all.
-    pub capture: Option<Duration>,
+    /// How long the words of turns are kept, where they are.
+    pub capture_ttl: Duration,
 }
 
 /// `BASELINE_MODEL`, `BASELINE_PRICE_IN`, `BASELINE_PRICE_OUT`: what savings are measured against.
@@ -157,6 +158,22 @@ pub struct Baseline {
     pub input: MicroUsd,
     /// For a million tokens.
     pub output: MicroUsd,
+}
+
+/// `DAILY_BUDGET_USD`, `DAILY_HARD_CAP_USD`, `USER_DAILY_CAP_USD`, `SESSION_CAP_USD`, `BUDGET_STRICT`,
+/// `BUDGET_LEASE_USD`: what may be spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub daily: MicroUsd,
+    pub cap: MicroUsd,
+    /// Of one user's day; absent: none.
+    pub user: Option<MicroUsd>,
+    /// Of one session's life; absent: none.
+    pub session: Option<MicroUsd>,
+    /// Whether several machines ask for every turn.
+    pub strict: bool,
+    /// What a machine takes from the cap ahead.
+    pub lease: MicroUsd,
 }
 
 /// The clock of one turn; each counts from the end of the request body unless it says otherwise.
@@ -176,12 +193,19 @@ pub struct Deadlines {
     pub spoken_fallback: Duration,
 }
 
-/// `HEDGING`, `RESUME`, `LEAD_INS`.
+/// `HEDGING`, `RESUME`, `LEAD_INS`, `COUNCIL`, `SPEECH_FILTER`, `CAPTURE_TEXT`: what holds where no flag
+/// says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switches {
     pub hedging: bool,
     pub resume: bool,
     pub lead_ins: bool,
+    /// Whether several coaches may be heard together.
+    pub council: bool,
+    /// Whether the words of turns are kept.
+    pub capture: bool,
+    /// Whether what a model writes is made speakable.
+    pub speech_filter: bool,
 }
 
 /// `SILENCE_REPLY`: what a turn without words is answered with.

@@ -47,6 +47,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         store: records::store(r),
         redis: records::redis(r),
         baseline: records::baseline(r),
+        budget: records::budget(r),
         prosody: prosody(r),
         limits: Limits {
             max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),
@@ -61,6 +62,9 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
             hedging: r.truth("HEDGING"),
             resume: r.truth("RESUME"),
             lead_ins: r.truth("LEAD_INS"),
+            council: r.truth("COUNCIL"),
+            capture: r.truth("CAPTURE_TEXT"),
+            speech_filter: r.truth("SPEECH_FILTER"),
         },
         speech_wpm: r.number("SPEECH_WPM", 60..=400).unwrap_or_default(),
         silence: silence(r),

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::fault::{Problem, class};
 use super::read::{SECRET, path};
 use super::reader::Reader;
-use super::{Baseline, Store};
+use super::{Baseline, Budget, Store};
 use crate::clock;
 use crate::turn::MicroUsd;
 
@@ -44,13 +44,12 @@ pub(super) fn store(r: &mut Reader<'_>) -> Store {
         let ttl = clock::duration(text).filter(|ttl| bounds.contains(ttl));
         ttl.ok_or_else(|| format!("not such a time, got {}", class(text)).into())
     });
-    let captures = r.truth("CAPTURE_TEXT");
     Store {
         database: r.read("DATABASE_URL", database),
         data_dir: r.read("DATA_DIR", path).unwrap_or_default(),
         data_key: r.key("DATA_KEY", SECRET),
         retention: days.filter(|days| *days > 0).map(|days| DAY * days),
-        capture: ttl.filter(|_| captures),
+        capture_ttl: ttl.unwrap_or_default(),
     }
 }
 
@@ -65,6 +64,27 @@ pub(super) fn redis(r: &mut Reader<'_>) -> Option<SecretString> {
         text.into_connection_info().map_err(odd)?;
         Ok(text.to_owned().into())
     })
+}
+
+/// The hard cap is twice the budget where none is set.
+pub(super) fn budget(r: &mut Reader<'_>) -> Budget {
+    let daily = r.read("DAILY_BUDGET_USD", dollars).unwrap_or_default();
+    let twice = MicroUsd(daily.0.saturating_mul(2));
+    let cap = r.read("DAILY_HARD_CAP_USD", dollars).unwrap_or(twice);
+    if cap < daily {
+        r.fault(
+            "DAILY_HARD_CAP_USD",
+            format!("less than DAILY_BUDGET_USD, which is {daily}"),
+        );
+    }
+    Budget {
+        daily,
+        cap,
+        user: r.read("USER_DAILY_CAP_USD", dollars),
+        session: r.read("SESSION_CAP_USD", dollars),
+        strict: r.truth("BUDGET_STRICT"),
+        lease: r.read("BUDGET_LEASE_USD", dollars).unwrap_or_default(),
+    }
 }
 
 pub(super) fn baseline(r: &mut Reader<'_>) -> Baseline {

@@ -108,6 +108,16 @@ pub const SETTINGS: &[Setting] = &[
         .is("keeps the words of turns, encrypted under the data key; off: no store holds a word of anybody"),
     Setting::new("CAPTURE_TTL", "7d", "60s to 365d: a number and s, m, h or d")
         .is("how long captured words are kept"),
+    Setting::new("DAILY_BUDGET_USD", "50", DOLLARS)
+        .is("what a UTC day should cost, dollars; with less than 5 of it left every turn gets its coach's cheapest model; alerts at 50, 80 and 100 %"),
+    Setting::new("DAILY_HARD_CAP_USD", "", DOLLARS)
+        .is("what a UTC day must not cost: above it a turn hears a sentence and no model is asked; unset: twice the budget"),
+    Setting::new("USER_DAILY_CAP_USD", "", DOLLARS).is("the same for one user's day; unset: none"),
+    Setting::new("SESSION_CAP_USD", "", DOLLARS).is("the same for one session, as long as it lives; unset: none"),
+    Setting::new("BUDGET_STRICT", "false", BOOL)
+        .is("several machines on one database: each turn asks it whether there is money, beside memory, and is refused while it is away; off: each machine takes a lease from the cap ahead"),
+    Setting::new("BUDGET_LEASE_USD", "5", DOLLARS)
+        .is("what one machine takes from the cap ahead; while the database is away a machine goes so far beyond what it holds, at most"),
     Setting::new("BASELINE_MODEL", "openai/gpt-4-turbo", SLUG).is("the model that savings are measured against"),
     Setting::new("BASELINE_PRICE_IN", "10", DOLLARS).is("what a million tokens of its input cost, dollars"),
     Setting::new("BASELINE_PRICE_OUT", "30", DOLLARS).is("the same for its output"),
@@ -132,6 +142,10 @@ pub const SETTINGS: &[Setting] = &[
         .is("whether another model goes on in the same stream when one breaks off in mid-answer"),
     Setting::new("LEAD_INS", "true", BOOL)
         .is("whether a coach says a short phrase when nothing was said for 1,200 ms; never on a first reply"),
+    Setting::new("SPEECH_FILTER", "true", BOOL)
+        .is("whether what a model writes is made speakable: no markdown, figures in words"),
+    Setting::new("COUNCIL", "true", BOOL)
+        .is("whether several coaches may be heard together"),
     Setting::new("SPEECH_WPM", "170", "60 to 400 words a minute, a bare number")
         .is("how fast the voice speaks, words a minute: tells how long the words already sent still sound"),
     Setting::new("SILENCE_REPLY", "model", "model, line, quiet")

@@ -27,6 +27,20 @@ pub struct Price {
     pub cache_read: Option<MicroUsd>,
 }
 
+impl Price {
+    /// What so many tokens cost, rounded up to a micro-dollar.
+    #[must_use]
+    pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
+        let part = |tokens: u64, per_million: MicroUsd| {
+            u128::from(tokens) * u128::from(per_million.0.unsigned_abs())
+        };
+        // Rounded once, over both: two roundings would be up to a micro-dollar more.
+        let sum = part(prompt_tokens, self.input) + part(completion_tokens, self.output);
+        let micro = sum.div_ceil(1_000_000);
+        MicroUsd(i64::try_from(micro).unwrap_or(i64::MAX))
+    }
+}
+
 const fn cached(input: i64, output: i64, cache_read: i64) -> Price {
     Price {
         input: MicroUsd(input),
@@ -112,6 +126,10 @@ const PRICES: &[(&str, Price)] = &[
     ("openai/gpt-6.1-sol", cached(2_000_000, 10_000_000, 100_000)),
     ("openai/gpt-6.1-terra", cached(1_000_000, 5_000_000, 50_000)),
 ];
+
+/// What a model is taken to cost by budgets where nobody tells its price: what the dearest does that
+/// ships with the house.
+pub const CEILING: Price = plain(5_000_000, 25_000_000);
 
 /// The model whose price simulated ones have.
 const SIMULATED: &str = "openai/gpt-6-luna";
@@ -206,14 +224,14 @@ impl Catalog {
         prompt_tokens: u64,
         completion_tokens: u64,
     ) -> Option<MicroUsd> {
-        let price = self.price(model)?;
-        let part = |tokens: u64, per_million: MicroUsd| {
-            u128::from(tokens) * u128::from(per_million.0.unsigned_abs())
-        };
-        // Rounded once, over both: two roundings would be up to a micro-dollar more.
-        let sum = part(prompt_tokens, price.input) + part(completion_tokens, price.output);
-        let micro = sum.div_ceil(1_000_000);
-        Some(MicroUsd(i64::try_from(micro).unwrap_or(i64::MAX)))
+        Some(self.price(model)?.of(prompt_tokens, completion_tokens))
+    }
+
+    /// The same with the highest price for a model without one: what budgets count.
+    #[must_use]
+    pub fn ceiling(&self, model: &str, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
+        let price = self.price(model).unwrap_or(CEILING);
+        price.of(prompt_tokens, completion_tokens)
     }
 
     /// Whether upstream lists this model: `None` until it gave a list, where the list was not whole,

@@ -1,7 +1,9 @@
-//! From what a session pays for to a list of models.
+//! From what a turn is worth to a list of models.
 
 use crate::coach::Coach;
 use crate::turn::Tier;
+
+use super::complexity::DEMANDING;
 
 /// What a turn is worth: picks one of the coach's models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,15 +14,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class a tier is entitled to before anything is known about the turn.
-    #[must_use]
-    pub fn of(tier: Tier) -> Self {
-        match tier {
-            Tier::Free => Self::CostSaving,
-            Tier::Premium | Tier::Enterprise => Self::Balanced,
-        }
-    }
-
     /// The spelling used in records and on the dashboard.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -32,23 +25,51 @@ impl Class {
     }
 }
 
+/// What decides besides the coach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worth {
+    pub tier: Tier,
+    /// How demanding the turn is, 0 to 1.
+    pub complexity: f64,
+    /// Less than five dollars of the day's budget are left.
+    pub is_budget_low: bool,
+}
+
+impl Worth {
+    /// The class of model, and why: the first of these that holds.
+    fn class(&self) -> (Class, String) {
+        if self.is_budget_low {
+            return (Class::CostSaving, "budget:low".to_owned());
+        }
+        let tier = format!("tier:{}", self.tier);
+        match self.tier {
+            Tier::Free => (Class::CostSaving, tier),
+            _ if self.complexity > DEMANDING => {
+                (Class::High, format!("complexity:{:.2}", self.complexity))
+            }
+            Tier::Premium | Tier::Enterprise => (Class::Balanced, tier),
+        }
+    }
+}
+
 /// The models of one turn, and why these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub class: Class,
-    /// `tier:free`, `tier:premium`, …, or `override` where the operator forced the first model.
+    /// `override` where the operator forced the first model, else `budget:low`, `tier:premium`,
+    /// `complexity:0.86`, ….
     pub reason: String,
     /// In the order they are tried; never empty, each once.
     pub candidates: Vec<String>,
 }
 
-/// The plan of a turn that nothing but its tier decides.
+/// The plan of a turn.
 #[must_use]
-pub fn plan(coach: &Coach, tier: Tier, fallback_enabled: bool) -> Plan {
-    let class = Class::of(tier);
+pub fn plan(coach: &Coach, worth: Worth, fallback_enabled: bool) -> Plan {
+    let (class, reason) = worth.class();
     let reason = match coach.models.forced {
         Some(_) => "override".to_owned(),
-        None => format!("tier:{tier}"),
+        None => reason,
     };
     Plan {
         class,
@@ -123,7 +144,12 @@ mod tests {
         for forced in ["local/llama", "openai/gpt-6-luna"] {
             coach.models.forced = Some(forced.to_owned());
             for tier in Tier::ALL {
-                let plan = plan(&coach, *tier, true);
+                let worth = Worth {
+                    tier: *tier,
+                    complexity: 0.9,
+                    is_budget_low: true,
+                };
+                let plan = plan(&coach, worth, true);
                 assert_eq!(plan.reason, "override");
                 assert_eq!(plan.candidates[0], forced);
                 assert_eq!(plan.candidates[1], "anthropic/claude-haiku-5.5");
@@ -132,29 +158,33 @@ mod tests {
     }
 
     #[test]
-    fn the_tier_decides_the_class() {
+    fn budget_tier_and_demand_decide_the_class() {
+        use Class::{Balanced, CostSaving, High};
+        use Tier::{Enterprise, Free, Premium};
         let roster = Roster::built_in().unwrap();
-        for (tier, class, reason, first) in [
-            (
-                Tier::Free,
-                Class::CostSaving,
-                "tier:free",
-                "openai/gpt-6-luna",
-            ),
-            (
-                Tier::Premium,
-                Class::Balanced,
-                "tier:premium",
-                "openai/gpt-6.1-terra",
-            ),
-            (
-                Tier::Enterprise,
-                Class::Balanced,
-                "tier:enterprise",
-                "openai/gpt-6.1-terra",
-            ),
+        let (luna, terra, sonnet) = (
+            "openai/gpt-6-luna",
+            "openai/gpt-6.1-terra",
+            "anthropic/claude-sonnet-5",
+        );
+        for (tier, complexity, is_budget_low, class, reason, first) in [
+            (Free, 0.0, false, CostSaving, "tier:free", luna),
+            (Free, 1.0, false, CostSaving, "tier:free", luna),
+            (Free, 1.0, true, CostSaving, "budget:low", luna),
+            (Premium, 0.0, false, Balanced, "tier:premium", terra),
+            (Premium, 0.8, false, Balanced, "tier:premium", terra),
+            (Premium, 0.81, false, High, "complexity:0.81", sonnet),
+            (Premium, 0.86, true, CostSaving, "budget:low", luna),
+            (Enterprise, 0.3, false, Balanced, "tier:enterprise", terra),
+            (Enterprise, 0.955, false, High, "complexity:0.95", sonnet),
+            (Enterprise, 0.955, true, CostSaving, "budget:low", luna),
         ] {
-            let plan = plan(roster.master(), tier, false);
+            let worth = Worth {
+                tier,
+                complexity,
+                is_budget_low,
+            };
+            let plan = plan(roster.master(), worth, false);
             assert_eq!((plan.class, plan.reason.as_str()), (class, reason));
             assert_eq!(plan.candidates, [first]);
         }

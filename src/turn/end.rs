@@ -50,7 +50,7 @@ closed_set! {
         PartialFailed => "partial_failed",
         /// Nothing could be said but the spoken fallback line.
         Failed => "failed",
-        /// Refused before any work because the service was full or leaving.
+        /// Refused before any work: the service was full or leaving, or a budget's limit was reached.
         Shed => "shed",
     }
 }
@@ -143,6 +143,8 @@ closed_set! {
         Unanswered => "upstream_failed",
         /// The answer broke off and nobody could go on.
         BrokenOff => "upstream_broke_off",
+        /// There is no money for it.
+        Unpaid => "budget_exhausted",
     }
 }
 

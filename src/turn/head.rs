@@ -10,5 +10,7 @@ pub struct Head {
     pub coach_reason: String,
     /// The first candidate.
     pub model: String,
+    /// Why that one.
+    pub model_reason: String,
     pub trace: TraceContext,
 }

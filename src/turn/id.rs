@@ -19,6 +19,20 @@ impl TurnId {
     }
 }
 
+impl TurnId {
+    /// When a turn of this id was made, milliseconds since the Unix epoch; `None` where it is no id of
+    /// ours.
+    #[must_use]
+    pub fn time_of(id: &str) -> Option<i64> {
+        let id = Uuid::try_parse(id)
+            .ok()
+            .filter(|id| id.get_version_num() == 7)?;
+        let (seconds, nanos) = id.get_timestamp()?.to_unix();
+        let ms = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+        Some(ms + i64::from(nanos / 1_000_000))
+    }
+}
+
 impl Default for TurnId {
     fn default() -> Self {
         Self::new()

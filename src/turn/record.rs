@@ -49,6 +49,12 @@ pub struct TurnRecord {
     pub continued: bool,
     /// Whether a lead-in phrase was said before the answer.
     pub lead_in: bool,
+    /// Why the planned model was chosen.
+    #[serde(default)]
+    pub model_reason: Option<String>,
+    /// What it cost at most, where that was not known when it ended: what budgets count until it is.
+    #[serde(default)]
+    pub ceiling_microusd: Option<MicroUsd>,
     /// What the user thought of it, 1 to 5, where they said so.
     pub satisfaction: Option<u8>,
     pub trace_id: String,

@@ -1,0 +1,354 @@
+//! Reservations under every order of events, alone and leased.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    daily: MicroUsd(50),
+    cap: MicroUsd(100),
+    user: None,
+    session: None,
+};
+/// Some day's noon.
+const NOON: i64 = 20_000 * DAY_MS + DAY_MS / 2;
+const PAYER: Payer<'static> = Payer {
+    user: Some("u"),
+    session: "s",
+};
+
+fn alone() -> Budget {
+    Budget::new(LIMITS, Sharing::Alone)
+}
+
+fn take(budget: &Budget, amount: i64) -> Result<Reservation, Over> {
+    take_for(budget, PAYER, amount, NOON)
+}
+
+fn take_for(budget: &Budget, payer: Payer<'_>, amount: i64, now: i64) -> Result<Reservation, Over> {
+    match budget.reserve(payer, MicroUsd(amount), now)? {
+        Asked::Granted(reservation) => Ok(reservation),
+        Asked::Waiting(_) => panic!("nobody has to be asked"),
+    }
+}
+
+fn sums(budget: &Budget) -> (i64, i64) {
+    let standing = budget.standing(NOON);
+    (standing.spent.0, standing.reserved.0)
+}
+
+#[test]
+fn what_is_reserved_is_settled_or_given_back() {
+    let budget = alone();
+    let first = take(&budget, 60).unwrap();
+    assert_eq!(take(&budget, 41).unwrap_err(), Over::Day);
+    let second = take(&budget, 40).unwrap();
+    assert_eq!(sums(&budget), (0, 100));
+    drop(second);
+    assert_eq!(sums(&budget), (0, 60));
+    first.settle(MicroUsd(10));
+    assert_eq!(sums(&budget), (10, 0));
+    // More than was set aside is spent all the same.
+    take(&budget, 5).unwrap().settle(MicroUsd(95));
+    assert_eq!(sums(&budget), (105, 0));
+    assert_eq!(take(&budget, 0).unwrap_err(), Over::Day);
+    assert_eq!(budget.standing(NOON).percent(), 210);
+}
+
+#[test]
+fn a_day_is_a_utc_day_and_begins_anew() {
+    let budget = alone();
+    let midnight = NOON + DAY_MS / 2;
+    let late = take_for(&budget, PAYER, 100, midnight - 1).unwrap();
+    assert_eq!(
+        take_for(&budget, PAYER, 1, midnight - 1).unwrap_err(),
+        Over::Day
+    );
+    let next = take_for(&budget, PAYER, 30, midnight).unwrap();
+    // What began yesterday is yesterday's.
+    late.settle(MicroUsd(70));
+    assert_eq!(budget.standing(midnight).spent, MicroUsd(0));
+    assert_eq!(budget.standing(midnight).reserved, MicroUsd(30));
+    // A clock that goes back brings no day back.
+    assert_eq!(budget.standing(NOON).day_ms, midnight);
+    next.settle(MicroUsd(20));
+    budget.correct(MicroUsd(-5), midnight, midnight);
+    budget.correct(MicroUsd(-5), midnight - 1, midnight);
+    assert_eq!(budget.standing(midnight).spent, MicroUsd(15));
+}
+
+#[test]
+fn what_the_records_know_is_taken_over_once() {
+    let budget = alone();
+    let today = budget.standing(NOON).day_ms;
+    budget.rebuild(MicroUsd(40), today, NOON);
+    budget.rebuild(MicroUsd(99), today - DAY_MS, NOON);
+    assert_eq!(sums(&budget), (40, 0));
+    take(&budget, 10).unwrap().settle(MicroUsd(10));
+    budget.rebuild(MicroUsd(45), today, NOON);
+    assert_eq!(sums(&budget), (50, 0));
+}
+
+#[test]
+fn low_is_less_than_five_dollars_of_the_budget() {
+    let daily = MicroUsd(50_000_000);
+    let limits = Limits {
+        daily,
+        cap: MicroUsd(100_000_000),
+        ..LIMITS
+    };
+    let budget = Budget::new(limits, Sharing::Alone);
+    for (spent, is_low) in [(45_000_000, false), (1, true), (60_000_000, true)] {
+        budget.reserve(PAYER, MicroUsd(0), NOON).unwrap();
+        let more = MicroUsd(spent);
+        budget.correct(more, NOON, NOON);
+        assert_eq!(budget.standing(NOON).is_low(), is_low, "{spent}");
+    }
+}
+
+#[test]
+fn users_and_sessions_have_caps_of_their_own() {
+    let limits = Limits {
+        user: Some(MicroUsd(30)),
+        session: Some(MicroUsd(20)),
+        ..LIMITS
+    };
+    let budget = Budget::new(limits, Sharing::Alone);
+    let of = |user: Option<&'static str>, session| Payer { user, session };
+    let first = take_for(&budget, of(Some("a"), "1"), 20, NOON).unwrap();
+    let refused = |payer, amount| take_for(&budget, payer, amount, NOON).unwrap_err();
+    assert_eq!(refused(of(Some("a"), "1"), 1), Over::Session);
+    assert_eq!(refused(of(Some("a"), "2"), 11), Over::User);
+    first.settle(MicroUsd(5));
+    take_for(&budget, of(Some("a"), "2"), 20, NOON)
+        .unwrap()
+        .settle(MicroUsd(20));
+    assert_eq!(refused(of(Some("a"), "3"), 6), Over::User);
+    // Nobody in particular has only a session.
+    take_for(&budget, of(None, "4"), 20, NOON)
+        .unwrap()
+        .settle(MicroUsd(20));
+    assert_eq!(refused(of(None, "4"), 1), Over::Session);
+    // Tomorrow the user's begins anew, the session's does not.
+    let tomorrow = NOON + DAY_MS;
+    assert_eq!(
+        take_for(&budget, of(None, "4"), 1, tomorrow).unwrap_err(),
+        Over::Session
+    );
+    take_for(&budget, of(Some("a"), "5"), 20, tomorrow).unwrap();
+}
+
+#[test]
+fn of_strangers_the_records_are_asked_and_believed() {
+    let limits = Limits {
+        user: Some(MicroUsd(30)),
+        ..LIMITS
+    };
+    let budget = Budget::new(limits, Sharing::Alone);
+    take(&budget, 10).unwrap().settle(MicroUsd(10));
+    let stranger = Owner::User("u".to_owned());
+    assert_eq!(budget.strangers(NOON), std::slice::from_ref(&stranger));
+    assert_eq!(budget.strangers(NOON), []);
+    budget.know(&stranger, MicroUsd(25), NOON);
+    assert_eq!(take(&budget, 6).unwrap_err(), Over::User);
+    drop(take(&budget, 5).unwrap());
+    assert_eq!(budget.strangers(NOON), [], "asked a moment ago");
+    drop(take_for(&budget, PAYER, 5, NOON + 60_000).unwrap());
+    assert_eq!(budget.strangers(NOON), [stranger]);
+}
+
+/// What the store does, for machines of one test.
+#[derive(Default)]
+struct Desk {
+    rows: BTreeMap<usize, Lease>,
+    recorded: i64,
+}
+
+impl Desk {
+    fn renew(&mut self, machine: usize, budget: &Budget) {
+        let renewal = budget.renewal(NOON).unwrap();
+        let others = self.rows.iter().filter(|(m, _)| **m != machine);
+        let others: Vec<Lease> = others.map(|(_, lease)| lease.clone()).collect();
+        let holding = renew(&renewal, &others, MicroUsd(self.recorded), NOON);
+        let row = Lease {
+            machine: machine.to_string(),
+            held: holding.held,
+            taken: renewal.spent + renewal.reserved,
+            spent: renewal.spent,
+            told_at_ms: NOON,
+        };
+        self.rows.insert(machine, row);
+        let grant = Grant {
+            day_ms: renewal.day_ms,
+            held: holding.held,
+            others: holding.others,
+            now_ms: NOON,
+        };
+        budget.granted(grant, NOON);
+    }
+}
+
+fn answered(asked: Asked) -> Result<Reservation, Over> {
+    match asked {
+        Asked::Granted(reservation) => Ok(reservation),
+        Asked::Waiting(mut answer) => answer.try_recv().expect("answered"),
+    }
+}
+
+#[tokio::test]
+async fn h1_ten_machines_in_strict_mode_give_exactly_the_limit() {
+    let machines: Vec<Budget> = (0..10)
+        .map(|_| Budget::new(LIMITS, Sharing::Strict))
+        .collect();
+    let mut desk = Desk::default();
+    let ask = |budget: &Budget| budget.reserve(PAYER, MicroUsd(1), NOON).unwrap();
+    let mut granted = Vec::new();
+    // A hundred each, all of them at once, answered machine after machine.
+    let asked: Vec<Vec<Asked>> = machines
+        .iter()
+        .map(|budget| (0..100).map(|_| ask(budget)).collect())
+        .collect();
+    for (at, (budget, asked)) in machines.iter().zip(asked).enumerate() {
+        desk.renew(at, budget);
+        granted.extend(asked.into_iter().filter_map(|a| answered(a).ok()));
+    }
+    assert_eq!(granted.len(), 100);
+    // Half of it turns out to cost nothing: so many more may come, wherever.
+    granted.truncate(50);
+    for (at, budget) in machines.iter().enumerate() {
+        desk.renew(at, budget);
+    }
+    let asked: Vec<Asked> = (0..100).map(|_| ask(&machines[7])).collect();
+    desk.renew(7, &machines[7]);
+    let more = asked.into_iter().filter_map(|a| answered(a).ok());
+    assert_eq!(more.count(), 50);
+}
+
+#[tokio::test]
+async fn a_lease_serves_without_asking_and_is_renewed_in_time() {
+    let budget = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
+    let mut desk = Desk::default();
+    desk.renew(0, &budget);
+    let first = take(&budget, 4).unwrap();
+    assert!(budget.wanted().now_or_never().is_none());
+    let second = take(&budget, 4).unwrap();
+    assert!(
+        budget.wanted().now_or_never().is_some(),
+        "half of it is gone"
+    );
+    let waiting = budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
+    assert!(matches!(waiting, Asked::Waiting(_)));
+    desk.renew(0, &budget);
+    let third = answered(waiting).unwrap();
+    for reservation in [first, second, third] {
+        reservation.settle(MicroUsd(4));
+    }
+    assert_eq!(sums(&budget), (12, 0));
+}
+
+#[tokio::test]
+async fn apart_from_the_store_a_machine_goes_one_lease_further_and_a_strict_one_nowhere() {
+    let leased = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
+    let ask = |budget: &Budget| budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
+    let asked: Vec<Asked> = (0..3).map(|_| ask(&leased)).collect();
+    leased.apart(NOON);
+    let got: Vec<_> = asked.into_iter().map(answered).collect();
+    assert_eq!(got.iter().filter(|r| r.is_ok()).count(), 2);
+    assert!(leased.standing(NOON).is_apart);
+    let strict = Budget::new(LIMITS, Sharing::Strict);
+    let asked = ask(&strict);
+    strict.apart(NOON);
+    assert_eq!(answered(asked).unwrap_err(), Over::Day);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_gets_nothing_and_takes_nothing() {
+    let budget = Budget::new(LIMITS, Sharing::Strict);
+    let due = tokio::time::Instant::now() + std::time::Duration::from_millis(250);
+    let asked = budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
+    assert_eq!(asked.until(due).await.unwrap_err(), Over::Day);
+    Desk::default().renew(0, &budget);
+    assert_eq!(sums(&budget), (0, 0));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve(usize, i64),
+    /// The oldest running turn of a machine ends, at this share of what was set aside.
+    Settle(usize, i64),
+    Drop(usize),
+    Renew(usize),
+    /// The machine is killed and started again: what it held and had not settled is nobody's.
+    Kill(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let machine = 0..3_usize;
+    let step = prop_oneof![
+        4 => (machine.clone(), 1..15_i64).prop_map(|(m, amount)| Step::Reserve(m, amount)),
+        3 => (machine.clone(), 0..=100_i64).prop_map(|(m, share)| Step::Settle(m, share)),
+        1 => machine.clone().prop_map(Step::Drop),
+        3 => machine.clone().prop_map(Step::Renew),
+        1 => machine.prop_map(Step::Kill),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    /// Whatever happens in whatever order: nobody is granted what is not there, and once everything has
+    /// ended nothing is reserved.
+    #[test]
+    fn the_cap_holds_over_drops_and_crashes(steps in steps(), is_strict: bool) {
+        let sharing = if is_strict { Sharing::Strict } else { Sharing::Leased(MicroUsd(10)) };
+        let mut desk = Desk::default();
+        let mut names: Vec<usize> = vec![0, 1, 2];
+        let mut machines: Vec<Budget> = (0..3).map(|_| Budget::new(LIMITS, sharing)).collect();
+        let mut running: Vec<Vec<Reservation>> = vec![Vec::new(), Vec::new(), Vec::new()];
+        let mut waiting: Vec<Vec<Asked>> = vec![Vec::new(), Vec::new(), Vec::new()];
+        let mut spent = 0;
+        for step in steps {
+            match step {
+                Step::Reserve(m, amount) => {
+                    match machines[m].reserve(PAYER, MicroUsd(amount), NOON) {
+                        Ok(Asked::Granted(reservation)) => running[m].push(reservation),
+                        Ok(asked) => waiting[m].push(asked),
+                        Err(over) => prop_assert_eq!(over, Over::Day),
+                    }
+                }
+                Step::Settle(m, share) if !running[m].is_empty() => {
+                    let reservation = running[m].remove(0);
+                    let cost = reservation.amount().0 * share / 100;
+                    spent += cost;
+                    desk.recorded += cost;
+                    reservation.settle(MicroUsd(cost));
+                }
+                Step::Drop(m) => {
+                    running[m].pop();
+                }
+                Step::Renew(m) => {
+                    desk.renew(names[m], &machines[m]);
+                    let answers = waiting[m].drain(..).map(answered);
+                    running[m].extend(answers.filter_map(Result::ok));
+                }
+                Step::Kill(m) => {
+                    // Its turns are cut, and upstream bills what it bills: here, nothing.
+                    running[m].clear();
+                    waiting[m].clear();
+                    machines[m] = Budget::new(LIMITS, sharing);
+                    names[m] = names.iter().max().unwrap() + 1;
+                }
+                Step::Settle(..) => {}
+            }
+            let reserved: i64 = machines.iter().map(|b| b.standing(NOON).reserved.0).sum();
+            prop_assert!(spent + reserved <= LIMITS.cap.0, "{spent} + {reserved}");
+        }
+        running.clear();
+        waiting.clear();
+        for budget in &machines {
+            prop_assert_eq!(budget.standing(NOON).reserved, MicroUsd(0));
+        }
+    }
+}
