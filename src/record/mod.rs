@@ -22,6 +22,8 @@ mod shipper;
 mod filter;
 mod query;
 mod upkeep;
+mod leases;
+mod switchboard;
 pub mod counters;
 
 use std::path::PathBuf;
@@ -49,12 +51,14 @@ use self::worker::Worker;
 
 pub use entry::{Capture, Erasure, Feedback};
 pub use filter::{SessionFilter, TurnFilter};
+pub use leases::Leases;
 pub use outbox::{Backlog, RecordsHealth, Standing};
 pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};
 pub use store::StoreError;
+pub use switchboard::{FlagChange, FlagRow, Switchboard, in_force};
 
 /// Where the spool lies under the data directory.
 const SPOOL: &str = "spool/records";
@@ -161,6 +165,24 @@ impl Records {
         Reader {
             store: self.store.clone(),
             live: self.live.clone(),
+            clock: self.clock,
+        }
+    }
+
+    /// This process's share of a day's cap, where several machines write into one store.
+    #[must_use]
+    pub fn leases(&self) -> Option<Leases> {
+        match &self.store {
+            Store::Embedded(_) => None,
+            Store::Postgres(store) => Some(Leases::new(Arc::clone(store))),
+        }
+    }
+
+    /// What is switched and what was told.
+    #[must_use]
+    pub fn switchboard(&self) -> Switchboard {
+        Switchboard {
+            store: self.store.clone(),
             clock: self.clock,
         }
     }

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::routing::budget::Owner;
 use crate::telemetry::live::Live;
 use crate::turn::{AttemptRecord, MicroUsd, TurnRecord};
 
@@ -262,6 +263,33 @@ impl Reader {
         ];
         let question = Question::new(include_str!("../../sql/ask/uncorrected.sql"), args);
         typed(self.store.ask(question).await?)
+    }
+
+    /// What turns cost since then: all, or one user's, or one session's. Those of unknown cost count as
+    /// what they were at most.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn spent(
+        &self,
+        since_ms: i64,
+        owner: Option<&Owner>,
+    ) -> Result<MicroUsd, StoreError> {
+        #[derive(Deserialize)]
+        struct Sum {
+            microusd: i64,
+        }
+        let mut args: Args = vec![("since", Arg::At(since_ms))];
+        args.extend(owner.map(|owner| match owner {
+            Owner::User(user) => ("user", Arg::Text(user.clone())),
+            Owner::Session(session) => ("session", Arg::Text(session.clone())),
+        }));
+        let question = Question::new(include_str!("../../sql/ask/spent.sql"), args);
+        let sum = typed::<Sum>(self.store.ask(question).await?)?.pop();
+        Ok(MicroUsd(sum.map_or(0, |sum| sum.microusd)))
     }
 
     /// Whether the store answers, soon.

@@ -131,6 +131,8 @@ impl Upkeep {
             include_str!("../../sql/upkeep/call_summaries.sql"),
             include_str!("../../sql/upkeep/marks.sql"),
             include_str!("../../sql/upkeep/erasures.sql"),
+            include_str!("../../sql/upkeep/leases.sql"),
+            include_str!("../../sql/upkeep/alerts.sql"),
         ] {
             deleted += self.delete(text, before).await?;
         }

@@ -6,7 +6,8 @@ insert into turn (
     experiment, variant, planned_model, served_model, provider, generation_id, outcome, auth_ms,
     memory_ms, plan_ms, upstream_headers_ms, first_token_ms, first_speakable_ms, total_ms, overhead_ms,
     memory_outcome, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_microusd,
-    cost_source, attempts, hedged, continued, lead_in, satisfaction, trace_id, created_at
+    cost_source, attempts, hedged, continued, lead_in, model_reason, ceiling_microusd, satisfaction,
+    trace_id, created_at
 )
 select
     i.j ->> 'turn_id',
@@ -21,6 +22,7 @@ select
     i.j ->> 'memory_outcome', i.j ->> 'prompt_tokens', i.j ->> 'completion_tokens',
     i.j ->> 'cached_tokens', i.j ->> 'reasoning_tokens', i.j ->> 'cost_microusd', i.j ->> 'cost_source',
     i.j ->> 'attempts', i.j ->> 'hedged', i.j ->> 'continued', i.j ->> 'lead_in',
+    i.j ->> 'model_reason', i.j ->> 'ceiling_microusd',
     iif(e.user_hash is null, f.satisfaction, null), iif(e.user_hash is null, i.j ->> 'trace_id', ''),
     i.j ->> 'created_at'
 from (select ?1 as j) i

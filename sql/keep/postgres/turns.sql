@@ -15,7 +15,8 @@ with incoming as (
             overhead_ms double precision, memory_outcome text, prompt_tokens bigint,
             completion_tokens bigint, cached_tokens bigint, reasoning_tokens bigint,
             cost_microusd bigint, cost_source text, attempts integer, hedged boolean,
-            continued boolean, lead_in boolean, trace_id text, created_at bigint
+            continued boolean, lead_in boolean, model_reason text, ceiling_microusd bigint,
+            trace_id text, created_at bigint
         )
     ) i
 ), kept as (
@@ -25,7 +26,7 @@ with incoming as (
         memory_ms, plan_ms, upstream_headers_ms, first_token_ms, first_speakable_ms, total_ms,
         overhead_ms, memory_outcome, prompt_tokens, completion_tokens, cached_tokens,
         reasoning_tokens, cost_microusd, cost_source, attempts, hedged, continued, lead_in,
-        satisfaction, trace_id, created_at
+        model_reason, ceiling_microusd, satisfaction, trace_id, created_at
     )
     select
         i.turn_id,
@@ -37,7 +38,8 @@ with incoming as (
         i.memory_ms, i.plan_ms, i.upstream_headers_ms, i.first_token_ms, i.first_speakable_ms,
         i.total_ms, i.overhead_ms, i.memory_outcome, i.prompt_tokens, i.completion_tokens,
         i.cached_tokens, i.reasoning_tokens, i.cost_microusd, i.cost_source, i.attempts,
-        i.hedged, i.continued, i.lead_in, case when e.user_hash is null then f.satisfaction end,
+        i.hedged, i.continued, i.lead_in, i.model_reason, i.ceiling_microusd,
+        case when e.user_hash is null then f.satisfaction end,
         case when e.user_hash is null then i.trace_id else '' end, i.at
     from incoming i
     left join erasure e on e.user_hash = i.user_hash and i.at <= e.erased_at

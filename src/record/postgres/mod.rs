@@ -4,6 +4,7 @@
 //! All of it runs on the background runtime, because a connection belongs to the runtime that opened
 //! it, and a turn's thread has other things to do.
 
+mod leases;
 mod migrate;
 mod tls;
 mod values;
@@ -25,6 +26,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Database, TlsMode};
 use crate::lifecycle::Lifecycle;
+use crate::routing::budget::{Grant, Renewal};
+use crate::turn::MicroUsd;
 
 use super::entry::{self, Entry, Kind};
 use super::sql::{Mark, Question, Row};
@@ -257,6 +260,33 @@ impl Postgres {
             }
             other => other,
         })
+    }
+
+    /// Renews what a machine holds of a day's cap.
+    ///
+    /// # Errors
+    /// When the database cannot be asked: then nothing was changed.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub(super) async fn renew(
+        self: &Arc<Self>,
+        machine: &str,
+        renewal: Renewal,
+        recorded: MicroUsd,
+    ) -> Result<Grant, StoreError> {
+        let (this, machine) = (Arc::clone(self), machine.to_owned());
+        let renewed = async move {
+            this.find_schema().await?;
+            let mut lease = this.lease().await?;
+            leases::renewed(&mut lease, &machine, &renewal, recorded).await
+        };
+        self.here(async {
+            timeout(KEEP, renewed)
+                .await
+                .unwrap_or(Err(StoreError::Timeout))
+        })
+        .await
     }
 
     async fn lease(&self) -> Result<Lease, StoreError> {
