@@ -41,14 +41,14 @@ struct Shared {
 }
 
 impl Corrections {
-    /// Begins to ask. `books` is called with every correction that is found, on the background
-    /// runtime, and must not block. It is let go with the soft token, not with the last clone of what
+    /// Begins to ask. `books` is called with every correction that is found and with the estimate that
+    /// stood until then, on the background runtime, and must not block. It is let go with the soft token, not with the last clone of what
     /// is returned, so it may hold on to what waits for clones to go.
     pub fn start(
         target: Target,
         client: Client,
         lifecycle: &Lifecycle,
-        books: impl Fn(Correction) + Send + Sync + 'static,
+        books: impl Fn(Correction, Option<MicroUsd>) + Send + Sync + 'static,
     ) -> Self {
         let look = move |id: String| -> BoxFuture<'static, Look> {
             let (target, client) = (target.clone(), client.clone());
@@ -61,7 +61,7 @@ impl Corrections {
         clock: Clock,
         look: impl Fn(String) -> BoxFuture<'static, Look> + Send + 'static,
         lifecycle: &Lifecycle,
-        books: impl Fn(Correction) + Send + Sync + 'static,
+        books: impl Fn(Correction, Option<MicroUsd>) + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
             schedule: Mutex::default(),
@@ -159,7 +159,7 @@ impl Shared {
     async fn run(
         self: Arc<Self>,
         look: impl Fn(String) -> BoxFuture<'static, Look>,
-        books: impl Fn(Correction),
+        books: impl Fn(Correction, Option<MicroUsd>),
     ) {
         let mut asking = FuturesUnordered::new();
         loop {
@@ -182,7 +182,7 @@ impl Shared {
         self.lock().take(Instant::now())
     }
 
-    fn take_in(&self, serial: u64, look: Look, books: &impl Fn(Correction)) {
+    fn take_in(&self, serial: u64, look: Look, books: &impl Fn(Correction, Option<MicroUsd>)) {
         let verdict = self.lock().judge(serial, look, Instant::now());
         let (job, bill) = match verdict {
             Verdict::Again => return,
@@ -191,14 +191,15 @@ impl Shared {
         };
         let is_news = job.estimate != Some(bill.cost);
         tell(&job, if is_news { "corrected" } else { "unchanged" });
-        books(Correction {
+        let correction = Correction {
             turn_id: job.turn_id,
             position: job.position,
             cost_microusd: bill.cost,
             provider: bill.provider,
             prompt_tokens: bill.prompt_tokens,
             completion_tokens: bill.completion_tokens,
-        });
+        };
+        books(correction, job.estimate);
     }
 
     fn lock(&self) -> MutexGuard<'_, Schedule> {

@@ -23,6 +23,8 @@ pub enum AttemptError {
         /// How long upstream asks to be left alone.
         retry_after: Option<Duration>,
     },
+    #[error("the key's own limit is reached")]
+    KeyLimit,
     #[error("upstream answered 200 with something other than an event stream")]
     WrongBody,
     #[error("no speakable token within {0:?}")]
@@ -66,6 +68,7 @@ impl AttemptError {
             Self::Connect(_) => "connect",
             Self::Broken(_) => "broken",
             Self::Status { status, .. } => status_kind(*status),
+            Self::KeyLimit => "key_limit",
             Self::WrongBody => "wrong_body",
             Self::FirstToken(_) => "first_token_timeout",
             Self::Idle(_) => "idle_timeout",
@@ -91,6 +94,7 @@ impl AttemptError {
                 status: 400..=403 | 413 | 422,
                 ..
             }
+            | Self::KeyLimit
             | Self::Request(_) => pass.neutral(),
             Self::FirstToken(after) => pass.timed_out(*after, now),
             _ => pass.failed(now),
@@ -99,7 +103,8 @@ impl AttemptError {
 
     pub(super) fn next(&self) -> Next {
         match self {
-            Self::Status {
+            Self::KeyLimit
+            | Self::Status {
                 status: 401..=403, ..
             } => Next::GiveUp,
             Self::Status {

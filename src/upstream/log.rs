@@ -93,6 +93,16 @@ impl AttemptLog {
         self.rows.borrow().iter().any(|e| e.record.cause == cause)
     }
 
+    /// Whether there is no money for the key: its credits are used up, or its own limit is reached.
+    #[must_use]
+    pub fn is_out_of_money(&self) -> bool {
+        let rows = self.rows.borrow();
+        let kinds = rows.iter().filter_map(|e| e.record.error_kind.as_deref());
+        kinds
+            .into_iter()
+            .any(|kind| matches!(kind, "status_402" | "key_limit"))
+    }
+
     /// All rows so far, each with what it cost, as far as anybody knows; one that is still open is
     /// cancelled here.
     #[must_use]
@@ -151,9 +161,9 @@ impl Entry {
             .prompt_tokens
             .unwrap_or_else(|| catalog::tokens_of(self.prompt_bytes));
         let completion = record.completion_tokens.unwrap_or(completion);
+        record.prompt_tokens = Some(prompt);
+        record.completion_tokens = Some(completion);
         if let Some(cost) = prices.estimate(&record.model, prompt, completion) {
-            record.prompt_tokens = Some(prompt);
-            record.completion_tokens = Some(completion);
             record.cost_microusd = Some(cost);
             record.cost_source = CostSource::Estimated;
         }

@@ -234,8 +234,8 @@ fn is_event_stream(response: &Response) -> bool {
 async fn refusal(mut response: Response, status: u16) -> AttemptError {
     let asked = retry_after(response.headers());
     let mut body = BytesMut::new();
-    let tells =
-        matches!(status, 400 | 413 | 422) || (asked.is_none() && (status == 429 || status >= 500));
+    let tells = matches!(status, 400 | 403 | 413 | 422)
+        || (asked.is_none() && (status == 429 || status >= 500));
     if tells {
         let read = async {
             while let Ok(Some(bytes)) = response.chunk().await {
@@ -247,6 +247,9 @@ async fn refusal(mut response: Response, status: u16) -> AttemptError {
         };
         // A body that does not come is no worse than one that says nothing.
         let _ = timeout(ERROR_BODY_WAIT, read).await;
+    }
+    if status == 403 && wire::is_key_limit(&body) {
+        return AttemptError::KeyLimit;
     }
     let mend = match status {
         413 => Some(Mend::ShortenHistory),

@@ -170,6 +170,15 @@ pub(super) fn mend(body: &[u8]) -> Option<Mend> {
         .map(|(what, _)| Mend::Omit(what))
 }
 
+/// Whether a 403 is the key's own limit, which the docs' table calls a 402: `Key limit exceeded
+/// (monthly limit)`.
+///
+/// Source: public issues of `OpenRouter`'s users.
+pub(super) fn is_key_limit(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    text.contains("key limit exceeded")
+}
+
 /// When a refusal asks to be come back to: `error.availability`. One that says that coming back does
 /// not help is to be left alone for a long while.
 ///

@@ -58,7 +58,7 @@ impl Rig {
             })
         };
         let corrections =
-            Corrections::begin(Clock::Fixed(NOW_MS), look, &life, move |correction| {
+            Corrections::begin(Clock::Fixed(NOW_MS), look, &life, move |correction, _| {
                 found.lock().found.push(correction);
             });
         Self {

@@ -45,9 +45,10 @@ impl Rig {
         let target = Target::new(&settings.upstream).unwrap();
         let (books, found) = mpsc::channel(16);
         let client = outbound::client().unwrap();
-        let corrections = Corrections::start(target.clone(), client, &life, move |correction| {
-            books.try_send(correction).unwrap();
-        });
+        let corrections =
+            Corrections::start(target.clone(), client, &life, move |correction, _| {
+                books.try_send(correction).unwrap();
+            });
         Self {
             simulator,
             target,
