@@ -1,11 +1,12 @@
 //! Builds the rooms, binds, serves, and takes them down in order.
 
 mod books;
+mod house;
+mod purse;
+mod switches;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
@@ -26,17 +27,19 @@ use crate::http::{self, Door, Keys};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
-use crate::pipeline::{Admission, Captor, Rooms, is_full};
+use crate::pipeline::{Admission, Captor, Rooms};
 use crate::record::counters::{Counters, LinkError, Sharing};
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
+use crate::routing::flags::Flags;
 use crate::session::{Pseudonyms, Sessions};
-use crate::telemetry::events::BreakerMoved;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
-use crate::upstream::{Health, OpenRouter, SetupError, Target, TargetState, models};
+use crate::upstream::{OpenRouter, SetupError, Target, models};
 use crate::vault::{DataKey, DataKeyError, Vault};
+
+use self::purse::Purse;
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -111,9 +114,13 @@ impl Application {
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
         let target = Target::new(&settings.upstream)?;
         let client = outbound::client()?;
+        let leases = records.leases();
+        let budget = purse::budget(&settings.budget, leases.is_some());
+        let flags = Flags::new(settings.switches);
         let recorder = books::keep(
             &records,
             &counters,
+            &budget,
             (target.clone(), client.clone()),
             &lifecycle,
         )?;
@@ -125,7 +132,8 @@ impl Application {
             clock,
             deadlines: settings.deadlines,
             fallback: settings.upstream.fallback,
-            switches: settings.switches,
+            flags: flags.clone(),
+            budget: budget.clone(),
             speech_wpm: settings.speech_wpm,
             silence: settings.silence,
             health: Arc::default(),
@@ -135,10 +143,11 @@ impl Application {
             memory: Memory::start(&settings.memory, shelf, &lifecycle, clock)?,
             turns: Arc::default(),
             pseudonyms: Pseudonyms::new(&key),
-            captor: settings
-                .store
-                .capture
-                .map(|ttl| Captor::new(Arc::clone(&vault), ttl, recorder.clone())),
+            captor: Captor::new(
+                Arc::clone(&vault),
+                settings.store.capture_ttl,
+                recorder.clone(),
+            ),
             recorder,
             admission,
             lifecycle: lifecycle.clone(),
@@ -150,15 +159,23 @@ impl Application {
             limits: settings.limits,
             simulated: settings.simulated,
             store: records.reader(),
+            switchboard: records.switchboard(),
             reporter: records.reporter(settings.baseline.clone()),
             records: records.health(),
             vault,
-            live,
+            live: live.clone(),
             counters,
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, target.clone(), door)?;
-        keep_house(&rooms);
+        house::keep(&rooms);
+        switches::follow(flags, records.switchboard(), live, &lifecycle);
+        Purse {
+            budget,
+            reader: records.reader(),
+            clock,
+        }
+        .start(records.backlog(), leases, &lifecycle);
         let (catalog, slugs) = (rooms.catalog.clone(), rooms.roster.slugs());
         models::keep_fresh(catalog, target, client, &lifecycle, slugs);
         let grace = settings.shutdown_grace;
@@ -288,51 +305,6 @@ fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
             soft.run_until_cancelled(upstream.warm_up()).await;
         }
     });
-}
-
-/// What has to be looked after once a second: turns whose time is up, histograms.
-fn keep_house(rooms: &Rooms) {
-    let rooms = rooms.clone();
-    let soft = rooms.lifecycle.soft().clone();
-    rooms.lifecycle.clone().spawn(async move {
-        let mut breakers = Breakers::default();
-        let mut tick = interval(Duration::from_secs(1));
-        while soft.run_until_cancelled(tick.tick()).await.is_some() {
-            let now = Instant::now();
-            rooms.remember(rooms.turns.due(now));
-            rooms.admission.press(is_full(Path::new("/")));
-            breakers.watch(&rooms.health, now);
-            metrics::upkeep();
-        }
-    });
-}
-
-/// Tells when a breaker moves.
-#[derive(Default)]
-struct Breakers(HashMap<String, TargetState>);
-
-impl Breakers {
-    fn watch(&mut self, health: &Health, now: Instant) {
-        let states = health.states(now);
-        let before = std::mem::take(&mut self.0);
-        self.0 = states.iter().cloned().collect();
-        for (target, state) in states {
-            if before.get(&target).copied().unwrap_or(TargetState::Closed) == state {
-                continue;
-            }
-            let state = match state {
-                TargetState::Closed => "closed",
-                TargetState::Open => "open",
-                TargetState::HalfOpen => "half_open",
-                TargetState::Cooling => "cooling",
-            };
-            BreakerMoved {
-                target: &target,
-                state,
-            }
-            .emit();
-        }
-    }
 }
 
 /// Waits for the soft token, then sees the running turns out. Until they have ended the door stays

@@ -202,7 +202,7 @@ mod tests {
             data_dir: dir.to_owned(),
             data_key: key.map(|key| key.to_owned().into()),
             retention: None,
-            capture: None,
+            capture_ttl: std::time::Duration::from_secs(60),
         }
     }
 

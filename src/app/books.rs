@@ -10,6 +10,8 @@ use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::record::counters::Counters;
 use crate::record::{Backlog, Reader, Recorder, Records, StoreError};
+use crate::routing::budget::Budget;
+use crate::turn::{MicroUsd, TurnId};
 use crate::upstream::{Corrections, Target};
 
 /// How old a call without a bill may be at a start to be asked about again: upstream's books are asked
@@ -25,6 +27,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
 pub(super) fn keep(
     records: &Records,
     counters: &Counters,
+    budget: &Budget,
     upstream: (Target, Client),
     lifecycle: &Lifecycle,
 ) -> Result<Recorder, StoreError> {
@@ -39,7 +42,15 @@ pub(super) fn keep(
     })?;
     let books = recorder.clone();
     let (target, client) = upstream;
-    let started = Corrections::start(target, client, lifecycle, move |c| books.correct(c));
+    let budget = budget.clone();
+    let started = Corrections::start(target, client, lifecycle, move |correction, estimate| {
+        if let Some(estimate) = estimate {
+            let more = MicroUsd(correction.cost_microusd.0.saturating_sub(estimate.0));
+            let began_ms = TurnId::time_of(&correction.turn_id).unwrap_or_default();
+            budget.correct(more, began_ms, Clock::System.now_ms());
+        }
+        books.correct(correction);
+    });
     let (reader, from_before) = (records.reader(), started.clone());
     let backlog = records.backlog();
     let (soft, watching) = (lifecycle.soft().clone(), lifecycle.clone());

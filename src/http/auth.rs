@@ -72,6 +72,25 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// Who asks, for what is audited: a fingerprint of the admin key, which tells keys apart and tells
+    /// nothing of them.
+    ///
+    /// # Errors
+    /// As [`Keys::admin`].
+    pub fn admin_name(&self, request: &HttpRequest) -> Result<String, Refusal> {
+        self.admin(request)?;
+        let key = bearer(request).filter(|_| sends_one_of(request, &self.admins));
+        Ok(match key {
+            Some(key) => {
+                let [a, b, c, d, ..] = digest(&digest(key));
+                format!("key-{a:02x}{b:02x}{c:02x}{d:02x}")
+            }
+            None => "anonymous".to_owned(),
+        })
+    }
+}
+
 fn is_loopback(host: IpAddr) -> bool {
     host.to_canonical().is_loopback()
 }

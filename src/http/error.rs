@@ -57,6 +57,8 @@ pub enum Refusal {
     Overloaded,
     #[error("no model answered in time")]
     Unanswered,
+    #[error("a budget's limit is reached")]
+    Unpaid,
     #[error("the model's answer broke off and none could go on")]
     BrokenOff,
 }
@@ -166,6 +168,11 @@ impl Refusal {
                 S::BAD_GATEWAY,
                 "try again; GET /v1/turns/{id} tells what each model did",
             ),
+            Self::Unpaid => Row(
+                "budget_exhausted",
+                S::TOO_MANY_REQUESTS,
+                "GET /v1/budget tells which limit and when it begins anew; or the OpenRouter key is out of credit",
+            ),
             Self::BrokenOff => Row(
                 "upstream_broke_off",
                 S::BAD_GATEWAY,
@@ -250,6 +257,7 @@ impl From<Fault> for Refusal {
         match fault {
             Fault::Unanswered => Self::Unanswered,
             Fault::BrokenOff => Self::BrokenOff,
+            Fault::Unpaid => Self::Unpaid,
         }
     }
 }

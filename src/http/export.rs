@@ -61,6 +61,8 @@ const TURN_COLUMNS: &[&str] = &[
     "satisfaction",
     "trace_id",
     "created_at",
+    "model_reason",
+    "ceiling_usd",
 ];
 
 /// The same of table `session`.

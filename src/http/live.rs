@@ -6,10 +6,11 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder as _};
 use actix_web_lab::sse;
 use futures::{StreamExt as _, stream};
+use serde_json::json;
 
 use crate::record::TurnFilter;
 use crate::session::IdentityError;
-use crate::telemetry::live::{Seen, Watch};
+use crate::telemetry::live::{News, Seen, Watch};
 use crate::turn::{SessionId, TurnRecord};
 
 use super::error::Refusal;
@@ -24,7 +25,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const MAX_REPLAY: usize = 1000;
 
 /// Every turn that is wanted, as events named `turn`; a watcher that falls behind is told with an event
-/// named `missed` how many turns it did not see, of those too that it would not have been shown.
+/// named `missed` how many turns it did not see, of those too that it would not have been shown. A flag
+/// that was changed is an event named `flag`.
 pub(super) async fn turns(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     let watching = || {
         door.keys.admin(&request)?;
@@ -94,8 +96,13 @@ fn watch(
 async fn next(watch: &mut Watch, filter: &TurnFilter) -> Option<sse::Event> {
     loop {
         match watch.next().await? {
-            Seen::Turn(turn) if filter.admits(&turn) => return Some(event(&turn)),
-            Seen::Turn(_) => {}
+            Seen::News(News::Turn(turn)) if filter.admits(&turn) => return Some(event(&turn)),
+            // Who watches one session is not told of the house.
+            Seen::News(News::Switched(switched)) if filter.session_id.is_none() => {
+                let data = json!(*switched).to_string();
+                return Some(sse::Event::Data(sse::Data::new(data).event("flag")));
+            }
+            Seen::News(_) => {}
             Seen::Missed(turns) => {
                 let missed = sse::Data::new(turns.to_string()).event("missed");
                 return Some(sse::Event::Data(missed));

@@ -3,11 +3,13 @@
 mod analytics;
 mod auth;
 mod body;
+mod budget;
 pub mod callers;
 mod csv;
 mod error;
 mod export;
 mod feedback;
+mod flags;
 mod holder;
 mod live;
 mod ops;
@@ -29,7 +31,7 @@ use serde_json::Value;
 use crate::config::Limits;
 use crate::pipeline::Rooms;
 use crate::record::counters::Counters;
-use crate::record::{Reader, RecordsHealth, Reporter};
+use crate::record::{Reader, RecordsHealth, Reporter, Switchboard};
 use crate::session::Sessions;
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
@@ -56,6 +58,7 @@ pub struct Door {
     pub simulated: bool,
     pub store: Reader,
     pub reporter: Reporter,
+    pub switchboard: Switchboard,
     pub records: RecordsHealth,
     /// Opens captured words.
     pub vault: Arc<Vault>,
@@ -180,6 +183,22 @@ fn records(config: &mut ServiceConfig) {
             get("/v1/export/{what}")
                 .route(web::get().to(export::export))
                 .route(web::head().to(export::export)),
+        )
+        .service(
+            get("/v1/budget")
+                .route(web::get().to(budget::standing))
+                .route(web::head().to(budget::standing)),
+        )
+        .service(
+            get("/v1/flags")
+                .route(web::get().to(flags::list))
+                .route(web::head().to(flags::list)),
+        )
+        .service(
+            // A model's slug has a slash in it.
+            web::resource("/v1/flags/{name:.+}")
+                .route(web::put().to(flags::put))
+                .default_service(web::to(ops::put_only)),
         )
         .service(
             web::resource("/v1/users/{user_id}")

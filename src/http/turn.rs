@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
-use crate::pipeline::{self, Prepared, TurnRequest};
+use crate::pipeline::{self, Prepared, Shed, TurnRequest};
 use crate::session::{IdentityError, Unproven};
 use crate::turn::{Head, InvalidSessionId, SessionId, Timings};
 use crate::upstream::OpenRouter;
@@ -161,10 +161,14 @@ async fn respond(
         fingerprint: session.as_str().to_owned(),
         trace_id: prepared.head().trace.trace_id(),
     };
-    if prepared.is_refused() {
+    if let Some(why) = prepared.refused() {
         let head = head(prepared.head(), prepared.timings());
         prepared.refuse();
-        return refused(&Refusal::Overloaded, request, head);
+        let refusal = match why {
+            Shed::Full => Refusal::Overloaded,
+            Shed::Unpaid => Refusal::Unpaid,
+        };
+        return refused(&refusal, request, head);
     }
     let mut response = head(prepared.head(), prepared.timings());
     if streams {

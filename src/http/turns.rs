@@ -127,6 +127,9 @@ pub(super) fn turn_json(turn: &TurnRecord, with_attempts: bool) -> Value {
     if let Some(fields) = json.as_object_mut() {
         fields.insert("created_at".to_owned(), json!(rfc3339(turn.created_at)));
         in_dollars(fields, turn.cost_microusd);
+        fields.remove("ceiling_microusd");
+        let ceiling = turn.ceiling_microusd.map(|most| most.to_string());
+        fields.insert("ceiling_usd".to_owned(), json!(ceiling));
         fields.remove("attempts");
         if with_attempts {
             let attempts = turn.attempts.iter().map(|a| {

@@ -46,7 +46,7 @@ impl<'t> Asking<'t> {
             deadlines: rooms.deadlines,
             fallback: rooms.fallback,
             health: Arc::clone(&rooms.health),
-            allowance: rooms.switches.hedging.then(|| Arc::clone(&rooms.allowance)),
+            allowance: guard.switches.hedging.then(|| Arc::clone(&rooms.allowance)),
             log: Rc::clone(&guard.attempts),
         }
     }

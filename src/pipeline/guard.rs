@@ -1,26 +1,28 @@
 //! The guard: settles a turn exactly once, whichever way it ends, also by being dropped.
 
+mod row;
+
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::Span;
 
+use crate::config::Switches;
 use crate::memory::{Person, Recalled};
+use crate::routing::budget::Over;
 use crate::session::{Generation, Replay, Speaker, Spoken, Ticket};
 use crate::telemetry::events::SkippedEvents;
 use crate::telemetry::genai::Pace;
 use crate::telemetry::spans;
 use crate::turn::{
-    AttemptRecord, CallerProfile, Cause, Fault, FinishReason, Head, Mark, Outcome, Timings,
-    ToolCall, TurnRecord, Usage,
+    CallerProfile, Fault, FinishReason, Head, Mark, Outcome, Timings, ToolCall, Usage,
 };
-use crate::upstream::{Answer, AttemptError, AttemptLog, Row, millis};
+use crate::upstream::{Answer, AttemptError, AttemptLog, Row};
 
 use super::admission::{Permit, Presence};
 use super::capture::Words;
-use super::cost::Cost;
+use super::money::Reserved;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth};
 
@@ -38,6 +40,10 @@ pub(super) struct Guard {
     pub(super) place: String,
     /// This turn's place in its session; absent where no session can be believed.
     pub(super) ticket: Option<Ticket>,
+    /// As they are for this session.
+    pub(super) switches: Switches,
+    /// How demanding the turn is, 0 to 1.
+    pub(super) complexity: f64,
     /// What is said, for repeats of this request to hear too.
     pub(super) generation: Arc<Generation>,
     /// The user's words, for memory alone.
@@ -51,6 +57,8 @@ pub(super) struct Guard {
     /// The span of the request that the turn answers.
     pub(super) request: Span,
     pub(super) permit: Option<Permit>,
+    /// What is set aside for it; absent where no model is asked.
+    pub(super) reserved: Option<Reserved>,
     pub(super) _presence: Presence,
     pub(super) runway: Runway,
     pub(super) said: Said,
@@ -216,8 +224,13 @@ impl Guard {
     /// Whether an answer that breaks off now may be continued by another model: once, and never
     /// after a tool was called, be it half.
     pub(super) fn may_resume(&self) -> bool {
-        let rooms = &self.rooms;
-        rooms.fallback && rooms.switches.resume && self.said.has_words && !self.said.has_tool
+        let may = self.rooms.fallback && self.switches.resume;
+        may && self.said.has_words && !self.said.has_tool
+    }
+
+    /// There is no money for this turn, and records say which limit it met.
+    pub(super) fn unpaid(&mut self, over: Over) {
+        self.head.model_reason = format!("budget:{}", over.as_str());
     }
 
     /// The caller has its end. What follows (the bill) changes neither outcome nor duration, and
@@ -267,18 +280,19 @@ impl Guard {
         self.rooms.recorder.keep(record);
     }
 
-    fn user_hash(&self) -> Option<String> {
+    pub(super) fn user_hash(&self) -> Option<String> {
         let user = self.speaker.user.as_deref();
         user.map(|user| self.rooms.pseudonyms.user(user))
     }
 
     fn capture(&self) {
-        if let Some(captor) = &self.rooms.captor {
+        if self.switches.capture {
             let words = Words {
                 user: self.words.clone(),
                 reply: self.generation.text(),
             };
             let turn = self.head.turn_id.to_string();
+            let captor = &self.rooms.captor;
             captor.keep(turn, self.user_hash(), &words, self.created_at);
         }
     }
@@ -307,59 +321,6 @@ impl Guard {
         });
         let committed = self.rooms.turns.end(&self.place, ticket, spoken);
         self.rooms.remember(committed);
-    }
-
-    fn record(&mut self, outcome: Outcome) -> TurnRecord {
-        let attempts = self.attempts.take();
-        let cost = Cost::of(&attempts);
-        let t = &self.timings;
-        let ms = |d: Option<Duration>| d.map(millis);
-        let usage = self.said.usage;
-        let sum = |tokens: fn(&AttemptRecord) -> Option<u64>| {
-            let known = attempts.iter().filter_map(tokens);
-            known.reduce(|a, b| a.saturating_add(b))
-        };
-        let has = |cause| attempts.iter().any(|a| a.cause == cause);
-        TurnRecord {
-            turn_id: self.head.turn_id.to_string(),
-            session_id: self.rooms.session_key(self.speaker.session.as_str()),
-            user_hash: self.user_hash(),
-            profile: self.profile,
-            identity: self.speaker.identity,
-            coach: self.head.coach.clone(),
-            coach_reason: self.head.coach_reason.clone(),
-            tier: self.speaker.tier,
-            complexity: None,
-            experiment: None,
-            variant: None,
-            planned_model: self.head.model.clone(),
-            served_model: self.said.served_model.take(),
-            provider: self.said.provider.take(),
-            generation_id: self.said.generation_id.take(),
-            outcome,
-            auth_ms: ms(t.auth),
-            memory_ms: ms(t.memory),
-            plan_ms: ms(t.plan),
-            upstream_headers_ms: ms(t.upstream_headers),
-            first_token_ms: ms(t.first_token),
-            first_speakable_ms: ms(t.first_speakable),
-            total_ms: millis(t.total.unwrap_or_default()),
-            overhead_ms: ms(t.overhead()),
-            memory_outcome: self.recalled.outcome,
-            prompt_tokens: sum(|a| a.prompt_tokens),
-            completion_tokens: sum(|a| a.completion_tokens),
-            cached_tokens: usage.map(|u| u.cached_tokens),
-            reasoning_tokens: usage.map(|u| u.reasoning_tokens),
-            cost_microusd: cost.sum,
-            cost_source: cost.source,
-            hedged: has(Cause::Hedge),
-            continued: has(Cause::Resume),
-            lead_in: self.said.lead_in,
-            satisfaction: None,
-            trace_id: self.head.trace.trace_id(),
-            created_at: self.created_at,
-            attempts,
-        }
     }
 }
 

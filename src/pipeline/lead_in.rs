@@ -18,8 +18,7 @@ const LEAD_IN_AFTER: Duration = Duration::from_millis(1200);
 /// silence or by words, never by a filler.
 pub(super) fn due(guard: &Guard, conversation: &Conversation) -> Option<Instant> {
     let is_reply = |role| conversation.history.iter().any(|m| m.role == role);
-    (guard.rooms.switches.lead_ins && is_reply(Role::Assistant))
-        .then(|| guard.began + LEAD_IN_AFTER)
+    (guard.switches.lead_ins && is_reply(Role::Assistant)).then(|| guard.began + LEAD_IN_AFTER)
 }
 
 /// Says it, unless the session heard one a moment ago. Never the same twice in a row: a session

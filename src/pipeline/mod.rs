@@ -7,6 +7,8 @@
 
 mod admission;
 mod pressure;
+mod choose;
+mod money;
 mod prepare;
 mod running;
 mod stream;
@@ -17,7 +19,6 @@ mod voice;
 mod limit;
 mod runway;
 mod capture;
-mod cost;
 mod guard;
 
 use std::cell::RefCell;
@@ -26,11 +27,13 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::coach::Roster;
-use crate::config::{Deadlines, SilenceReply, Switches};
+use crate::config::{Deadlines, SilenceReply};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Exchange, Memory, Person};
 use crate::record::Recorder;
+use crate::routing::budget::Budget;
 use crate::routing::catalog::Catalog;
+use crate::routing::flags::Flags;
 use crate::session::{Committed, Pseudonyms, Turns};
 use crate::telemetry::events::MemoryWriteDropped;
 use crate::turn::{Fault, FinishReason, ToolCall, Usage};
@@ -38,7 +41,7 @@ use crate::upstream::{Allowance, Health};
 
 pub use admission::{Admission, Permit};
 pub use capture::{Captor, Words, unseal};
-pub use prepare::{Prepared, TurnRequest, prepare};
+pub use prepare::{Prepared, Shed, TurnRequest, prepare};
 pub use pressure::is_full;
 pub use running::Running;
 
@@ -50,7 +53,10 @@ pub struct Rooms {
     pub deadlines: Deadlines,
     /// Whether a turn may try more than one model.
     pub fallback: bool,
-    pub switches: Switches,
+    /// What is switched, for which sessions.
+    pub flags: Flags,
+    /// What may be spent.
+    pub budget: Budget,
     /// How fast the voice speaks, words a minute.
     pub speech_wpm: u32,
     /// How a turn without words is answered.
@@ -66,8 +72,8 @@ pub struct Rooms {
     pub turns: Arc<Turns<Person>>,
     pub pseudonyms: Pseudonyms,
     pub recorder: Recorder,
-    /// Who keeps the words of turns; nobody unless the operator asked for it.
-    pub captor: Option<Captor>,
+    /// Who keeps the words of turns where that is switched on.
+    pub captor: Captor,
     pub admission: Admission,
 }
 

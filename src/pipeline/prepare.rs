@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::coach::{self, Coach};
+use crate::coach::Coach;
 use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
-use crate::routing::{self, Plan};
+use crate::routing::budget::{Asked, Over};
 use crate::session::{
     Begun, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, Ticket, beginning,
     has_signed_form,
@@ -24,10 +24,11 @@ use crate::turn::{
 use crate::upstream::{AttemptLog, OpenRouter};
 
 use super::admission::Permit;
+use super::choose::{Chosen, choose};
 use super::guard::{Guard, Said};
 use super::running::Running;
 use super::runway::Runway;
-use super::{Mouth, Rooms, SharedMouth, stream};
+use super::{Mouth, Rooms, SharedMouth, money, stream};
 
 /// More of a history's end than a prompt can hold.
 const MAX_UNSAID_BYTES: usize = 128 << 10;
@@ -62,11 +63,20 @@ pub struct Prepared {
     kind: Kind,
 }
 
+/// Why a turn is refused before any work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// As many run as may.
+    Full,
+    /// A budget's limit is reached.
+    Unpaid,
+}
+
 enum Kind {
     /// Boxed, as it is handed on from stage to stage: each would else hold room for a copy.
     Turn(Box<Guard>, Box<stream::Turn>),
-    /// There is no place for this turn: it will say so and end.
-    Shed(Box<Guard>),
+    /// There is no place or no money for this turn: it will say so and end.
+    Shed(Box<Guard>, Shed),
     /// The same request runs already, or ended a moment ago: the same is heard again.
     Repeat(stream::Repeated),
 }
@@ -81,7 +91,13 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         ..Timings::default()
     };
     timings.mark(Mark::Session, began.elapsed());
-    let (coach, coach_reason, plan) = choose(rooms, &request);
+    let Chosen {
+        coach,
+        coach_reason,
+        plan,
+        complexity,
+        switches,
+    } = choose(rooms, &request);
     let wordless = wordless(rooms, coach, &request.conversation);
     unsay(rooms, &mut request.conversation.history);
     let head = Head {
@@ -89,6 +105,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         coach: coach.id.clone(),
         coach_reason,
         model: plan.candidates.first().cloned().unwrap_or_default(),
+        model_reason: plan.reason.clone(),
         trace: request.trace,
     };
     let Entered {
@@ -116,7 +133,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         false => MemoryOutcome::Off,
     };
     let is_shed = permit.is_none();
-    let guard = Box::new(Guard {
+    let mut guard = Box::new(Guard {
         rooms: rooms.clone(),
         head: head.clone(),
         profile: request.profile,
@@ -124,6 +141,8 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         person,
         place,
         ticket,
+        switches,
+        complexity,
         generation,
         words: beginning(request.conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
         began,
@@ -137,12 +156,23 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         span,
         request: Span::current(),
         permit,
+        reserved: None,
         _presence: rooms.admission.attend(),
         runway: Runway::new(rooms.speech_wpm),
         speaker: request.speaker,
         said: Said::default(),
     });
+    let money = asks_model.then(|| money::reserve(&guard, coach, &request.conversation));
+    let money = match money.transpose() {
+        Ok(Some(Asked::Granted(reserved))) => {
+            guard.reserved = Some(reserved);
+            None
+        }
+        Ok(asked) => asked,
+        Err(over) => return unpaid(guard, over, timings),
+    };
     let turn = stream::Turn {
+        money,
         panics: request.faults.iter().any(|fault| fault == "sim/panic"),
         plan,
         conversation: request.conversation,
@@ -153,9 +183,19 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         head,
         timings,
         kind: match is_shed {
-            true => Kind::Shed(guard),
+            true => Kind::Shed(guard, Shed::Full),
             false => Kind::Turn(guard, Box::new(turn)),
         },
+    }
+}
+
+/// A turn for which there is no money: it will say so and end.
+fn unpaid(mut guard: Box<Guard>, over: Over, timings: Timings) -> Prepared {
+    guard.unpaid(over);
+    Prepared {
+        head: guard.head.clone(),
+        timings,
+        kind: Kind::Shed(guard, Shed::Unpaid),
     }
 }
 
@@ -285,16 +325,6 @@ fn tell(last_reply: Option<&LastReply>) {
     ReplyHeard { how }.emit();
 }
 
-fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> (&'r Coach, String, Plan) {
-    let speaker = &request.speaker;
-    let pin = speaker.pin.as_deref().or(request.pin.as_deref());
-    let lines = request.conversation.user_lines();
-    let selection = coach::select(&rooms.roster, lines, pin);
-    let mut plan = routing::plan(selection.coach, speaker.tier, rooms.fallback);
-    plan.candidates.splice(..0, request.faults.iter().cloned());
-    (selection.coach, selection.reason.to_string(), plan)
-}
-
 impl Prepared {
     #[must_use]
     pub fn head(&self) -> &Head {
@@ -306,15 +336,18 @@ impl Prepared {
         &self.timings
     }
 
-    /// Whether there is no place for this turn, and its caller would rather be told than spoken to.
+    /// Why this turn is refused, where its caller would rather be told than spoken to.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        matches!(&self.kind, Kind::Shed(guard) if guard.signals)
+    pub fn refused(&self) -> Option<Shed> {
+        match &self.kind {
+            Kind::Shed(guard, why) if guard.signals => Some(*why),
+            _ => None,
+        }
     }
 
-    /// Settles a turn that has no place, without a word.
+    /// Settles a refused turn, without a word.
     pub fn refuse(self) {
-        if let Kind::Shed(mut guard) = self.kind {
+        if let Kind::Shed(mut guard, _) = self.kind {
             guard.end(Outcome::Shed, FinishReason::Stop);
         }
     }
@@ -330,8 +363,8 @@ impl Prepared {
         mouth: SharedMouth<M>,
     ) -> Running<M> {
         match self.kind {
-            Kind::Shed(guard) => Running::alone(mouth.clone(), async move {
-                stream::shed(guard, &mouth);
+            Kind::Shed(guard, why) => Running::alone(mouth.clone(), async move {
+                stream::shed(guard, why, &mouth);
             }),
             Kind::Repeat(repeated) => {
                 Running::alone(mouth.clone(), stream::repeat(repeated, mouth))

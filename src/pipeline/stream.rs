@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use crate::coach::{Coach, Roster};
 use crate::memory::Recall;
 use crate::routing::Plan;
+use crate::routing::budget::{Asked, Over};
 use crate::session::{Listener, Piece};
 use crate::sse::TooLarge;
 use crate::telemetry::spans;
@@ -23,8 +24,9 @@ use super::admission::Presence;
 use super::asking::Asking;
 use super::guard::Guard;
 use super::lead_in;
+use super::prepare::Shed;
 use super::relay::{Relayed, relay, room};
-use super::{Mouth, SharedMouth};
+use super::{Mouth, SharedMouth, money};
 
 /// How long the bill is waited for once the caller has its end.
 const BILL_WAIT: Duration = Duration::from_secs(2);
@@ -35,6 +37,8 @@ const BILL_WAIT_IN_STREAM: Duration = Duration::from_millis(500);
 pub(super) struct Turn {
     pub(super) plan: Plan,
     pub(super) conversation: Conversation,
+    /// The word on its money that is waited for, if it is.
+    pub(super) money: Option<Asked>,
     /// What is waited for from memory, if anything.
     pub(super) recall: Option<Recall>,
     /// What is said without asking a model, where that is how silence is answered.
@@ -54,12 +58,19 @@ enum Ending {
     TimeUp,
     /// A newer request of the session took its place.
     Superseded,
+    /// There is no money for it.
+    Unpaid,
 }
 
-/// No place for this turn: one spoken sentence, nothing else touched.
-pub(super) fn shed<M: Mouth>(mut guard: Box<Guard>, mouth: &SharedMouth<M>) {
+/// No place or no money for this turn: one spoken sentence, nothing else touched.
+pub(super) fn shed<M: Mouth>(mut guard: Box<Guard>, why: Shed, mouth: &SharedMouth<M>) {
     let roster = Arc::clone(&guard.rooms.roster);
-    let line = coach(&guard, &roster).busy_line(guard.created_at.unsigned_abs());
+    let coach = coach(&guard, &roster);
+    let seed = guard.created_at.unsigned_abs();
+    let line = match why {
+        Shed::Full => coach.busy_line(seed),
+        Shed::Unpaid => coach.busy_line(seed),
+    };
     guard.phrase(line, mouth);
     close(&mut guard, mouth, FinishReason::Stop, Outcome::Shed);
 }
@@ -128,6 +139,11 @@ pub(super) async fn run<M: Mouth + 'static>(
         Ending::Finished(answer, reason) => finish(guard, answer, reason, &mouth).await,
         Ending::Superseded => close(&mut guard, &mouth, FinishReason::Stop, Outcome::Superseded),
         Ending::Nobody => fail(&mut guard, &mouth),
+        Ending::Unpaid if guard.signals => {
+            mouth.borrow_mut().fault(Fault::Unpaid);
+            guard.fail(Outcome::Shed, Fault::Unpaid);
+        }
+        Ending::Unpaid => shed(guard, Shed::Unpaid, &mouth),
         Ending::Broken | Ending::TimeUp => break_off(&mut guard, &mouth),
     }
 }
@@ -141,6 +157,10 @@ async fn speak<M: Mouth>(
 ) -> Ending {
     if turn.panics {
         resume_unwind(Box::new("rehearsed"));
+    }
+    if let Err(over) = await_leave(guard, turn).await {
+        guard.unpaid(over);
+        return Ending::Unpaid;
     }
     let span = guard.span.clone();
     // Stages have spans, words have none: the relay below is not entered with every token.
@@ -162,7 +182,7 @@ async fn speak<M: Mouth>(
     }
 }
 
-/// Recall, prompt, race: until somebody speaks or nobody will. A coach whose model is slow says a
+/// Prompt and race: until somebody speaks or nobody will. A coach whose model is slow says a
 /// phrase meanwhile.
 async fn begin<M: Mouth>(
     guard: &mut Guard,
@@ -170,7 +190,6 @@ async fn begin<M: Mouth>(
     upstream: &OpenRouter,
     mouth: &SharedMouth<M>,
 ) -> Option<Speaking> {
-    recall(guard, turn.recall.take()).await;
     let asking = Asking::new(guard, &turn.conversation);
     guard.mark(Mark::Plan);
     let raced = Instant::now();
@@ -190,6 +209,19 @@ async fn begin<M: Mouth>(
     };
     guard.timings.upstream_wait = raced.elapsed();
     spoke.ok()
+}
+
+/// Memory and the word on the turn's money, side by side.
+async fn await_leave(guard: &mut Guard, turn: &mut Turn) -> Result<(), Over> {
+    let due = guard.began + guard.rooms.deadlines.memory;
+    let span = guard.span.clone();
+    let asked = money::secure(turn.money.take(), due);
+    let recall = recall(guard, turn.recall.take()).instrument(span);
+    let ((), reserved) = tokio::join!(recall, asked);
+    if let Some(reserved) = reserved? {
+        guard.reserved = Some(reserved);
+    }
+    Ok(())
 }
 
 async fn recall(guard: &mut Guard, recall: Option<Recall>) {
@@ -313,18 +345,27 @@ fn close<M: Mouth>(
     guard.end(outcome, reason);
 }
 
-/// Nobody said a word. One sentence in the coach's manner, which never enters memory; or, where the
+/// Nobody said a word. Where that is for want of money it is said so. One sentence in the coach's manner, which never enters memory; or, where the
 /// caller asked for it, an error that a program understands.
 fn fail<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>) {
+    let is_unpaid = guard.attempts.is_out_of_money();
+    let fault = match is_unpaid {
+        true => Fault::Unpaid,
+        false => Fault::Unanswered,
+    };
     if guard.signals {
-        mouth.borrow_mut().fault(Fault::Unanswered);
-        return guard.fail(Outcome::Failed, Fault::Unanswered);
+        mouth.borrow_mut().fault(fault);
+        return guard.fail(Outcome::Failed, fault);
     }
     let roster = Arc::clone(&guard.rooms.roster);
-    let line = coach(guard, &roster).fallback_line(guard.created_at.unsigned_abs());
+    let (coach, seed) = (coach(guard, &roster), guard.created_at.unsigned_abs());
+    let line = match is_unpaid {
+        true => coach.busy_line(seed),
+        false => coach.fallback_line(seed),
+    };
     guard.phrase(line, mouth);
     mouth.borrow_mut().end(FinishReason::Stop, None);
-    guard.fail(Outcome::Failed, Fault::Unanswered);
+    guard.fail(Outcome::Failed, fault);
 }
 
 /// After words are out nothing is apologised for: the answer ends where it stands.

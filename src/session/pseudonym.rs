@@ -64,7 +64,7 @@ mod tests {
                 data_dir: "/nowhere".into(),
                 data_key: Some(key.to_owned().into()),
                 retention: None,
-                capture: None,
+                capture_ttl: std::time::Duration::from_secs(60),
             };
             Pseudonyms::new(&DataKey::load(&store).unwrap())
         };

@@ -10,7 +10,7 @@ use super::metrics::{count, count_by, set_breaker};
 use super::names;
 
 pub use ended::{TurnEnded, short_session};
-pub use money::{CatalogRefreshed, CostLookedUp};
+pub use money::{BudgetSeen, CatalogRefreshed, CostLookedUp, FlagChanged, LeaseRefused};
 pub use records::{
     RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SchemaSeen, SpoolRecovered,
     SpoolSeen,

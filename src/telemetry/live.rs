@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use crate::turn::TurnRecord;
@@ -17,21 +18,36 @@ const WATCHERS: usize = 1000;
 /// Where settled turns are announced. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
-    ring: broadcast::Sender<Arc<TurnRecord>>,
+    ring: broadcast::Sender<News>,
     recent: Arc<Mutex<VecDeque<Arc<TurnRecord>>>>,
+}
+
+/// What is announced.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    Turn(Arc<TurnRecord>),
+    /// A flag was changed; without words of anybody.
+    Switched(Arc<Switched>),
+}
+
+/// A flag and what it says now, `unset` where it was taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Switched {
+    pub name: String,
+    pub value: String,
 }
 
 /// What a watcher sees.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
-    Turn(Arc<TurnRecord>),
-    /// So many turns were missed.
+    News(News),
+    /// So many of them were missed.
     Missed(u64),
 }
 
 /// One watcher's place in the ring.
 #[derive(Debug)]
-pub struct Watch(Receiver<Arc<TurnRecord>>);
+pub struct Watch(Receiver<News>);
 
 impl Default for Live {
     fn default() -> Self {
@@ -53,7 +69,17 @@ impl Live {
         recent.push_back(Arc::clone(&turn));
         // While remembering is locked, so that whoever begins to watch sees a turn in one of the two
         // and in one alone. Without watchers nobody misses anything.
-        let _ = self.ring.send(turn);
+        let _ = self.ring.send(News::Turn(turn));
+    }
+
+    /// Announces that a flag was changed.
+    pub fn switched(&self, name: &str, value: &str) {
+        let switched = Switched {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        // Without watchers nobody misses anything.
+        let _ = self.ring.send(News::Switched(Arc::new(switched)));
     }
 
     /// The last turns, newest first.
@@ -85,13 +111,13 @@ impl Live {
 }
 
 impl Watch {
-    /// The next turn, or `None` when the service ends.
+    /// The next news, or `None` when the service ends.
     ///
     /// # Cancellation
-    /// Safe: no turn is lost when the wait is dropped.
+    /// Safe: nothing is lost when the wait is dropped.
     pub async fn next(&mut self) -> Option<Seen> {
         match self.0.recv().await {
-            Ok(turn) => Some(Seen::Turn(turn)),
+            Ok(news) => Some(Seen::News(news)),
             Err(RecvError::Lagged(missed)) => Some(Seen::Missed(missed)),
             Err(RecvError::Closed) => None,
         }

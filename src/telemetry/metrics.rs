@@ -201,6 +201,19 @@ pub(super) fn set_breaker(target: &str, level: u8) {
     metrics::gauge!(names::BREAKER_STATE, "target" => target.to_owned()).set(f64::from(level));
 }
 
+/// What was spent today, dollars, and which part of the budget that is; set by its event.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "billions of dollars would be needed"
+)]
+pub(super) fn set_budget(spent: i64, daily: i64) {
+    let spent = spent as f64;
+    metrics::gauge!(names::BUDGET_SPENT_DOLLARS).set(spent / 1e6);
+    // A budget of nothing is all used up.
+    let ratio = if daily > 0 { spent / daily as f64 } else { 1.0 };
+    metrics::gauge!(names::BUDGET_USED_RATIO).set(ratio);
+}
+
 /// When the list of models was refreshed, and how many configured ones it lacks; set by its event.
 pub(super) fn set_catalog(updated_s: i64, unlisted: usize) {
     // Exact until the year 2106.

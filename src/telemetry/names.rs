@@ -31,6 +31,9 @@ pub const CATALOG_REFRESHES_TOTAL: &str = "clm_catalog_refreshes_total";
 pub const CATALOG_UPDATED_SECONDS: &str = "clm_catalog_updated_timestamp_seconds";
 pub const MODELS_UNLISTED: &str = "clm_models_unlisted";
 pub const COST_CORRECTIONS_TOTAL: &str = "clm_cost_corrections_total";
+pub const BUDGET_SPENT_DOLLARS: &str = "clm_budget_spent_dollars";
+pub const BUDGET_USED_RATIO: &str = "clm_budget_used_ratio";
+pub const BUDGET_REFUSALS_TOTAL: &str = "clm_budget_refusals_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
 pub const TELEMETRY_DROPPED_TOTAL: &str = "clm_telemetry_dropped_total";
 
@@ -185,6 +188,21 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         COST_CORRECTIONS_TOTAL,
         Kind::Counter,
         "Calls that brought no bill and were looked up afterwards, by result.",
+    ),
+    (
+        BUDGET_SPENT_DOLLARS,
+        Kind::Gauge,
+        "What turns of this UTC day cost, dollars: of all machines, as far as they told.",
+    ),
+    (
+        BUDGET_USED_RATIO,
+        Kind::Gauge,
+        "The same as a part of DAILY_BUDGET_USD: 1 is all of it.",
+    ),
+    (
+        BUDGET_REFUSALS_TOTAL,
+        Kind::Counter,
+        "Turns that heard a sentence instead of a model for want of money, by limit.",
     ),
     (
         HTTP_ERRORS_TOTAL,

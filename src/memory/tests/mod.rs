@@ -159,7 +159,7 @@ pub(in crate::memory) fn vault(key: &str) -> Vault {
         data_dir: "/nowhere".into(),
         data_key: Some(key.to_owned().into()),
         retention: None,
-        capture: None,
+        capture_ttl: std::time::Duration::from_secs(60),
     };
     Vault::new(&DataKey::load(&store).unwrap())
 }

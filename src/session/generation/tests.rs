@@ -16,6 +16,7 @@ fn generation(kept: &Arc<AtomicUsize>) -> Generation {
         turn_id: TurnId::new(),
         coach: "career".into(),
         coach_reason: String::new(),
+        model_reason: String::new(),
         model: "m".into(),
         trace: TraceContext::new(),
     };

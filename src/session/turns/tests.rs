@@ -2,7 +2,6 @@ use super::*;
 use crate::session::{Piece, REPLAY_FOR, Replay};
 use crate::turn::{Ask, FinishReason, Message, Role, TraceContext, TurnId};
 use futures::FutureExt as _;
-
 mod sequences;
 
 fn spoken(words: &str, reply: &str) -> Spoken<()> {
@@ -20,6 +19,7 @@ fn head() -> Head {
         turn_id: TurnId::new(),
         coach: "career".into(),
         coach_reason: String::new(),
+        model_reason: String::new(),
         model: "m".into(),
         trace: TraceContext::new(),
     }

@@ -35,6 +35,7 @@ impl TurnEnded<'_> {
             coach = %t.coach,
             why = %t.coach_reason,
             model = t.served_model.as_deref().unwrap_or(&t.planned_model),
+            plan = t.model_reason.as_deref().unwrap_or_default(),
             out = %t.outcome,
             mem = %format_args!("{}({})", ms(t.memory_ms), t.memory_outcome),
             up = %ms(t.upstream_headers_ms),
@@ -62,6 +63,11 @@ impl TurnEnded<'_> {
             names::TURNS_TOTAL,
             &[("outcome", t.outcome.to_string()), coach.clone()],
         );
+        let limit = t.model_reason.as_deref();
+        let limit = limit.and_then(|reason| reason.strip_prefix("budget:"));
+        if let Some(limit) = limit.filter(|_| t.outcome == Outcome::Shed) {
+            count(names::BUDGET_REFUSALS_TOTAL, &[("limit", limit.to_owned())]);
+        }
         if t.outcome == Outcome::Interrupted {
             count(names::INTERRUPTS_TOTAL, &[]);
         }

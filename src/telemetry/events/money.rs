@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, warn};
 
-use super::super::metrics::{count, set_catalog};
+use super::super::metrics::{count, set_budget, set_catalog};
 use super::super::names;
 
 /// The list of models was asked for.
@@ -35,6 +35,53 @@ impl CatalogRefreshed<'_> {
             let unlisted = self.unlisted.join(", ");
             warn!(target: "clm::catalog", unlisted, "configured models are not listed any more");
         }
+    }
+}
+
+/// How the day's money stands, for whoever looks at the metrics.
+#[derive(Debug)]
+pub struct BudgetSeen {
+    /// Spent and budgeted, micro-dollars.
+    pub spent: i64,
+    pub daily: i64,
+}
+
+impl BudgetSeen {
+    pub fn emit(&self) {
+        set_budget(self.spent, self.daily);
+    }
+}
+
+/// The store that a day's cap is shared by does not answer: a machine goes no further than its lease.
+#[derive(Debug)]
+pub struct LeaseRefused {
+    pub kind: &'static str,
+}
+
+impl LeaseRefused {
+    pub fn emit(&self) {
+        warn!(
+            target: "clm::budget",
+            kind = self.kind,
+            "the day's cap cannot be shared right now: this machine goes one lease further at most"
+        );
+    }
+}
+
+/// A flag was changed, here or by another machine.
+#[derive(Debug)]
+pub struct FlagChanged<'a> {
+    pub name: &'a str,
+    /// `true`, `false`, a percentage, or `unset`.
+    pub value: &'a str,
+    /// A fingerprint of the key it was changed with.
+    pub by: &'a str,
+}
+
+impl FlagChanged<'_> {
+    pub fn emit(&self) {
+        let Self { name, value, by } = *self;
+        info!(target: "clm::flags", flag = name, value, by, "a flag was changed");
     }
 }
 

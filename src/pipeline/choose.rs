@@ -1,0 +1,45 @@
+//! Coach and models of a turn: what was said, what the session pays for, what is left of the day's
+//! money, and what is switched off.
+
+use crate::coach::{self, Coach};
+use crate::config::Switches;
+use crate::routing::{self, Plan, Worth};
+
+use super::Rooms;
+use super::prepare::TurnRequest;
+
+/// What was chosen for a turn, and from what.
+pub(super) struct Chosen<'r> {
+    pub(super) coach: &'r Coach,
+    pub(super) coach_reason: String,
+    pub(super) plan: Plan,
+    /// 0 to 1.
+    pub(super) complexity: f64,
+    /// As they are for this session.
+    pub(super) switches: Switches,
+}
+
+pub(super) fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> Chosen<'r> {
+    let speaker = &request.speaker;
+    let now_ms = rooms.clock.now_ms();
+    let session = speaker.session.as_str();
+    let pin = speaker.pin.as_deref().or(request.pin.as_deref());
+    let lines = request.conversation.user_lines();
+    let selection = coach::select(&rooms.roster, lines, pin);
+    let complexity = routing::complexity(&request.conversation);
+    let worth = Worth {
+        tier: speaker.tier,
+        complexity,
+        is_budget_low: rooms.budget.standing(now_ms).is_low(),
+    };
+    let mut plan = routing::plan(selection.coach, worth, rooms.fallback);
+    rooms.flags.admit(&mut plan.candidates, session, now_ms);
+    plan.candidates.splice(..0, request.faults.iter().cloned());
+    Chosen {
+        coach: selection.coach,
+        coach_reason: selection.reason.to_string(),
+        plan,
+        complexity,
+        switches: rooms.flags.of(session, now_ms),
+    }
+}
