@@ -246,6 +246,11 @@ impl<'a, O: Write, E: Write> Screen<'a, O, E> {
             );
         }
         let turn: Value = serde_json::from_str(data).unwrap_or_default();
+        if name == "flag" {
+            let text = |field: &str| plain(text_of(&turn, field).unwrap_or(NONE));
+            let (flag, value) = (text("name"), text("value"));
+            return writeln!(self.err, "clm: the flag {flag} is {value} from now on");
+        }
         if name != "turn" || !turn.is_object() {
             return Ok(());
         }
@@ -298,6 +303,9 @@ fn line(turn: &Value, format: Format) -> String {
         if is(turn, field) {
             line.push_str(&format!(" {word}=1"));
         }
+    }
+    if let Some(reason) = text_of(turn, "model_reason") {
+        line.push_str(&format!(" plan={}", plain(reason)));
     }
     let errors = errors(turn).join(",");
     if !errors.is_empty() {

@@ -117,10 +117,12 @@ fn facts(turn: &Value) -> Vec<(&'static str, String)> {
 fn model(turn: &Value) -> String {
     let planned = text_of(turn, "planned_model").unwrap_or(NONE);
     let by = text_of(turn, "provider").map_or_else(String::new, |by| format!(" by {by}"));
+    let because =
+        text_of(turn, "model_reason").map_or_else(String::new, |why| format!(", because {why}"));
     match text_of(turn, "served_model") {
-        None => format!("none answered; {planned} was planned"),
-        Some(served) if served == planned => format!("{served}{by}, as planned"),
-        Some(served) => format!("{served}{by}; {planned} was planned"),
+        None => format!("none answered; {planned} was planned{because}"),
+        Some(served) if served == planned => format!("{served}{by}, as planned{because}"),
+        Some(served) => format!("{served}{by}; {planned} was planned{because}"),
     }
 }
 

@@ -32,6 +32,7 @@ fn a_turn_is_a_line() {
         json!({ "outcome": "partial_recovered", "coach": "leadership", "continued": true,
             "lead_in": true, "hedged": true, "served_model": null,
             "planned_model": "google/gemini-3.1-flash-lite", "cost_usd": null,
+            "model_reason": "complexity:0.86",
             "attempts": [{ "error_kind": "cut" }, { "error_kind": "status_429" }, {}] }),
         json!({ "outcome": "shed", "memory_outcome": "off", "memory_ms": null, "attempts": [],
             "first_speakable_ms": null, "completion_tokens": null, "session_id": "raw" }),
@@ -39,7 +40,7 @@ fn a_turn_is_a_line() {
     let lines = lines.map(|fields| line(&turn(&fields), Format::Plain));
     insta::assert_snapshot!(lines.join("\n"), @r"
     09:15:02.000Z turn=01a20536-75a6-7661-b267-7e0289648657 sess=s_3745ffbee7 coach=career     model=anthropic/claude-sonnet-5   out=complete    mem=142ms(hit)     first=531ms  total=4.20s  own=0.16ms tok=312  cost=$0.001100 att=1
-    09:15:02.000Z turn=01a20536-75a6-7661-b267-7e0289648657 sess=s_3745ffbee7 coach=leadership model=google/gemini-3.1-flash-lite out=partial_recovered mem=142ms(hit)     first=531ms  total=4.20s  own=0.16ms tok=312  cost=unknown att=3 hedge=1 cont=1 lead=1 err=cut,status_429
+    09:15:02.000Z turn=01a20536-75a6-7661-b267-7e0289648657 sess=s_3745ffbee7 coach=leadership model=google/gemini-3.1-flash-lite out=partial_recovered mem=142ms(hit)     first=531ms  total=4.20s  own=0.16ms tok=312  cost=unknown att=3 hedge=1 cont=1 lead=1 plan=complexity:0.86 err=cut,status_429
     09:15:02.000Z turn=01a20536-75a6-7661-b267-7e0289648657 sess=s_d7439bee24 coach=career     model=anthropic/claude-sonnet-5   out=shed        mem=-(off)         first=-      total=4.20s  own=0.16ms tok=0    cost=$0.001100 att=0
     ");
 }

@@ -10,7 +10,7 @@ fn turn() -> Value {
         "turn_id": "01a20536-75a6-7661-b267-7e0289648657", "session_id": "s_3745ffbee7aa",
         "profile": "hume", "identity": "signed", "tier": "premium", "outcome": "complete",
         "coach": "career", "coach_reason": "keyword:promotion",
-        "planned_model": "google/gemini-3.1-flash-lite", "served_model": "openai/gpt-6.1-terra",
+        "planned_model": "google/gemini-3.1-flash-lite", "model_reason": "tier:premium", "served_model": "openai/gpt-6.1-terra",
         "provider": "OpenAI", "generation_id": "gen-7", "memory_outcome": "hit",
         "memory_ms": 40.0, "plan_ms": 40.2, "first_speakable_ms": 700.0, "total_ms": 1000.0,
         "overhead_ms": 0.3, "prompt_tokens": 812, "cached_tokens": 600, "completion_tokens": 53,
@@ -47,7 +47,7 @@ fn bars_then_facts_then_attempts() {
     began       2026-11-22T09:15:02.000Z
     session     s_3745ffbee7aa, identity signed, tier premium, caller hume
     coach       career, because keyword:promotion
-    model       openai/gpt-6.1-terra by OpenAI; google/gemini-3.1-flash-lite was planned
+    model       openai/gpt-6.1-terra by OpenAI; google/gemini-3.1-flash-lite was planned, because tier:premium
     outcome     complete
     memory      hit after 40ms
     tokens      812 in (600 cached), 53 out
