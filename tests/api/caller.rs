@@ -52,6 +52,13 @@ impl Request {
         Self::bytes(path, body.to_string())
     }
 
+    pub(crate) fn put(path: &str, body: &Value) -> Self {
+        Self {
+            method: "PUT",
+            ..Self::post(path, body)
+        }
+    }
+
     /// The user's words in a session, as Hume sends them.
     pub(crate) fn hume(session: &str, words: &str) -> Self {
         Self::talk(session, &json!([{"role": "user", "content": words}]))

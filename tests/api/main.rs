@@ -41,4 +41,6 @@ mod reports;
 mod captured;
 mod judged;
 mod watched;
+mod budget;
+mod flags;
 mod shutdown;

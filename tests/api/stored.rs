@@ -17,7 +17,7 @@ pub(crate) async fn stored(data: &Path) -> Vec<TurnRecord> {
         data_dir: data.to_owned(),
         data_key: None,
         retention: None,
-        capture: None,
+        capture_ttl: std::time::Duration::from_secs(60),
     };
     let open = |lifecycle: &Lifecycle| {
         Records::open(&settings, lifecycle, Clock::System, Live::default()).unwrap()

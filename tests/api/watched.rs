@@ -8,7 +8,7 @@ use crate::errors::refused;
 use crate::records::{SIGNING, mint};
 
 /// Reads until so many events were seen; their names and data.
-async fn events(watch: &mut Call, count: usize) -> Vec<(String, Value)> {
+pub(crate) async fn events(watch: &mut Call, count: usize) -> Vec<(String, Value)> {
     let mut text = String::new();
     loop {
         let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
@@ -34,7 +34,7 @@ fn event(text: &str) -> (String, Value) {
     )
 }
 
-async fn watch(app: &TestApp, request: &Request) -> Call {
+pub(crate) async fn watch(app: &TestApp, request: &Request) -> Call {
     let mut call = app.call(request).await;
     let head = call.head().await;
     assert_eq!(

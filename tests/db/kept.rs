@@ -156,6 +156,8 @@ pub(crate) fn turn(n: u32) -> TurnRecord {
         hedged: n.is_multiple_of(11),
         continued: n.is_multiple_of(13),
         lead_in: n % 2 == 1,
+        model_reason: Some("complexity:0.86".to_owned()),
+        ceiling_microusd: cost.is_none().then_some(MicroUsd(900)),
         satisfaction: None,
         trace_id: format!("{n:032x}"),
         created_at,

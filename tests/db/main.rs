@@ -46,4 +46,5 @@ mod disks;
 mod secured;
 mod pooler;
 mod money;
+mod leases;
 mod privacy;

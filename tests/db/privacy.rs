@@ -210,7 +210,7 @@ fn secrets() -> (Vault, Pseudonyms) {
         data_dir: "/nowhere".into(),
         data_key: Some(DATA_KEY.to_owned().into()),
         retention: None,
-        capture: None,
+        capture_ttl: std::time::Duration::from_secs(60),
     })
     .unwrap();
     (Vault::new(&key), Pseudonyms::new(&key))

@@ -30,7 +30,7 @@ pub(crate) fn settings(url: &str, data: &Path) -> config::Store {
         data_dir: data.to_owned(),
         data_key: None,
         retention: None,
-        capture: None,
+        capture_ttl: std::time::Duration::from_secs(60),
     }
 }
 
