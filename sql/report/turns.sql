@@ -1,11 +1,12 @@
--- Turns of a time, added up by everything that reports group by.
+-- Turns of a time, added up by everything that reports group by. A turn of an experiment is told of as one
+-- only once it counts.
 -- Parameters: since, until. Row: the sums of table summary, without its counts by bucket.
 select
     coach,
     coalesce(served_model, planned_model) as model,
     tier,
-    coalesce(experiment, '') as experiment,
-    coalesce(variant, '') as variant,
+    coalesce(case when committed then experiment end, '') as experiment,
+    coalesce(case when committed then variant end, '') as variant,
     count(*) as turns,
     count(*) filter (where outcome in ('failed', 'partial_failed', 'shed')) as failed,
     count(*) filter (where outcome in ('interrupted', 'superseded')) as interrupted,
@@ -24,5 +25,5 @@ select
     coalesce(sum(first_speakable_ms), 0.0) as first_token_sum_ms
 from turn
 where created_at >= :since and created_at < :until
-group by coach, coalesce(served_model, planned_model), tier, coalesce(experiment, ''),
-         coalesce(variant, '')
+group by coach, coalesce(served_model, planned_model), tier,
+         coalesce(case when committed then experiment end, ''), coalesce(case when committed then variant end, '')

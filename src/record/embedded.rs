@@ -34,7 +34,14 @@ const READERS: usize = 3;
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// Columns that are true or false; SQLite keeps them as numbers.
-const FLAGS: &[&str] = &["hedged", "continued", "lead_in", "cancelled", "is_ready"];
+const FLAGS: &[&str] = &[
+    "hedged",
+    "continued",
+    "lead_in",
+    "committed",
+    "cancelled",
+    "is_ready",
+];
 
 mod migrations {
     refinery::embed_migrations!("sql/migrations/embedded");
@@ -201,6 +208,10 @@ fn keep(db: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
         Kind::Feedback => {
             run(include_str!("../../sql/keep/embedded/feedback.sql"))?;
             run(include_str!("../../sql/keep/embedded/satisfaction.sql"))?;
+        }
+        Kind::Commit => {
+            run(include_str!("../../sql/keep/embedded/commit.sql"))?;
+            run(include_str!("../../sql/keep/embedded/committed.sql"))?;
         }
         Kind::Capture => {
             run(include_str!("../../sql/keep/embedded/capture.sql"))?;

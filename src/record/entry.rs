@@ -17,6 +17,14 @@ pub struct Feedback {
     pub created_at: i64,
 }
 
+/// A turn of an experiment that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Commit {
+    pub turn_id: String,
+    /// When it was known to count, milliseconds since the Unix epoch.
+    pub created_at: i64,
+}
+
 /// The words of a turn, encrypted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
@@ -43,6 +51,7 @@ pub(super) enum Note {
     Turn(Box<TurnRecord>),
     Correction(Correction),
     Feedback(Feedback),
+    Commit(Commit),
     Capture(Capture),
     Erasure(Erasure),
 }
@@ -54,16 +63,18 @@ pub(super) enum Kind {
     Attempts,
     Correction,
     Feedback,
+    Commit,
     Capture,
     Erasure,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Turn,
         Self::Attempts,
         Self::Correction,
         Self::Feedback,
+        Self::Commit,
         Self::Capture,
         Self::Erasure,
     ];
@@ -74,6 +85,7 @@ impl Kind {
             Self::Attempts => b'a',
             Self::Correction => b'c',
             Self::Feedback => b'f',
+            Self::Commit => b'k',
             Self::Capture => b'w',
             Self::Erasure => b'e',
         }
@@ -83,7 +95,9 @@ impl Kind {
     const fn class(self) -> Class {
         match self {
             Self::Attempts | Self::Capture => Class::Detail,
-            Self::Turn | Self::Correction | Self::Feedback | Self::Erasure => Class::Essential,
+            Self::Turn | Self::Correction | Self::Feedback | Self::Commit | Self::Erasure => {
+                Class::Essential
+            }
         }
     }
 }
@@ -109,6 +123,7 @@ impl Entry {
             Note::Turn(turn) => of_turn(turn),
             Note::Correction(c) => one(Kind::Correction, json!(c)),
             Note::Feedback(f) => one(Kind::Feedback, json!(f)),
+            Note::Commit(c) => one(Kind::Commit, json!(c)),
             Note::Capture(c) => one(Kind::Capture, json!(c)),
             Note::Erasure(e) => one(Kind::Erasure, json!(e)),
         }

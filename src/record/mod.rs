@@ -49,7 +49,7 @@ use self::store::Store;
 use self::upkeep::Upkeep;
 use self::worker::Worker;
 
-pub use entry::{Capture, Erasure, Feedback};
+pub use entry::{Capture, Commit, Erasure, Feedback};
 pub use filter::{SessionFilter, TurnFilter};
 pub use leases::Leases;
 pub use outbox::{Backlog, RecordsHealth, Standing};

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::telemetry::events::RecordDropped;
 use crate::turn::{Correction, TurnRecord};
 
-use super::entry::{Capture, Erasure, Feedback, Note};
+use super::entry::{Capture, Commit, Erasure, Feedback, Note};
 
 /// Notes that may wait for the writer. At 20 turns a second this is more than eight minutes.
 const QUEUE: usize = 10_000;
@@ -36,6 +36,11 @@ impl Recorder {
     #[must_use]
     pub fn take_feedback(&self, feedback: Feedback) -> bool {
         self.hand_over(Note::Feedback(feedback))
+    }
+
+    /// The same for a turn of an experiment that counts; it may come before its turn.
+    pub fn commit(&self, commit: Commit) {
+        self.hand_over(Note::Commit(commit));
     }
 
     /// The same for the words of a turn, encrypted.

@@ -126,6 +126,7 @@ impl Upkeep {
             include_str!("../../sql/upkeep/attempts.sql"),
             include_str!("../../sql/upkeep/turns.sql"),
             include_str!("../../sql/upkeep/feedback.sql"),
+            include_str!("../../sql/upkeep/commits.sql"),
             include_str!("../../sql/upkeep/sessions.sql"),
             include_str!("../../sql/upkeep/summaries.sql"),
             include_str!("../../sql/upkeep/call_summaries.sql"),

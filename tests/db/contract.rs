@@ -1,6 +1,6 @@
 //! What both stores promise: the same turns give the same answers.
 
-use quest_clm::record::{ReportKind, SessionFilter, Source, TurnFilter};
+use quest_clm::record::{Commit, ReportKind, SessionFilter, Source, TurnFilter};
 use quest_clm::turn::{MicroUsd, Outcome, TurnRecord};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -281,7 +281,18 @@ async fn sessions_add_up() {
 async fn reports_are_the_same_from_both_and_from_summaries() {
     let turns: Vec<_> = (0..1300).map(turn).collect();
     let both = Both::with(&turns).await;
+    for (_, kept) in both.each() {
+        for turn in turns.iter().filter(|t| t.experiment.is_some()).skip(3) {
+            kept.recorder.commit(Commit {
+                turn_id: turn.turn_id.clone(),
+                created_at: NOW_MS,
+            });
+        }
+        kept.settled().await;
+    }
     let before = both.reports().await;
+    let in_trial = turns.iter().filter(|t| t.experiment.is_some()).count();
+    assert_eq!(before[4]["totals"]["count"], in_trial - 3);
     for (name, kept) in both.each() {
         let summariser = kept
             .records

@@ -6,8 +6,8 @@ insert into turn (
     experiment, variant, planned_model, served_model, provider, generation_id, outcome, auth_ms,
     memory_ms, plan_ms, upstream_headers_ms, first_token_ms, first_speakable_ms, total_ms, overhead_ms,
     memory_outcome, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_microusd,
-    cost_source, attempts, hedged, continued, lead_in, model_reason, ceiling_microusd, satisfaction,
-    trace_id, created_at
+    cost_source, attempts, hedged, continued, lead_in, model_reason, ceiling_microusd, committed,
+    satisfaction, trace_id, created_at
 )
 select
     i.j ->> 'turn_id',
@@ -23,10 +23,12 @@ select
     i.j ->> 'cached_tokens', i.j ->> 'reasoning_tokens', i.j ->> 'cost_microusd', i.j ->> 'cost_source',
     i.j ->> 'attempts', i.j ->> 'hedged', i.j ->> 'continued', i.j ->> 'lead_in',
     i.j ->> 'model_reason', i.j ->> 'ceiling_microusd',
+    iif(i.j ->> 'experiment' is null, null, c.turn_id is not null),
     iif(e.user_hash is null, f.satisfaction, null), iif(e.user_hash is null, i.j ->> 'trace_id', ''),
     i.j ->> 'created_at'
 from (select ?1 as j) i
 left join erasure e on e.user_hash = i.j ->> 'user_hash' and i.j ->> 'created_at' <= e.erased_at
 left join feedback f on f.turn_id = i.j ->> 'turn_id'
+left join committed_turn c on c.turn_id = i.j ->> 'turn_id'
 where true
 on conflict (turn_id) do nothing

@@ -26,7 +26,7 @@ with incoming as (
         memory_ms, plan_ms, upstream_headers_ms, first_token_ms, first_speakable_ms, total_ms,
         overhead_ms, memory_outcome, prompt_tokens, completion_tokens, cached_tokens,
         reasoning_tokens, cost_microusd, cost_source, attempts, hedged, continued, lead_in,
-        model_reason, ceiling_microusd, satisfaction, trace_id, created_at
+        model_reason, ceiling_microusd, committed, satisfaction, trace_id, created_at
     )
     select
         i.turn_id,
@@ -39,11 +39,13 @@ with incoming as (
         i.total_ms, i.overhead_ms, i.memory_outcome, i.prompt_tokens, i.completion_tokens,
         i.cached_tokens, i.reasoning_tokens, i.cost_microusd, i.cost_source, i.attempts,
         i.hedged, i.continued, i.lead_in, i.model_reason, i.ceiling_microusd,
+        case when i.experiment is not null then c.turn_id is not null end,
         case when e.user_hash is null then f.satisfaction end,
         case when e.user_hash is null then i.trace_id else '' end, i.at
     from incoming i
     left join erasure e on e.user_hash = i.user_hash and i.at <= e.erased_at
     left join feedback f on f.turn_id = i.turn_id
+    left join committed_turn c on c.turn_id = i.turn_id
     order by i.turn_id
     on conflict (turn_id) do nothing
     returning session_id, user_hash, outcome, total_ms, prompt_tokens, completion_tokens,

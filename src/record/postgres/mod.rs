@@ -357,6 +357,10 @@ async fn keep(
             include_str!("../../../sql/keep/postgres/feedback.sql"),
             include_str!("../../../sql/keep/postgres/satisfaction.sql"),
         ],
+        Kind::Commit => &[
+            include_str!("../../../sql/keep/postgres/commits.sql"),
+            include_str!("../../../sql/keep/postgres/committed.sql"),
+        ],
         Kind::Capture => &[include_str!("../../../sql/keep/postgres/captures.sql")],
         Kind::Erasure => &[include_str!("../../../sql/keep/postgres/erasures.sql")],
     };
