@@ -31,6 +31,7 @@ mod kept;
 
 mod contract;
 mod amended;
+mod trials;
 mod schema;
 mod postgres;
 mod refusals;

@@ -92,6 +92,7 @@ const EXPERIMENTS: &[Column] = &[
     Column("p95_first_token_ms", "p95", As::Ms),
     Column("mean_satisfaction", "rating", As::Rating),
     Column("mean_satisfaction_95", "95 %", As::Rating),
+    Column("verdict", "verdict", As::Text),
 ];
 
 pub(super) fn columns(kind: &str) -> &'static [Column] {

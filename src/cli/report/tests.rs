@@ -84,11 +84,12 @@ async fn spend_and_experiments() {
     let experiments = json!({ "items": [{ "experiment": "warmth", "variant": "b", "count": 90,
         "error_rate": 0.0333, "error_rate_95": [0.0114, 0.0935], "mean_cost_usd": 0.001071,
         "mean_cost_usd_95": [0.0009, 0.00125], "mean_satisfaction": 4.2,
-        "mean_satisfaction_95": [3.9, 4.5], "p50_first_token_ms": 480.0 }],
+        "mean_satisfaction_95": [3.9, 4.5], "p50_first_token_ms": 480.0,
+        "verdict": "cheaper by $0.000300 a turn ($0.000210 to $0.000390)" }],
         "totals": { "count": 90 } });
     insta::assert_snapshot!(printed("experiments", &experiments).await, @r"
-    experiment  variant  turns  errors            95 %  mean cost                    95 %  first p50  p95  rating          95 %
-    warmth      b           90   3.3 %  1.1 % to 9.3 %  $0.001071  $0.000900 to $0.001250     480 ms    -    4.20  3.90 to 4.50
+    experiment  variant  turns  errors            95 %  mean cost                    95 %  first p50  p95  rating          95 %  verdict
+    warmth      b           90   3.3 %  1.1 % to 9.3 %  $0.001071  $0.000900 to $0.001250     480 ms    -    4.20  3.90 to 4.50  cheaper by $0.000300 a turn ($0.000210 to $0.000390)
     total                   90       -               -          -                       -          -    -       -             -
     ");
 }

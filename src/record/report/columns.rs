@@ -90,6 +90,12 @@ impl ReportKind {
                 "rated",
                 "prompt_tokens",
                 "completion_tokens",
+                "compared_with",
+                "error_rate_difference_95",
+                "satisfaction_difference_95",
+                "cost_difference_usd_95",
+                "first_token_difference_ms_95",
+                "verdict",
             ],
         }
     }

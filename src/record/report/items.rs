@@ -1,6 +1,6 @@
 //! What each report says, from the sums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -11,14 +11,14 @@ use crate::turn::MicroUsd;
 use super::cells::{Calls, Cell, Cells, Sums};
 use super::interval;
 use super::source::{DAY_MS, HOUR_MS};
+use super::verdict;
 
 /// One line of a report, by the names of [`super::ReportKind::columns`].
 pub type Item = Map<String, Value>;
 
 pub(super) fn models(cells: &Cells) -> (Vec<Item>, Item) {
     let turns = cells.by(|key| key.model.clone());
-    let names: std::collections::BTreeSet<&String> =
-        turns.keys().chain(cells.calls.keys()).collect();
+    let names: BTreeSet<&String> = turns.keys().chain(cells.calls.keys()).collect();
     let mut items: Vec<Item> = names
         .into_iter()
         .map(|model| {
@@ -157,37 +157,51 @@ pub(super) fn spend(cells: &Cells, days: bool) -> (Vec<Item>, Item) {
     (items.collect(), figures(&whole(cells).sums))
 }
 
-/// How the arms of each experiment did, with 95 % intervals.
+/// How the arms of each experiment did, with 95 % intervals, and which is better. Only turns that count
+/// are told of.
 pub(super) fn experiments(cells: &Cells) -> (Vec<Item>, Item) {
     let mut groups: BTreeMap<(String, String), Cell> =
         cells.by(|key| (key.experiment.clone(), key.variant.clone()));
     groups.retain(|(experiment, _), _| !experiment.is_empty());
-    let mut turns = 0;
-    let items = groups.iter().map(|((experiment, variant), cell)| {
-        let s = &cell.sums;
-        turns += s.turns;
-        let priced = s.turns - s.unknown_costs.min(s.turns);
-        let cost = interval::mean(micro(s.cost_microusd), s.cost_squares, priced);
-        let satisfaction = interval::mean(
-            count(s.satisfaction_sum),
-            count(s.satisfaction_squares),
-            s.satisfied,
-        );
-        let mut item = object(json!({
-            "experiment": experiment,
-            "variant": variant,
-            "count": s.turns,
-            "errors": s.failed,
-            "error_rate": ratio(s.failed, s.turns),
-            "error_rate_95": pair(interval::share(s.failed, s.turns), 1.0),
-            "cost_usd": s.cost_microusd.to_string(),
-            "mean_cost_usd": mean(micro(s.cost_microusd) / 1e6, priced),
-            "mean_cost_usd_95": pair(cost, 1e-6),
-            "mean_satisfaction_95": pair(satisfaction, 1.0),
-        }));
-        item.extend(times(cell));
-        item
+    let turns: u64 = groups.values().map(|cell| cell.sums.turns).sum();
+    let names: BTreeSet<&String> = groups.keys().map(|(experiment, _)| experiment).collect();
+    let verdicts = names.into_iter().flat_map(|name| {
+        let arms = groups
+            .iter()
+            .filter(|((experiment, _), _)| experiment == name);
+        let arms: Vec<_> = arms
+            .map(|((_, variant), cell)| (variant.as_str(), cell))
+            .collect();
+        verdict::judge(&arms)
     });
+    let items = groups
+        .iter()
+        .zip(verdicts)
+        .map(|(((experiment, variant), cell), verdict)| {
+            let s = &cell.sums;
+            let priced = s.turns - s.unknown_costs.min(s.turns);
+            let cost = interval::mean(micro(s.cost_microusd), s.cost_squares, priced);
+            let satisfaction = interval::mean(
+                count(s.satisfaction_sum),
+                count(s.satisfaction_squares),
+                s.satisfied,
+            );
+            let mut item = object(json!({
+                "experiment": experiment,
+                "variant": variant,
+                "count": s.turns,
+                "errors": s.failed,
+                "error_rate": ratio(s.failed, s.turns),
+                "error_rate_95": pair(interval::share(s.failed, s.turns), 1.0),
+                "cost_usd": s.cost_microusd.to_string(),
+                "mean_cost_usd": mean(micro(s.cost_microusd) / 1e6, priced),
+                "mean_cost_usd_95": pair(cost, 1e-6),
+                "mean_satisfaction_95": pair(satisfaction, 1.0),
+            }));
+            item.extend(times(cell));
+            item.extend(object(verdict.columns()));
+            item
+        });
     let items = items.collect();
     (items, object(json!({ "count": turns })))
 }
@@ -212,7 +226,7 @@ fn object(value: Value) -> Item {
     clippy::cast_precision_loss,
     reason = "counts of turns, far below 2^52"
 )]
-fn count(n: u64) -> f64 {
+pub(super) fn count(n: u64) -> f64 {
     n as f64
 }
 
@@ -220,7 +234,7 @@ fn count(n: u64) -> f64 {
     clippy::cast_precision_loss,
     reason = "billions of dollars would be needed"
 )]
-fn micro(amount: MicroUsd) -> f64 {
+pub(super) fn micro(amount: MicroUsd) -> f64 {
     amount.0 as f64
 }
 

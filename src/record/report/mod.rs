@@ -1,7 +1,7 @@
 //! Reports: what models and coaches cost and how they did, over any time that is kept.
 //!
-//! `source` reads sums (`cells`) from summaries and turns, `items` makes reports of them, `summarise`
-//! makes the summaries. To add a report: a word in [`ReportKind`], a function in `items`.
+//! `source` reads sums (`cells`) from summaries and turns, `items` makes reports of them (`verdict`
+//! judges experiments), `summarise` makes the summaries. To add a report: a word in [`ReportKind`], a function in `items`.
 
 mod cells;
 mod columns;
@@ -10,6 +10,7 @@ mod items;
 pub(super) mod sketch;
 mod source;
 mod summarise;
+mod verdict;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -24,6 +24,11 @@ pub(in crate::record) fn bucket(ms: f64) -> i32 {
     }
 }
 
+/// The middle of a bucket on its own scale, milliseconds.
+fn middle(bucket: i32) -> f64 {
+    ((f64::from(bucket) + 0.5) / STEPS).exp()
+}
+
 impl Sketch {
     pub(in crate::record) fn add(&mut self, bucket: i32, count: u64) {
         *self.0.entry(bucket).or_default() += count;
@@ -49,8 +54,25 @@ impl Sketch {
             seen += **count;
             seen >= rank
         });
-        // The middle of the bucket, on its own scale.
-        found.map(|(bucket, _)| ((f64::from(*bucket) + 0.5) / STEPS).exp())
+        found.map(|(bucket, _)| middle(*bucket))
+    }
+
+    /// Sum, sum of squares and count.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of turns, far below 2^52"
+    )]
+    pub(in crate::record) fn moments(&self) -> (f64, f64, f64) {
+        self.0
+            .iter()
+            .fold((0.0, 0.0, 0.0), |sums, (bucket, count)| {
+                let (ms, count) = (middle(*bucket), *count as f64);
+                (
+                    sums.0 + ms * count,
+                    sums.1 + ms * ms * count,
+                    sums.2 + count,
+                )
+            })
     }
 
     /// How many were counted.
@@ -109,6 +131,12 @@ mod tests {
             let exact = times[rank - 1];
             let told = sketch.quantile(share).unwrap();
             prop_assert!((told / exact - 1.0).abs() < 0.0102, "{told} for {exact}");
+            let (sum, squares, count) = sketch.moments();
+            prop_assert_eq!(count, times.len() as f64);
+            let exact: f64 = times.iter().sum();
+            prop_assert!((sum / exact - 1.0).abs() < 0.0102, "{sum} for {exact}");
+            let exact: f64 = times.iter().map(|ms| ms * ms).sum();
+            prop_assert!((squares / exact - 1.0).abs() < 0.0205, "{squares} for {exact}");
         }
 
         #[test]
