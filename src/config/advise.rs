@@ -15,7 +15,6 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
 const NOT_YET: &[&str] = &[
     "DAILY_BUDGET_USD",
     "DAILY_HARD_CAP_USD",
-    "EXPERIMENTS_FILE",
     "ALERT_WEBHOOK_URL",
     "HUME_WEBHOOK_KEY",
 ];

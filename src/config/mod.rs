@@ -39,6 +39,8 @@ pub struct Settings {
     pub sessions: Sessions,
     pub upstream: Upstream,
     pub coaches: Coaches,
+    /// `EXPERIMENTS_FILE`: absent, there are none.
+    pub experiments: Option<PathBuf>,
     pub memory: Memory,
     pub store: Store,
     /// `REDIS_URL`: absent, this process counts alone.

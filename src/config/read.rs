@@ -34,6 +34,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         listen: listen(r),
         upstream: upstream(r),
         coaches: coaches(r),
+        experiments: r.read("EXPERIMENTS_FILE", path),
         memory: Memory {
             api_key: r.key("ZEP_API_KEY", KeyRule::Header),
             base_url: r.url("ZEP_BASE_URL").unwrap_or_default(),

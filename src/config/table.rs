@@ -94,6 +94,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("APP_TITLE", "Quest Core Professional Development Platform", HEADER)
         .is("sent to OpenRouter as `X-OpenRouter-Title` and `X-Title`"),
     Setting::new("COACHES_FILE", "", "a path").is("another roster of coaches; unset: the five built in"),
+    Setting::new("EXPERIMENTS_FILE", "", "a path").is("experiments: coaches' variants by weight, as TOML; unset: none"),
     Setting::secret("ZEP_API_KEY", KEY).is("Zep project key; unset: memory is off"),
     Setting::new("ZEP_BASE_URL", "https://api.getzep.com/api/v2", URL).is("where memory is asked"),
     Setting::secret("DATABASE_URL", "postgres://user:password@host:5432/name, with sslmode (disable, prefer, require, verify-full) and sslrootcert where wanted")

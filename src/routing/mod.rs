@@ -6,6 +6,7 @@ pub mod catalog;
 mod complexity;
 pub mod flags;
 pub mod provider;
+pub mod experiment;
 mod tier;
 
 pub use complexity::{DEMANDING, complexity};
