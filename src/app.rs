@@ -31,6 +31,7 @@ use crate::pipeline::{Admission, Captor, Rooms};
 use crate::record::counters::{Counters, LinkError, Sharing};
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
+use crate::routing::experiment::{Enrolments, ExperimentError, Experiments};
 use crate::routing::flags::Flags;
 use crate::session::{Pseudonyms, Sessions};
 use crate::telemetry::live::Live;
@@ -82,6 +83,8 @@ pub enum AppError {
     #[error(transparent)]
     Roster(#[from] RosterError),
     #[error(transparent)]
+    Experiments(#[from] ExperimentError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Counters(#[from] LinkError),
@@ -106,6 +109,13 @@ impl Application {
         metrics::install();
         let lifecycle = Lifecycle::new();
         let clock = Clock::System;
+        let roster = Roster::load(&settings.coaches)?;
+        let experiments = Experiments::load(settings.experiments.as_deref(), &roster)?;
+        for warning in experiments.warnings() {
+            tracing::warn!(target: "clm::app", "{warning}");
+        }
+        let mut slugs = roster.slugs();
+        slugs.extend(experiments.slugs());
         let live = Live::default();
         let admission = Admission::new(settings.limits.max_turns);
         let counters = count(settings, &admission, &lifecycle)?;
@@ -138,10 +148,11 @@ impl Application {
             silence: settings.silence,
             health: Arc::default(),
             allowance: Arc::default(),
-            roster: Arc::new(Roster::load(&settings.coaches)?),
+            roster: Arc::new(roster),
             catalog: Catalog::default(),
             memory: Memory::start(&settings.memory, shelf, &lifecycle, clock)?,
             turns: Arc::default(),
+            experiments: Arc::new(Enrolments::new(experiments)),
             pseudonyms: Pseudonyms::new(&key),
             captor: Captor::new(
                 Arc::clone(&vault),
@@ -176,8 +187,7 @@ impl Application {
             clock,
         }
         .start(records.backlog(), leases, &lifecycle);
-        let (catalog, slugs) = (rooms.catalog.clone(), rooms.roster.slugs());
-        models::keep_fresh(catalog, target, client, &lifecycle, slugs);
+        models::keep_fresh(rooms.catalog.clone(), target, client, &lifecycle, slugs);
         let grace = settings.shutdown_grace;
         Ok(Self {
             addr,

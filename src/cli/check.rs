@@ -108,6 +108,9 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
             if rows.is_empty() {
                 rows.push(Row::ok("settings", "all can be read"));
             }
+            let files = local::files(&settings);
+            settings_stand &= files.iter().all(|row| row.status != Status::Fail);
+            rows.extend(files);
             rows.extend(examine(checkup, &settings).await);
         }
     }

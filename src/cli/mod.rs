@@ -32,6 +32,7 @@ use reqwest::Url;
 use crate::clock::Clock;
 use crate::coach::Roster;
 use crate::config::{Faults, Settings, Sources};
+use crate::routing::experiment::Experiments;
 
 use self::check::Checkup;
 
@@ -183,7 +184,11 @@ async fn examine(
     let roster = settings
         .as_ref()
         .and_then(|s| Roster::load(&s.coaches).ok());
-    let slugs = roster.as_ref().map(Roster::slugs).unwrap_or_default();
+    let mut slugs = roster.as_ref().map(Roster::slugs).unwrap_or_default();
+    if let (Some(settings), Some(roster)) = (&settings, &roster) {
+        let experiments = Experiments::load(settings.experiments.as_deref(), roster);
+        slugs.extend(experiments.map(|e| e.slugs()).unwrap_or_default());
+    }
     let format = if args.json {
         Format::Json
     } else {

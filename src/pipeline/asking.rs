@@ -10,6 +10,7 @@ use crate::prompt::{self, PromptMessage};
 use crate::turn::{Cause, Conversation, Tools};
 use crate::upstream::{Allowance, AttemptLog, Call, Health, OpenRouter, Search};
 
+use super::arm;
 use super::guard::Guard;
 use super::stream::coach;
 
@@ -33,11 +34,11 @@ pub(super) struct Asking<'t> {
 impl<'t> Asking<'t> {
     pub(super) fn new(guard: &Guard, conversation: &'t Conversation) -> Self {
         let rooms = &guard.rooms;
-        let coach = coach(guard, &rooms.roster);
+        let coach = arm::changed(coach(guard, &rooms.roster), guard.arm.as_deref());
         let user = guard.speaker.user.as_deref();
         let memory = guard.recalled.context.as_deref();
         Self {
-            messages: prompt::compose(coach, conversation, memory),
+            messages: prompt::compose(&coach, conversation, memory),
             tools: conversation.tools.as_ref(),
             max_tokens: coach.max_tokens,
             temperature: coach.temperature,

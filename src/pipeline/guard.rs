@@ -11,6 +11,7 @@ use tracing::Span;
 use crate::config::Switches;
 use crate::memory::{Person, Recalled};
 use crate::routing::budget::Over;
+use crate::routing::experiment::Arm;
 use crate::session::{Generation, Replay, Speaker, Spoken, Ticket};
 use crate::telemetry::events::SkippedEvents;
 use crate::telemetry::genai::Pace;
@@ -21,6 +22,7 @@ use crate::turn::{
 use crate::upstream::{Answer, AttemptError, AttemptLog, Row};
 
 use super::admission::{Permit, Presence};
+use super::arm::Owner;
 use super::capture::Words;
 use super::money::Reserved;
 use super::runway::Runway;
@@ -36,6 +38,8 @@ pub(super) struct Guard {
     pub(super) signals: bool,
     /// Whose memory this turn may write; absent where nobody is known or memory is off.
     pub(super) person: Option<Person>,
+    /// What the session gets in an experiment.
+    pub(super) arm: Option<Arc<Arm>>,
     /// The session, and in it the user.
     pub(super) place: String,
     /// This turn's place in its session; absent where no session can be believed.
@@ -307,8 +311,12 @@ impl Guard {
         };
         let whole = matches!(outcome, Outcome::Complete | Outcome::PartialRecovered);
         let spoke = whole || matches!(outcome, Outcome::Interrupted | Outcome::Superseded);
-        // Held for memory's sake: without a person there is none to write to.
-        let owner = person.filter(|_| spoke);
+        // Held for those who want to know: without any there is nobody to tell.
+        let owner = Owner {
+            person: person.filter(|_| spoke),
+            trial: self.trial(outcome),
+        };
+        let owner = Some(owner).filter(Owner::is_anybody);
         let spoken = owner.and_then(|owner| {
             let reply = self.generation.reply();
             (!reply.is_empty()).then(|| Spoken {

@@ -7,6 +7,7 @@
 
 mod admission;
 mod pressure;
+mod arm;
 mod choose;
 mod money;
 mod prepare;
@@ -29,10 +30,11 @@ use crate::clock::Clock;
 use crate::coach::Roster;
 use crate::config::{Deadlines, SilenceReply};
 use crate::lifecycle::Lifecycle;
-use crate::memory::{Exchange, Memory, Person};
+use crate::memory::{Exchange, Memory};
 use crate::record::Recorder;
 use crate::routing::budget::Budget;
 use crate::routing::catalog::Catalog;
+use crate::routing::experiment::Enrolments;
 use crate::routing::flags::Flags;
 use crate::session::{Committed, Pseudonyms, Turns};
 use crate::telemetry::events::MemoryWriteDropped;
@@ -40,6 +42,7 @@ use crate::turn::{Fault, FinishReason, ToolCall, Usage};
 use crate::upstream::{Allowance, Health};
 
 pub use admission::{Admission, Permit};
+pub use arm::Owner;
 pub use capture::{Captor, Words, unseal};
 pub use prepare::{Prepared, Shed, TurnRequest, prepare};
 pub use pressure::is_full;
@@ -69,7 +72,8 @@ pub struct Rooms {
     /// What models cost now.
     pub catalog: Catalog,
     pub memory: Memory,
-    pub turns: Arc<Turns<Person>>,
+    pub turns: Arc<Turns<Owner>>,
+    pub experiments: Arc<Enrolments>,
     pub pseudonyms: Pseudonyms,
     pub recorder: Recorder,
     /// Who keeps the words of turns where that is switched on.
@@ -78,17 +82,23 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Hands committed turns to memory, in order. False when it did not take all of them, which is
-    /// told and counted here.
-    pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Person>>) -> bool {
+    /// Hands committed turns to memory, in order, and tells the records of those of an experiment.
+    /// False when memory did not take all of them, which is told and counted here.
+    pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Owner>>) -> bool {
         let mut taken = true;
         for turn in committed {
+            if let Some(id) = turn.owner.trial {
+                self.commit(id);
+            }
+            let Some(person) = turn.owner.person else {
+                continue;
+            };
             let exchange = Exchange {
                 user: turn.user,
                 assistant: turn.assistant,
                 at_ms: turn.at_ms,
             };
-            if !self.memory.remember(&turn.owner, exchange) {
+            if !self.memory.remember(&person, exchange) {
                 MemoryWriteDropped {
                     reason: "queue_full",
                     exchanges: 1,

@@ -95,6 +95,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         coach,
         coach_reason,
         plan,
+        arm,
         complexity,
         switches,
     } = choose(rooms, &request);
@@ -139,6 +140,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         profile: request.profile,
         signals: request.signals,
         person,
+        arm,
         place,
         ticket,
         switches,
@@ -268,7 +270,7 @@ fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
 
 /// Where a turn stands among others: its session, and in it the user. Where a request names both as
 /// it likes, two users of one session id are two sessions.
-fn place(speaker: &Speaker) -> String {
+pub(super) fn place(speaker: &Speaker) -> String {
     let session = speaker.session.as_str();
     match speaker.user.as_deref().filter(|user| *user != session) {
         None => session.to_owned(),

@@ -6,7 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{PATIENCE, Row};
+use crate::coach::Roster;
 use crate::config::{RequireSigned, Settings};
+use crate::routing::experiment::{ExperimentError, Experiments};
 
 /// With fewer open files than this a busy hour runs out: a turn takes two.
 const FEW_DESCRIPTORS: u64 = 4096;
@@ -47,6 +49,32 @@ pub(super) async fn try_write(dir: &Path) -> std::io::Result<&'static str> {
     };
     tokio::fs::remove_file(&probe).await?;
     written.map(|()| said)
+}
+
+/// What the files that settings name hold. A failure would not let `clm serve` start.
+pub(super) fn files(settings: &Settings) -> Vec<Row> {
+    const NAME: &str = "experiments";
+    let roster = match Roster::load(&settings.coaches) {
+        Ok(roster) => roster,
+        Err(error) => {
+            return vec![Row::fail("coaches", error.to_string()).hint("mend COACHES_FILE")];
+        }
+    };
+    match Experiments::load(settings.experiments.as_deref(), &roster) {
+        Ok(experiments) => {
+            let warnings = experiments.warnings().iter();
+            let mut rows: Vec<Row> = warnings.map(|w| Row::warn(NAME, w)).collect();
+            if !experiments.is_empty() && rows.is_empty() {
+                rows.push(Row::ok(NAME, format!("{} can be read", experiments.len())));
+            }
+            rows
+        }
+        Err(ExperimentError::Invalid(faults)) => {
+            let rows = faults.into_iter().map(|fault| Row::fail(NAME, fault));
+            rows.map(|row| row.hint("mend EXPERIMENTS_FILE")).collect()
+        }
+        Err(error) => vec![Row::fail(NAME, error.to_string()).hint("mend EXPERIMENTS_FILE")],
+    }
 }
 
 /// Whether enough files may be open at once.

@@ -137,6 +137,44 @@ async fn faulty_settings_come_first_and_exit_2() {
 }
 
 #[tokio::test]
+async fn files_that_settings_name_are_looked_into() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("experiments.toml");
+    let one = |weight: u32, start: &str| {
+        let variant =
+            |name| format!("[[experiment.variant]]\nname = {name:?}\nweight = {weight}\n");
+        let head = format!("[[experiment]]\nname = \"e\"\ncoach = \"career\"\n{start}\n");
+        head + &variant("a") + &variant("b")
+    };
+    let told = async |text: String| {
+        std::fs::write(&path, text).unwrap();
+        let file = ("EXPERIMENTS_FILE", path.to_str().unwrap());
+        let dead = ("OPENROUTER_BASE_URL", "http://127.0.0.1:1");
+        let (exit, report) = check(&[("OPEN_ROUTER_API_KEY", "k"), dead, file], CLOCK).await;
+        let rows = report["checks"].as_array().unwrap().iter();
+        let rows = rows.filter(|row| row["name"] == "experiments");
+        let rows: Vec<_> = rows
+            .map(|row| row["status"].as_str().unwrap().to_owned())
+            .collect();
+        (exit, rows)
+    };
+    let fine = told(one(1, "start = 2026-12-01")).await;
+    assert_eq!(
+        fine,
+        (Exit::Problem, vec!["ok".to_owned()]),
+        "the server is dead"
+    );
+    assert_eq!(told(one(1, "")).await.1, ["warn"]);
+    let faulty = told(one(0, "start = 2026-12-01")).await;
+    assert_eq!(faulty, (Exit::Usage, vec!["fail".to_owned(); 2]));
+    let (exit, report) = check(&[("COACHES_FILE", "/nonexistent")], CLOCK).await;
+    assert_eq!(
+        (exit, &row(&report, "coaches")["status"]),
+        (Exit::Usage, &"fail".into())
+    );
+}
+
+#[tokio::test]
 async fn an_unreachable_server_is_a_failure_and_no_key_is_exit_2() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());
