@@ -13,6 +13,8 @@ pub const RESUMES_TOTAL: &str = "clm_resumes_total";
 pub const LEADINS_TOTAL: &str = "clm_leadins_total";
 pub const UPSTREAM_MALFORMED_TOTAL: &str = "clm_upstream_malformed_total";
 pub const BREAKER_STATE: &str = "clm_breaker_state";
+pub const PROMPT_TOKENS_TOTAL: &str = "clm_prompt_tokens_total";
+pub const CACHED_TOKENS_TOTAL: &str = "clm_cached_tokens_total";
 pub const INTERRUPTS_TOTAL: &str = "clm_interrupts_total";
 pub const REPEATS_TOTAL: &str = "clm_repeats_total";
 pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
@@ -110,6 +112,16 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         BREAKER_STATE,
         Kind::Gauge,
         "Whether a target may be called: 0 closed, all calls; 1 half open or cooling; 2 open, none.",
+    ),
+    (
+        PROMPT_TOKENS_TOTAL,
+        Kind::Counter,
+        "Tokens of prompts whose bill tells how many of them came from a provider's cache, by coach.",
+    ),
+    (
+        CACHED_TOKENS_TOTAL,
+        Kind::Counter,
+        "Those of them that came from the cache, by coach.",
     ),
     (
         INTERRUPTS_TOTAL,

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tracing::info;
 
 use crate::telemetry::genai;
-use crate::telemetry::metrics::{count, observe};
+use crate::telemetry::metrics::{count, count_by, observe};
 use crate::telemetry::names;
 use crate::turn::{AttemptRecord, Cause, CostSource, Outcome, TurnRecord};
 
@@ -89,6 +89,7 @@ impl TurnEnded<'_> {
                 observe(name, &labels, seconds(time));
             }
         }
+        count_cached(t);
         for attempt in &t.attempts {
             count_attempt(attempt);
             genai::count_call(attempt);
@@ -105,6 +106,20 @@ impl TurnEnded<'_> {
             count(names::RESUMES_TOTAL, &[("result", result.to_owned())]);
         }
     }
+}
+
+/// Counts how much of the prompt a provider had cached. Both counters move together or not at all,
+/// so that one over the other is a coach's ratio: it falls when something volatile gets into the
+/// prefix.
+fn count_cached(turn: &TurnRecord) {
+    let (Some(prompt), Some(cached)) = (turn.prompt_tokens, turn.cached_tokens) else {
+        return;
+    };
+    let coach = [("coach", turn.coach.clone())];
+    // A bill that claims more than was asked must not make the ratio more than one.
+    let cached = cached.min(prompt);
+    count_by(names::PROMPT_TOKENS_TOTAL, &coach, prompt);
+    count_by(names::CACHED_TOKENS_TOTAL, &coach, cached);
 }
 
 fn count_attempt(attempt: &AttemptRecord) {
@@ -236,12 +251,19 @@ mod tests {
         }
     }
 
-    /// The lines of `/metrics` that tell of races, moves, resumes and lead-ins.
+    /// The lines of `/metrics` that tell of races, moves, resumes, lead-ins and caches.
     fn counted(turn: &TurnRecord) -> Vec<String> {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || TurnEnded(turn).emit());
         let text = recorder.handle().render();
-        let wanted = ["clm_failovers", "clm_hedges", "clm_leadins", "clm_resumes"];
+        let wanted = [
+            "clm_failovers",
+            "clm_hedges",
+            "clm_leadins",
+            "clm_resumes",
+            "clm_prompt_tokens",
+            "clm_cached_tokens",
+        ];
         let mut lines: Vec<String> = text
             .lines()
             .filter(|l| wanted.iter().any(|w| l.starts_with(w)))
@@ -273,6 +295,24 @@ mod tests {
         assert_eq!(counted(&turn(&fields, &attempts)), expected);
         let plain = [json!({ "model": "a", "cause": "first" })];
         assert!(counted(&turn(&json!({}), &plain)).is_empty());
+    }
+
+    #[test]
+    fn what_was_cached_counts_beside_what_was_asked() {
+        for (prompt, cached, expected) in [
+            (json!(900), json!(600), &[600, 900][..]),
+            (json!(900), json!(0), &[0, 900]),
+            (json!(900), json!(1_000), &[900, 900]),
+            (json!(900), json!(null), &[]),
+            (json!(null), json!(600), &[]),
+        ] {
+            let fields = json!({ "prompt_tokens": prompt, "cached_tokens": cached });
+            let names = ["cached_tokens", "prompt_tokens"].into_iter().zip(expected);
+            let lines: Vec<String> = names
+                .map(|(name, count)| format!(r#"{name}{{coach="master"}} {count}"#))
+                .collect();
+            assert_eq!(counted(&turn(&fields, &[])), lines, "{fields}");
+        }
     }
 
     #[test]
