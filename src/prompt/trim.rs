@@ -1,9 +1,11 @@
-//! Brings the history down to a budget: the opening and the newest lines stay.
+//! Brings the history down to a budget: the opening and the newest lines stay. The opening is the
+//! first exchange, in which the user says what they came for and the coach agrees to it.
 //!
 //! History is cut between units only. A unit is one line, or a tool call with its results, which no
 //! provider takes apart; so what is kept can never begin with a result that nobody asked for.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::value::RawValue;
 
@@ -95,18 +97,18 @@ fn result(message: &Message) -> Option<&RawValue> {
 }
 
 fn within(units: Vec<Unit<'_>>, budget: usize) -> Vec<Unit<'_>> {
-    let opening = units.iter().position(|u| matches!(u, Unit::User(_)));
-    let reserved = opening.and_then(|at| units.get(at)).map_or(0, Unit::cost);
+    let opening = opening(&units, budget);
+    let reserved: usize = opening
+        .clone()
+        .filter_map(|at| units.get(at))
+        .map(Unit::cost)
+        .sum();
     let mut room = budget;
     let mut start = units.len();
     // Newest first. The newest stays whatever it costs: without it there is nothing to answer.
     for (at, unit) in units.iter().enumerate().rev() {
         // Once reached, the opening needs no room set aside.
-        let aside = if opening.is_some_and(|o| o < at) {
-            reserved
-        } else {
-            0
-        };
+        let aside = if at >= opening.end { reserved } else { 0 };
         let cost = unit.cost();
         if cost + aside > room && start < units.len() {
             break;
@@ -114,20 +116,30 @@ fn within(units: Vec<Unit<'_>>, budget: usize) -> Vec<Unit<'_>> {
         room = room.saturating_sub(cost);
         start = at;
     }
-    if start == 0 {
-        return units;
-    }
-    let first = opening.filter(|at| *at < start);
-    let mut kept = Vec::with_capacity(units.len() - start + 2);
+    let mut kept = Vec::with_capacity(units.len() - start + 3);
+    let mut left_out = false;
     for (at, unit) in units.into_iter().enumerate() {
-        if at == start {
+        if at < start && !opening.contains(&at) {
+            left_out = true;
+            continue;
+        }
+        if std::mem::take(&mut left_out) {
             kept.push(Unit::Gap);
         }
-        if at >= start || Some(at) == first {
-            kept.push(unit);
-        }
+        kept.push(unit);
     }
     kept
+}
+
+/// Where the first exchange stands: the user's first line and the reply to it. A reply that would
+/// take more than a quarter of the budget is none of it.
+fn opening(units: &[Unit<'_>], budget: usize) -> Range<usize> {
+    let Some(first) = units.iter().position(|u| matches!(u, Unit::User(_))) else {
+        return 0..0;
+    };
+    let is_short = |u: &&Unit<'_>| matches!(u, Unit::Assistant(_)) && u.cost() <= budget / 4;
+    let reply = units.get(first + 1).filter(is_short);
+    first..first + 1 + usize::from(reply.is_some())
 }
 
 #[cfg(test)]
@@ -164,7 +176,10 @@ mod tests {
         for (budget, expected) in [
             (100, "u:one a:two u:three a:four u:five"),
             (19, "u:one a:two u:three a:four u:five"),
-            (18, "u:one … u:three a:four u:five"),
+            (18, "u:one a:two … a:four u:five"),
+            (14, "u:one a:two … a:four u:five"),
+            (13, "u:one a:two … u:five"),
+            // The reply is no quarter of it.
             (11, "u:one … a:four u:five"),
             (7, "u:one … u:five"),
             (0, "u:one … u:five"),
@@ -172,8 +187,46 @@ mod tests {
             assert_eq!(shown(&within(call.clone(), budget)), expected, "{budget}");
         }
         let greeted = vec![assistant("hello there"), user("one"), assistant("two")];
-        assert_eq!(shown(&within(greeted, 7)), "… u:one a:two");
+        assert_eq!(shown(&within(greeted.clone(), 12)), "… u:one a:two");
+        assert_eq!(shown(&within(greeted, 17)), "a:hello there u:one a:two");
+        let pair = vec![user("one"), user("two")];
+        assert_eq!(
+            shown(&within(pair, 0)),
+            "u:one u:two",
+            "nothing is left out"
+        );
         assert_eq!(shown(&within(Vec::new(), 7)), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_history_keeps_its_ends_within_the_budget(
+            lines in proptest::collection::vec((0..3_u8, 1..40_usize), 1..30),
+            budget in 0..400_usize,
+        ) {
+            let lines: Vec<_> = lines.iter().enumerate().map(|(at, (kind, size))| {
+                let text = format!("{at}{}", "x".repeat(*size));
+                if *kind == 0 { Unit::User(text.into()) } else { Unit::Assistant(text.into()) }
+            }).collect();
+            let all = shown(&lines);
+            let opening = opening(&lines, budget);
+            let needed: Vec<_> = lines[opening.clone()].iter().chain(lines.last()).cloned().collect();
+            let kept = within(lines.clone(), budget);
+            let words = shown(&kept);
+            for unit in &needed {
+                proptest::prop_assert!(words.contains(&shown(std::slice::from_ref(unit))));
+            }
+            // What is kept are pieces of the whole, in order, with a mark wherever something is out.
+            let mut rest = all.as_str();
+            for piece in words.split('…').map(str::trim).filter(|p| !p.is_empty()) {
+                let at = rest.find(piece);
+                proptest::prop_assert!(at.is_some(), "{} in {}", piece, all);
+                rest = &rest[at.unwrap() + piece.len()..];
+            }
+            let size: usize = kept.iter().map(Unit::cost).sum();
+            let least: usize = needed.iter().map(Unit::cost).sum();
+            proptest::prop_assert!(size <= budget.max(least), "{size} of {budget}");
+        }
     }
 
     #[test]
