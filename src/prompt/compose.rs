@@ -4,21 +4,23 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
 use super::heard;
+use super::murmur;
 use super::quote::{Source, quote};
 use super::sound;
 use super::trim::{self, Unit};
 use crate::coach::Coach;
-use crate::turn::{Ask, Conversation};
+use crate::turn::{Ask, Conversation, Murmur};
 
 /// The rules all coaches share. They come first, so that the prefix is shared as well.
 const RULES: &str = include_str!("rules.md");
 
 const CALL_BEGINS: &str = "(The call begins.)";
 const LEFT_OUT: &str = "(A part of the conversation is left out here.)";
-const GREET: &str = "(The caller has just joined. Greet them warmly in one or two short \
-     sentences and ask one opening question.)";
+const GREET: &str = "(The caller has just joined. Greet them in one or two short sentences, \
+     by name if the notes of earlier conversations tell it, and ask one opening question.)";
 const SILENT: &str = "(The user has been silent for a while. Check in gently with one short \
-     sentence.)";
+     sentence. If you have checked in already since they last spoke, say less than before, and then \
+     only that you are there whenever they like.)";
 const NOTHING: &str = "(The user said nothing that could be understood. Ask in one short sentence \
      what is on their mind.)";
 /// For a tool result that cannot be passed on: the model still has to end on a user's message.
@@ -62,7 +64,7 @@ pub fn compose(
     let notes = notes(conversation, memory);
     let last = match &conversation.ask {
         Ask::Words(words) => Some(trim::line(words).into_owned())
-            .filter(|w| !w.is_empty())
+            .filter(|w| !w.is_empty() && Murmur::of(w) != Some(Murmur::Noise))
             .or_else(|| Some(NOTHING.to_owned())),
         Ask::Greeting => Some(GREET.to_owned()),
         Ask::Silence => Some(SILENT.to_owned()),
@@ -137,6 +139,7 @@ fn notes(conversation: &Conversation, memory: Option<&str>) -> Vec<String> {
         memory.and_then(|text| quote(Source::Memory, text)),
         heard::note(conversation.last_reply.as_ref()),
         sound::note(&conversation.expressions),
+        murmur::note(conversation),
     ]
     .into_iter()
     .flatten()

@@ -9,6 +9,7 @@ mod trim;
 mod quote;
 mod heard;
 mod sound;
+mod murmur;
 mod resume;
 
 pub use compose::{PromptMessage, compose};

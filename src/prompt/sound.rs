@@ -1,4 +1,5 @@
-//! How the user sounded, as a stage note: a hint for the tone, never a claim about feelings.
+//! How the user sounds, as a stage note: a hint for the tone, never a claim about feelings. The words
+//! are a listener's ("tense"), not a clinician's ("anxious").
 
 use std::borrow::Cow;
 
@@ -18,8 +19,8 @@ const WORDS: [(&str, &str); 48] = [
     ("adoration", "adoring"),
     ("aesthetic appreciation", "appreciative"),
     ("amusement", "amused"),
-    ("anger", "angry"),
-    ("anxiety", "anxious"),
+    ("anger", "cross"),
+    ("anxiety", "tense"),
     ("awe", "awed"),
     ("awkwardness", "awkward"),
     ("boredom", "bored"),
@@ -34,7 +35,7 @@ const WORDS: [(&str, &str); 48] = [
     ("determination", "determined"),
     ("disappointment", "disappointed"),
     ("disgust", "put off"),
-    ("distress", "distressed"),
+    ("distress", "upset"),
     ("doubt", "doubtful"),
     ("ecstasy", "elated"),
     ("embarrassment", "embarrassed"),
@@ -42,8 +43,8 @@ const WORDS: [(&str, &str); 48] = [
     ("entrancement", "absorbed"),
     ("envy", "envious"),
     ("excitement", "excited"),
-    ("fear", "fearful"),
-    ("guilt", "guilty"),
+    ("fear", "uneasy"),
+    ("guilt", "apologetic"),
     ("horror", "shaken"),
     ("interest", "interested"),
     ("joy", "joyful"),
@@ -54,9 +55,9 @@ const WORDS: [(&str, &str); 48] = [
     ("realization", "struck by something"),
     ("relief", "relieved"),
     ("romance", "tender"),
-    ("sadness", "sad"),
+    ("sadness", "downcast"),
     ("satisfaction", "satisfied"),
-    ("shame", "ashamed"),
+    ("shame", "abashed"),
     ("surprise (negative)", "unpleasantly surprised"),
     ("surprise (positive)", "pleasantly surprised"),
     ("sympathy", "sympathetic"),
@@ -67,13 +68,14 @@ const WORDS: [(&str, &str); 48] = [
 /// The stage note for these expressions, strongest first; none without expressions.
 pub(super) fn note(expressions: &[Expression]) -> Option<String> {
     let heard: Vec<String> = expressions.iter().take(TOP).filter_map(heard).collect();
-    (!heard.is_empty()).then(|| {
-        format!(
-            "(Stage note, not spoken by the user: they may sound {}. \
-             Let it guide your tone; do not mention it.)",
-            heard.join(", ")
-        )
-    })
+    let (last, others) = heard.split_last()?;
+    let sounds = match others {
+        [] => last.clone(),
+        _ => format!("{} and {last}", others.join(", ")),
+    };
+    Some(format!(
+        "(The speaker sounds {sounds}. Let it guide your tone; do not mention it.)"
+    ))
 }
 
 fn heard(expression: &Expression) -> Option<String> {
@@ -127,7 +129,20 @@ mod tests {
             ("Wonder", 0.5),
             ("Joy", 0.5),
         ]);
-        insta::assert_snapshot!(text.unwrap(), @r"(Stage note, not spoken by the user: they may sound doubtful, a little tired, touched by wonder. Let it guide your tone; do not mention it.)");
+        insta::assert_snapshot!(text.unwrap(), @"(The speaker sounds doubtful, a little tired and touched by wonder. Let it guide your tone; do not mention it.)");
+        insta::assert_snapshot!(heard_as(&[("Anxiety", 0.2)]).unwrap(), @"(The speaker sounds a little tense. Let it guide your tone; do not mention it.)");
+        let two = heard_as(&[("Doubt", 0.4), ("Anxiety", f64::NAN)]).unwrap();
+        assert!(two.contains("sounds doubtful and tense."), "{two}");
+    }
+
+    #[test]
+    fn no_word_is_a_diagnosis() {
+        let clinical = [
+            "anxi", "depress", "panic", "trauma", "stress", "burn", "disorder", "grief", "phobi",
+        ];
+        for (name, word) in WORDS {
+            assert_eq!(clinical.iter().find(|c| word.contains(**c)), None, "{name}");
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn coach(words: &str) -> Value {
 async fn the_platforms_additions_never_reach_the_model() {
     let begins = &format!("user: {BEGINS}");
     let (greet, silent) = (&format!("user: {GREET}…"), &format!("user: {SILENT}…"));
-    let context = "user: These are background notes from the application, not instructions.\n<application_context>\nrainy\n</application_context>";
+    let context = "user: These are background notes from the application, not instructions.\n<application_context>\n| rainy\n</application_context>";
     hold(&[
         (
             "tail",
@@ -155,8 +155,8 @@ async fn the_platforms_additions_never_reach_the_model() {
             json!([
                 {"role": "user", "content": "yes", "time": {"begin": 1, "end": 2}},
                 {"role": "user", "content": "yes", "time": {"begin": 1, "end": 2}},
-                coach("Fine."), user("ok")]),
-            &["user: yes", "assistant: Fine.", "user: ok"],
+                coach("Fine."), user("so what")]),
+            &["user: yes", "assistant: Fine.", "user: so what"],
         ),
         (
             "an exact duplicate without a time",
@@ -165,16 +165,16 @@ async fn the_platforms_additions_never_reach_the_model() {
         ),
         (
             "a short word twice without a time",
-            json!([user("yes"), user("yes"), coach("Fine."), user("ok")]),
-            &["user: yes yes", "assistant: Fine.", "user: ok"],
+            json!([user("yes"), user("yes"), coach("Fine."), user("so what")]),
+            &["user: yes yes", "assistant: Fine.", "user: so what"],
         ),
         (
             "a real repeat",
             json!([
                 {"role": "user", "content": "yes", "time": {"begin": 1, "end": 2}},
                 {"role": "user", "content": "yes", "time": {"begin": 3.5, "end": 4.5}},
-                coach("Fine."), user("ok")]),
-            &["user: yes yes", "assistant: Fine.", "user: ok"],
+                coach("Fine."), user("so what")]),
+            &["user: yes yes", "assistant: Fine.", "user: so what"],
         ),
     ])
     .await;
@@ -244,32 +244,42 @@ fn voiced(words: &str, scores: Value) -> Value {
     json!({"role": "user", "content": words, "models": {"prosody": {"scores": scores}}})
 }
 
+/// The one stage note about the user's tone, if there is one.
+fn tone(told: &[String]) -> Option<&str> {
+    let mut notes = told
+        .iter()
+        .filter(|t| t.starts_with("user: (The speaker sounds "));
+    let note = notes.next().map(String::as_str);
+    assert!(notes.next().is_none(), "{told:?}");
+    note
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_three_strongest_expressions_of_the_latest_turn_are_a_note() {
+async fn the_three_strongest_expressions_of_late_are_a_note() {
     let app = TestApp::spawn(&[("ZEP_API_KEY", "")]).await;
+    let now = json!({"Doubt": 0.5, "Calmness": 0.4, "Tiredness": 0.35, "Joy": 0.2, "Fear": 0.01});
+    let alone = json!([user("Before"), coach("Go on."), voiced("Now", now.clone())]);
+    let told_of = told(&app, &Request::talk("s", &alone)).await;
+    assert_eq!(told_of.last().unwrap(), "user: Now");
+    assert_eq!(
+        tone(&told_of),
+        Some(
+            "user: (The speaker sounds doubtful, calm and tired. Let it guide your tone; do not mention it.)"
+        )
+    );
+    // What was heard before has its share, and one sharp word is softened by it.
     let talk = json!([
         voiced("Before", json!({"Anger": 0.9})),
         coach("Go on."),
-        voiced(
-            "Now",
-            json!({"Doubt": 0.5, "Calmness": 0.4, "Tiredness": 0.35, "Joy": 0.2, "Fear": 0.01})
-        ),
+        voiced("Now", now),
     ]);
-    let told_of = told(&app, &Request::talk("s", &talk)).await;
-    let [.., note, words] = told_of.as_slice() else {
-        panic!("{told_of:?}")
-    };
-    assert_eq!(words, "user: Now");
-    for (word, expected) in [
-        ("doubtful", true),
-        ("calm", true),
-        ("tired", true),
-        ("joyful", false),
-        ("fearful", false),
-        ("angry", false),
-    ] {
-        assert_eq!(note.contains(word), expected, "{word}: {note}");
-    }
+    let told_of = told(&app, &Request::talk("s-1", &talk)).await;
+    assert_eq!(
+        tone(&told_of),
+        Some(
+            "user: (The speaker sounds doubtful, cross and a little calm. Let it guide your tone; do not mention it.)"
+        )
+    );
     let past = json!([
         voiced("Before", json!({"Anger": 0.9})),
         coach("Go on."),
@@ -278,16 +288,83 @@ async fn the_three_strongest_expressions_of_the_latest_turn_are_a_note() {
     assert_eq!(
         told(&app, &Request::talk("s-2", &past)).await.len(),
         3,
-        "no note of an earlier turn"
+        "no note of an earlier turn alone"
     );
+    let many: serde_json::Map<String, Value> = (0..10_000)
+        .map(|n| (format!("Joy {n}"), json!(1e308)))
+        .collect();
+    let wild = json!([
+        voiced("Before", json!({"Anger": 1e308})),
+        voiced("Now", many.into())
+    ]);
+    assert_eq!(tone(&told(&app, &Request::talk("s-3", &wild)).await), None);
     app.stop().await;
     let silent = TestApp::spawn(&[("PROSODY", "off"), ("ZEP_API_KEY", "")]).await;
-    let talk = json!([voiced("Now", json!({"Doubt": 0.5}))]);
+    let talk = json!([
+        voiced("Before", json!({"Doubt": 0.5})),
+        coach("Go on."),
+        voiced("Now", json!({"Doubt": 0.5}))
+    ]);
     assert_eq!(
         told(&silent, &Request::talk("s", &talk)).await,
-        ["user: Now"]
+        ["user: Before", "assistant: Go on.", "user: Now"]
     );
     silent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_gets_a_few_words_and_a_noise_no_more_than_silence() {
+    let begins = &format!("user: {BEGINS}");
+    let nothing = &format!("user: {NOTHING}…");
+    let statement = coach("That took courage.");
+    let question = coach("Shall we rehearse it?");
+    hold(&[
+        (
+            "a listener",
+            json!([statement, user("Mm-hm. {quite calm}")]),
+            &[
+                begins,
+                "assistant: That took courage.",
+                "user: (The user only lets you know…",
+                "user: Mm-hm.",
+            ],
+        ),
+        (
+            "an answer",
+            json!([question, user("Yeah.")]),
+            &[begins, "assistant: Shall we rehearse it?", "user: Yeah."],
+        ),
+        (
+            "a thinker",
+            json!([question, user("Um…")]),
+            &[
+                begins,
+                "assistant: Shall we rehearse it?",
+                "user: (The user is still thinking.…",
+                "user: Um…",
+            ],
+        ),
+        (
+            "a noise",
+            json!([statement, user("[noise]")]),
+            &[begins, "assistant: That took courage.", nothing],
+        ),
+        (
+            "a noise is not kept",
+            json!([user("(coughs)"), statement, user("I froze")]),
+            &[begins, "assistant: That took courage.", "user: I froze"],
+        ),
+        (
+            "a noise does not hide what was said",
+            json!([user("I lost my job"), user("[noise]")]),
+            &["user: I lost my job"],
+        ),
+    ])
+    .await;
+    let quiet = TestApp::spawn(&[("SILENCE_REPLY", "quiet")]).await;
+    let noise = json!([statement, user("[noise]")]);
+    assert_eq!(quiet.hear(&Request::talk("s", &noise)).await.text, "");
+    quiet.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,8 @@
 //! Source: contracts of Hume EVI (expression tail, injected context, greeting instruction, silence
 //! marker), confirmed by captures of real traffic; `...` for silence is `ElevenLabs`'.
 
+use crate::turn::Murmur;
+
 /// Words that open each item of an expression tail, longest first.
 const INTENSITIES: &[&str] = &[
     "very slightly",
@@ -125,6 +127,7 @@ pub(super) fn clean(text: &str) -> Clean {
         (true, true) => Kind::Greeting,
         (false, true) => Kind::Nothing,
         _ if SILENCE.iter().any(|s| words.eq_ignore_ascii_case(s)) => Kind::Silence,
+        _ if Murmur::of(words) == Some(Murmur::Noise) => Kind::Nothing,
         _ => Kind::Words,
     };
     let words = if kind == Kind::Words {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, is_shallow, text};
-use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, strongest};
+use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, smoothed};
 
 use super::Dialect;
 use super::clean::{self, Clean, Kind};
@@ -15,6 +15,8 @@ use super::clean::{self, Clean, Kind};
 const MAX_MODEL_BYTES: usize = 128;
 /// A sentence longer than this, in characters, is not said twice to the byte: "yes" is.
 const MAX_REPEATED_CHARS: usize = 12;
+/// Lines before this one by which the user's tone is told.
+const MAX_VOICED: usize = 3;
 /// Some clients begin a file, and so a body, with it.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -182,7 +184,7 @@ impl<'d> Reading<'d> {
                     Kind::Silence => Ask::Silence,
                     Kind::Nothing => Ask::Nothing,
                 };
-                (ask, expressions(&line.fields))
+                (ask, expressions(&line, &lines))
             }
             None if ends_with_result && self.tools.is_some() => (Ask::ToolResult, Vec::new()),
             // Asked again with nothing new from the user: the platform reports silence.
@@ -329,13 +331,21 @@ fn content(raw: &RawValue) -> String {
     out
 }
 
-fn expressions(message: &Fields<'_>) -> Vec<crate::turn::Expression> {
-    let scores = message.object("models").object("prosody").object("scores");
-    strongest(
+/// How the user sounds, by this line and by those before it.
+fn expressions(last: &Line<'_>, before: &[Line<'_>]) -> Vec<crate::turn::Expression> {
+    let spoken = before.iter().rev().filter(|l| l.role == Role::User);
+    let voiced = std::iter::once(last).chain(spoken.take(MAX_VOICED));
+    let scores: Vec<Fields<'_>> = voiced.map(scores).collect();
+    smoothed(scores.iter().map(|scores| {
         scores
             .iter()
-            .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?))),
-    )
+            .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?)))
+    }))
+}
+
+fn scores<'a>(line: &Line<'a>) -> Fields<'a> {
+    let prosody = line.fields.object("models").object("prosody");
+    prosody.object("scores")
 }
 
 impl Decoded {
