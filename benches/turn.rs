@@ -196,7 +196,7 @@ fn coach_select(criterion: &mut Criterion) {
         ("200 turns, none anywhere", 200, USER_LINE, "master"),
     ] {
         let conversation = conversation(turns, last);
-        let select = || select(&roster, black_box(&conversation).user_lines(), None);
+        let select = || select(&roster, black_box(&conversation).lines(), None);
         assert_eq!(select().coach.id, chosen);
         group.bench_function(name, |b| b.iter(select));
     }

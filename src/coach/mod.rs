@@ -8,6 +8,7 @@ mod roster;
 mod check;
 mod scan;
 mod named;
+mod offered;
 mod select;
 mod nudges;
 mod phrases;

@@ -98,6 +98,23 @@ pub(super) fn requested(names: &[Name], line: &str) -> Option<usize> {
     })
 }
 
+/// The roster position of the coach that these words name, where they name one only.
+pub(super) fn only_one(names: &[Name], text: &str) -> Option<usize> {
+    let words = split(text);
+    let mut found = None;
+    for at in 0..words.len() {
+        let (_, rest) = words.split_at_checked(at)?;
+        let Some(name) = names.iter().find(|name| name.heads(rest)) else {
+            continue;
+        };
+        if found.is_some_and(|coach| coach != name.coach) {
+            return None;
+        }
+        found = Some(name.coach);
+    }
+    found
+}
+
 /// What was heard right before a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {

@@ -1,14 +1,17 @@
 //! Which coach answers, and why: a pure function of what the user has said.
 //!
 //! In words: walk the user's lines from the oldest to the newest; a line that asks for a coach by
-//! name, or else holds a keyword, changes the coach; any other keeps it. Nothing is remembered
+//! name, or says yes to the offer of one, or else holds a keyword, changes the coach; any other
+//! keeps it. Nothing is remembered
 //! between requests, so nothing can be lost. The walk is done backwards, because the newest line
 //! that chooses is all that counts: a turn usually reads one line, whatever the length of the call.
 
 use std::fmt;
 
 use super::named;
+use super::offered;
 use super::roster::{Coach, Roster};
+use crate::turn::Message;
 
 /// The coach of a turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +25,7 @@ pub struct Selection<'r> {
 pub enum Reason {
     /// The last line holds this keyword.
     Keyword(String),
-    /// The last line asks for the coach by name.
+    /// The last line asks for the coach by name, or says yes to the offer of that coach by name.
     Named,
     /// An earlier line chose, the last did not.
     Kept,
@@ -44,20 +47,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Chooses the coach of a turn from the user's lines, oldest first. A pin to a coach that does not
-/// exist is no pin.
+/// Chooses the coach of a turn from the user's lines, each with what was said before it, oldest
+/// first. A pin to a coach that does not exist is no pin.
 pub fn select<'r, 'l>(
     roster: &'r Roster,
-    user_lines: impl Iterator<Item = &'l str>,
+    lines: impl Iterator<Item = (&'l [Message], &'l str)>,
     pin: Option<&str>,
 ) -> Selection<'r> {
     if let Some(coach) = pin.and_then(|id| roster.get(id)) {
         let reason = Reason::Pinned;
         return Selection { coach, reason };
     }
-    let lines: Vec<&str> = user_lines.collect();
-    for (age, line) in lines.into_iter().rev().enumerate() {
-        if let Some(chosen) = chosen_by(roster, line) {
+    let lines: Vec<(&[Message], &str)> = lines.collect();
+    for (age, (before, line)) in lines.into_iter().rev().enumerate() {
+        if let Some(chosen) = chosen_by(roster, before, line) {
             let reason = if age == 0 {
                 chosen.reason
             } else {
@@ -73,12 +76,13 @@ pub fn select<'r, 'l>(
 }
 
 /// The coach this line alone would choose.
-fn chosen_by<'r>(roster: &'r Roster, line: &str) -> Option<Selection<'r>> {
+fn chosen_by<'r>(roster: &'r Roster, before: &[Message], line: &str) -> Option<Selection<'r>> {
     let heard = roster.index.hear(line);
     let named = heard
         .cue
         .then(|| named::requested(&roster.index.names, line))
-        .flatten();
+        .flatten()
+        .or_else(|| offered::taken_up(&roster.index.names, before, line));
     if let Some(coach) = named.and_then(|at| roster.at(at)) {
         let reason = Reason::Named;
         return Some(Selection { coach, reason });

@@ -29,7 +29,7 @@ pub(super) fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> Chosen<'r> 
     let now_ms = rooms.clock.now_ms();
     let session = speaker.session.as_str();
     let pin = speaker.pin.as_deref().or(request.pin.as_deref());
-    let lines = request.conversation.user_lines();
+    let lines = request.conversation.lines();
     let selection = coach::select(&rooms.roster, lines, pin);
     let complexity = routing::complexity(&request.conversation);
     let is_budget_low = rooms.budget.standing(now_ms).is_low();

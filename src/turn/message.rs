@@ -92,7 +92,7 @@ pub struct Conversation {
     pub ask: Ask,
     /// Text the application injected, to be quoted to the model as data, never obeyed.
     pub context: Vec<String>,
-    /// How the user sounded in this turn, strongest first, at most three.
+    /// How the user sounded of late, this turn the most, strongest first, at most three.
     pub expressions: Vec<Expression>,
     pub tools: Option<Tools>,
     /// Absent where the last reply was heard whole, and where nothing is known of it.
@@ -100,13 +100,15 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// The user's lines of the whole conversation, oldest first, this turn's last: an empty one where
-    /// nothing was said in it.
-    pub fn user_lines(&self) -> impl Iterator<Item = &str> {
+    /// The user's lines of the whole conversation, each with the history before it, oldest first,
+    /// this turn's last: an empty one where nothing was said in it.
+    pub fn lines(&self) -> impl Iterator<Item = (&[Message], &str)> {
+        let before = |at| self.history.get(..at).unwrap_or_default();
         self.history
             .iter()
-            .filter(|m| m.role == Role::User)
-            .map(|m| m.text.as_str())
-            .chain(std::iter::once(self.ask.words()))
+            .enumerate()
+            .filter(|(_, m)| m.role == Role::User)
+            .map(move |(at, m)| (before(at), m.text.as_str()))
+            .chain(std::iter::once((self.history.as_slice(), self.ask.words())))
     }
 }

@@ -129,3 +129,23 @@ async fn a_coach_speaks_with_its_own_model_and_temper() {
     assert_eq!(free.record(&heard.turn_id).await["tier"], "free");
     free.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_yes_to_the_offer_of_a_colleague_brings_them_in() {
+    let app = TestApp::spawn(&[]).await;
+    let mut messages = vec![
+        json!({"role": "user", "content": "Hello"}),
+        json!({"role": "assistant", "content": "That is one for the career coach."}),
+        json!({"role": "assistant", "content": "Shall I bring them in?"}),
+        json!({"role": "user", "content": "Yes please. {slightly calm}"}),
+    ];
+    let got = chosen(&app, &Request::talk("s", &json!(messages))).await;
+    assert_eq!(got, ("career".to_owned(), "named".to_owned()));
+    messages.extend([
+        json!({"role": "assistant", "content": "Career coach here. What draws you?"}),
+        json!({"role": "user", "content": "The sea"}),
+    ]);
+    let got = chosen(&app, &Request::talk("s", &json!(messages))).await;
+    assert_eq!(got, ("career".to_owned(), "kept".to_owned()));
+    app.stop().await;
+}

@@ -1,10 +1,16 @@
 //! The table of choices, and the cost of choosing.
 
 use super::*;
+use crate::turn::{Ask, Conversation};
+
+/// Lines of the user's, with nobody's words between them.
+fn alone<'l>(lines: &[&'l str]) -> impl Iterator<Item = (&'l [Message], &'l str)> {
+    lines.iter().map(|line| (&[][..], *line))
+}
 
 fn choose(lines: &[&str], pin: Option<&str>) -> String {
     let roster = Roster::built_in().unwrap();
-    let chosen = select(&roster, lines.iter().copied(), pin);
+    let chosen = select(&roster, alone(lines), pin);
     format!("{} {}", chosen.coach.id, chosen.reason)
 }
 
@@ -160,12 +166,94 @@ fn a_conversation_keeps_its_coach_until_another_is_chosen() {
     }
 }
 
+/// What a talk chooses: the coach's lines and the user's, by turns, the coach's first.
+fn talked(lines: &[&str]) -> String {
+    let roster = Roster::built_in().unwrap();
+    let (now, past) = lines.split_last().unwrap();
+    let messages = past.iter().enumerate().flat_map(|(at, line)| {
+        // Platforms cut a reply at its sentences.
+        let parts = line.split_inclusive(". ").map(Message::assistant);
+        match at % 2 {
+            0 => parts.collect(),
+            _ => vec![Message::user(*line)],
+        }
+    });
+    let conversation = Conversation {
+        history: messages.collect(),
+        ask: Ask::Words((*now).to_owned()),
+        context: Vec::new(),
+        expressions: Vec::new(),
+        tools: None,
+        last_reply: None,
+    };
+    let chosen = select(&roster, conversation.lines(), None);
+    format!("{} {}", chosen.coach.id, chosen.reason)
+}
+
+#[test]
+fn a_yes_takes_up_what_was_offered() {
+    let offer = "That is one for the career coach. Shall I bring them in?";
+    for (lines, expected) in [
+        (&[offer, "Yes, please."][..], "career named"),
+        (&[offer, "Mm-hm"], "career named"),
+        (&[offer, "That would be great!"], "career named"),
+        (&[offer, "Sure, go ahead"], "career named"),
+        (&[offer, "Yes, bring them in, thank you"], "career named"),
+        (&[offer, "Please do", "Glad to.", "Thanks"], "career kept"),
+        (
+            &["Shall I bring in the networking coach?", "yes"],
+            "network named",
+        ),
+        (
+            &[
+                "The skills coach could help. Would the skills coach be right?",
+                "ok",
+            ],
+            "skills named",
+        ),
+        // Not a yes, or more than one.
+        (&[offer, "No, thanks"], "master default"),
+        (&[offer, "Yes, but not now"], "master default"),
+        (
+            &[offer, "Yes, we should talk about my team first"],
+            "leadership keyword:team",
+        ),
+        (&[offer, "Hmm"], "master default"),
+        (&[offer, "Thanks"], "master default"),
+        // Not an offer, or not of one coach.
+        (
+            &["The career coach would ask that too.", "Yes"],
+            "master default",
+        ),
+        (&["Shall we go on?", "Yes"], "master default"),
+        (
+            &[
+                "The career coach or the skills coach, shall I bring one in?",
+                "Yes",
+            ],
+            "master default",
+        ),
+        (
+            &["The career coach said so. One. Two. Shall we go on?", "Yes"],
+            "master default",
+        ),
+        (
+            &[offer, "Tell me first.", "It is this. Clear?", "Yes"],
+            "master default",
+        ),
+    ] {
+        assert_eq!(talked(lines), expected, "{lines:?}");
+    }
+    let long = format!("{} {offer}", "word ".repeat(1_000));
+    assert_eq!(talked(&[&long, "Yes"]), "master default");
+}
+
 #[test]
 fn a_line_of_nothing_but_names_is_read_once() {
     let roster = Roster::built_in().unwrap();
     let line = "master coach ".repeat(50_000);
     let start = tokio::time::Instant::now();
-    let chosen = select(&roster, std::iter::once(line.as_str()), None);
+    let chosen = select(&roster, alone(&[&line]), None);
     assert_eq!(chosen.reason, Reason::Default);
     assert!(start.elapsed() < std::time::Duration::from_secs(5));
 }
@@ -178,7 +266,7 @@ fn a_long_history_is_read_quickly() {
     let line = "I keep thinking about what they said, and it is on my mind. ".repeat(68);
     let lines = vec![line.as_str(); 5_000];
     let start = tokio::time::Instant::now();
-    let chosen = select(&roster, lines.into_iter(), None);
+    let chosen = select(&roster, alone(&lines), None);
     assert_eq!(chosen.reason, Reason::Default);
     assert!(start.elapsed() < std::time::Duration::from_secs(2));
 }
@@ -187,7 +275,8 @@ proptest::proptest! {
     #[test]
     fn any_words_choose_somebody(lines in proptest::collection::vec(".{0,80}|let me talk to the (career|skil)s? coach\\PC{0,9}", 0..6)) {
         let roster = Roster::built_in().unwrap();
-        let chosen = select(&roster, lines.iter().map(String::as_str), None);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let chosen = select(&roster, alone(&lines), None);
         proptest::prop_assert!(roster.get(&chosen.coach.id).is_some());
     }
 }
