@@ -84,8 +84,11 @@ fn faults(coach: &Coach) -> Vec<String> {
 fn unspeakable(coach: &Coach, kind: Kind) -> Vec<String> {
     let (field, lines) = (kind.field(), coach.spoken(kind));
     let mut faults = Vec::new();
+    let fewest = kind.fewest();
     if lines.is_empty() {
         faults.push(format!("{field} has no line"));
+    } else if lines.len() < fewest {
+        faults.push(format!("{field} has fewer than {fewest} lines"));
     }
     for line in lines {
         if line.trim().is_empty() {

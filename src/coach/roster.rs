@@ -55,6 +55,9 @@ pub struct Coach {
     /// Said when the service is full; each owns it and asks to say that again in a moment.
     #[serde(default = "house::busy_lines")]
     pub busy_lines: Vec<String>,
+    /// Said when the day's money is spent: honest that it ends here, and when it goes on.
+    #[serde(default = "house::budget_lines")]
+    pub budget_lines: Vec<String>,
     /// Said after an answer that broke in mid-sentence, before a new sentence; natural after any
     /// half sentence.
     #[serde(default = "house::repairs")]
@@ -68,6 +71,10 @@ pub struct Coach {
     /// A clause that closes an answer cut by the token limit; natural after any half sentence.
     #[serde(default = "house::unfinished")]
     pub unfinished: String,
+    /// Said by whoever leads a council while the others think; names nobody, since nobody has
+    /// spoken yet.
+    #[serde(default = "house::openings")]
+    pub openings: Vec<String>,
 }
 
 /// Model slugs by role.
@@ -102,6 +109,18 @@ impl Coach {
         pick(&self.busy_lines, seed).unwrap_or(LAST_RESORT_LINE)
     }
 
+    /// One of the lines for a day whose money is spent; the same seed gives the same line.
+    #[must_use]
+    pub fn budget_line(&self, seed: u64) -> &str {
+        pick(&self.budget_lines, seed).unwrap_or(LAST_RESORT_LINE)
+    }
+
+    /// One of the sentences that open a council; the same seed gives the same sentence.
+    #[must_use]
+    pub fn opening_line(&self, seed: u64) -> &str {
+        pick(&self.openings, seed).unwrap_or(LAST_RESORT_LINE)
+    }
+
     /// One of the phrases after a break; the same seed gives the same phrase.
     #[must_use]
     pub fn repair(&self, seed: u64) -> &str {
@@ -132,10 +151,12 @@ impl Coach {
             Kind::LeadIn => &self.lead_ins,
             Kind::Fallback => &self.fallback_lines,
             Kind::Busy => &self.busy_lines,
+            Kind::Budget => &self.budget_lines,
             Kind::Repair => &self.repairs,
             Kind::Nudge => &self.nudges,
             Kind::Refusal => std::slice::from_ref(&self.refusal),
             Kind::Unfinished => std::slice::from_ref(&self.unfinished),
+            Kind::Opening => &self.openings,
         }
     }
 }

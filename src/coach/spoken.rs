@@ -12,21 +12,25 @@ pub(super) enum Kind {
     LeadIn,
     Fallback,
     Busy,
+    Budget,
     Repair,
     Nudge,
     Refusal,
     Unfinished,
+    Opening,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::LeadIn,
         Self::Fallback,
         Self::Busy,
+        Self::Budget,
         Self::Repair,
         Self::Nudge,
         Self::Refusal,
         Self::Unfinished,
+        Self::Opening,
     ];
 
     /// Its name in a roster file.
@@ -35,10 +39,12 @@ impl Kind {
             Self::LeadIn => "lead_ins",
             Self::Fallback => "fallback_lines",
             Self::Busy => "busy_lines",
+            Self::Budget => "budget_lines",
             Self::Repair => "repairs",
             Self::Nudge => "nudges",
             Self::Refusal => "refusal",
             Self::Unfinished => "unfinished",
+            Self::Opening => "openings",
         }
     }
 
@@ -46,8 +52,17 @@ impl Kind {
     pub(super) fn sentences(self) -> usize {
         match self {
             Self::Unfinished => 1,
-            Self::LeadIn | Self::Repair | Self::Nudge | Self::Refusal => 2,
-            Self::Fallback | Self::Busy => 3,
+            Self::LeadIn | Self::Repair | Self::Nudge | Self::Refusal | Self::Opening => 2,
+            Self::Fallback | Self::Busy | Self::Budget => 3,
+        }
+    }
+
+    /// How many phrases a coach has at least. Two where the same person may hear the next one on
+    /// the next call, or in the next minute.
+    pub(super) fn fewest(self) -> usize {
+        match self {
+            Self::Budget | Self::Opening => 2,
+            _ => 1,
         }
     }
 
@@ -71,6 +86,12 @@ impl Kind {
                  in a moment.",
                 "I am not quite free yet, which is my doing, so please tell me again in a moment.",
             ],
+            Self::Budget => &[
+                "I cannot go on today, and that is our limit, not anything you did. Please come \
+                 back tomorrow, and we will take it from here.",
+                "We have to stop here for today, which is on our side. I will be glad to go on \
+                 with you tomorrow.",
+            ],
             Self::Repair => &[
                 "Let me say that in another way.",
                 "Let me start that thought again.",
@@ -84,6 +105,10 @@ impl Kind {
                 &["I would rather not go there, so let's come back to what brings you here."]
             }
             Self::Unfinished => &["and I will stop there for a moment."],
+            Self::Opening => &[
+                "That is worth more than one view, so let me ask around the table.",
+                "Let me bring that to the whole team.",
+            ],
         }
     }
 }
@@ -98,6 +123,14 @@ pub(super) mod house {
 
     pub(in crate::coach) fn busy_lines() -> Vec<String> {
         lines(Kind::Busy)
+    }
+
+    pub(in crate::coach) fn budget_lines() -> Vec<String> {
+        lines(Kind::Budget)
+    }
+
+    pub(in crate::coach) fn openings() -> Vec<String> {
+        lines(Kind::Opening)
     }
 
     pub(in crate::coach) fn repairs() -> Vec<String> {

@@ -59,7 +59,7 @@ fn the_built_in_coaches_are_these() {
 fn personas_are_fit_to_be_spoken() {
     for coach in Roster::built_in().unwrap().iter() {
         let count = coach.persona.split_whitespace().count();
-        assert!((150..=260).contains(&count), "{}: {count} words", coach.id);
+        assert!((200..=280).contains(&count), "{}: {count} words", coach.id);
         let lines = Kind::ALL.iter().flat_map(|kind| coach.spoken(*kind));
         for text in lines.chain([&coach.persona, &coach.greeting]) {
             let odd = text
@@ -80,7 +80,9 @@ fn personas_are_fit_to_be_spoken() {
             assert!(coach.persona.contains(needed), "{}: {needed}", coach.id);
         }
         let counts = Kind::ALL.map(|kind| coach.spoken(kind).len());
-        assert_eq!(counts, [4, 3, 2, 3, 3, 1, 1], "{}", coach.id);
+        let openings = if coach.id == MASTER { 3 } else { 2 };
+        let expected = [4, 3, 2, 2, 3, 3, 1, 1, openings];
+        assert_eq!(counts, expected, "{}", coach.id);
     }
 }
 
@@ -88,7 +90,7 @@ fn personas_are_fit_to_be_spoken() {
 fn a_coach_offers_only_colleagues_that_exist() {
     let roster = Roster::built_in().unwrap();
     for coach in roster.iter() {
-        let others = roster.iter().filter(|c| c.id != coach.id && c.id != MASTER);
+        let others = roster.iter().filter(|c| c.id != coach.id);
         for other in others {
             assert!(
                 coach.persona.contains(&other.name),
@@ -107,6 +109,8 @@ fn a_line_depends_on_the_seed_alone() {
     assert_eq!(coach.fallback_line(u64::MAX), coach.fallback_lines[0]);
     assert_eq!(coach.busy_line(3), coach.busy_lines[1]);
     assert_eq!(coach.repair(5), coach.repairs[2]);
+    assert_eq!(coach.budget_line(3), coach.budget_lines[1]);
+    assert_eq!(coach.opening_line(4), coach.openings[1]);
     assert_eq!(coach.lead_ins(), coach.lead_ins);
     coach.fallback_lines.clear();
     coach.repairs.clear();
@@ -128,7 +132,9 @@ fn every_built_in_coach_has_words_of_its_own() {
     let house = Kind::ALL.iter().flat_map(|kind| kind.house());
     seen.extend(house.map(|line| (*line).to_owned()));
     for coach in Roster::built_in().unwrap().iter() {
-        for kind in Kind::ALL {
+        // The master alone leads a council.
+        let leads = |kind: &Kind| *kind != Kind::Opening || coach.id == MASTER;
+        for kind in Kind::ALL.into_iter().filter(leads) {
             for line in coach.spoken(kind) {
                 assert!(seen.insert(line.clone()), "{}: {line}", coach.id);
             }
@@ -156,6 +162,27 @@ fn phrases_fit_where_they_are_said() {
         for line in &coach.busy_lines {
             assert!(line.ends_with("again in a moment."), "{line}");
         }
+        for line in &coach.budget_lines {
+            let lower = line.to_lowercase();
+            assert!(lower.contains("tomorrow"), "when to come back: {line}");
+            assert!(
+                lower.contains("today") || lower.contains("day ends"),
+                "{line}"
+            );
+            let ours = ["our limit", "our side", "is ours", "is on us", "nothing"];
+            assert!(
+                ours.iter().any(|o| lower.contains(o)),
+                "whose doing: {line}"
+            );
+            let money = [
+                "money", "budget", "dollar", "cost", "spent", "paid", "quota",
+            ];
+            assert_eq!(money.iter().find(|m| lower.contains(**m)), None, "{line}");
+        }
+        for line in &coach.openings {
+            let named = ["career", "skills", "leadership", "network", "master"];
+            assert_eq!(named.iter().find(|n| line.contains(**n)), None, "{line}");
+        }
         for line in coach.busy_lines.iter().chain(&coach.fallback_lines) {
             let lower = line.to_lowercase();
             let blame = [
@@ -174,7 +201,15 @@ fn phrases_fit_where_they_are_said() {
 #[test]
 fn a_foreign_coach_may_leave_phrases_to_the_house() {
     let mut table: toml::Table = toml::from_str(BUILT_IN[0]).unwrap();
-    for field in ["busy_lines", "repairs", "nudges", "refusal", "unfinished"] {
+    for field in [
+        "busy_lines",
+        "budget_lines",
+        "repairs",
+        "nudges",
+        "refusal",
+        "unfinished",
+        "openings",
+    ] {
         table.remove(field).unwrap();
     }
     let coach: Coach = table.try_into().unwrap();
