@@ -154,4 +154,6 @@ fn last_words(history: &[PromptMessage]) -> usize {
 }
 
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod tests;

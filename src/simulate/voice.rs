@@ -181,7 +181,7 @@ fn remembered(messages: &[(String, String)]) -> Option<String> {
     let memory = memory.split("</memory>").next().unwrap_or(memory);
     let fact = memory
         .lines()
-        .map(str::trim)
+        .map(|line| line.trim_start_matches('|').trim())
         .find_map(|line| line.strip_prefix("- "))?;
     let fact = fact.split(" (").next().unwrap_or(fact);
     let fact = fact.split_once(" said: ").map_or(fact, |(_, words)| words);

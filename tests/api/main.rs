@@ -31,6 +31,7 @@ mod deadlines;
 mod recordings;
 mod hangup;
 mod memory;
+mod planted;
 mod sessions;
 mod errors;
 mod callers_matrix;

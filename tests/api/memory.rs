@@ -12,13 +12,13 @@ use crate::caller::Request;
 
 const FACT: &str = "Leads a payments team of six.";
 
-fn seed(app: &TestApp, user: &str, facts: &[&str]) {
+pub(crate) fn seed(app: &TestApp, user: &str, facts: &[&str]) {
     app.simulator()
         .seed_memory(Person::new(user, user).zep_user(), facts);
 }
 
 /// The messages of the last model call that quote memory.
-fn quoted(app: &TestApp) -> Vec<String> {
+pub(crate) fn quoted(app: &TestApp) -> Vec<String> {
     let asked = app.asked();
     let messages = asked["messages"].as_array().unwrap().iter();
     let texts = messages
