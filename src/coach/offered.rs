@@ -14,6 +14,8 @@ const SENTENCES: usize = 3;
 const MAX_REPLY_BYTES: usize = 4 << 10;
 /// A longer yes says more than yes.
 const MAX_WORDS: usize = 6;
+/// Longer lines are not looked into: every line of a long history comes by here.
+const MAX_YES_BYTES: usize = 64;
 
 const YES: &[&str] = &[
     "yes",
@@ -84,6 +86,9 @@ pub(super) fn taken_up(names: &[Name], before: &[Message], line: &str) -> Option
 }
 
 fn is_yes(line: &str) -> bool {
+    if line.len() > MAX_YES_BYTES {
+        return false;
+    }
     let lower = line.trim().to_lowercase().replace('’', "'");
     let ends = |c: char| c.is_whitespace() || ".,;!…–—".contains(c);
     let words: Vec<&str> = lower.split(ends).filter(|w| !w.is_empty()).collect();
