@@ -69,7 +69,7 @@ pub(super) fn shed<M: Mouth>(mut guard: Box<Guard>, why: Shed, mouth: &SharedMou
     let seed = guard.created_at.unsigned_abs();
     let line = match why {
         Shed::Full => coach.busy_line(seed),
-        Shed::Unpaid => coach.busy_line(seed),
+        Shed::Unpaid => coach.budget_line(seed),
     };
     guard.phrase(line, mouth);
     close(&mut guard, mouth, FinishReason::Stop, Outcome::Shed);
@@ -360,7 +360,7 @@ fn fail<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>) {
     let roster = Arc::clone(&guard.rooms.roster);
     let (coach, seed) = (coach(guard, &roster), guard.created_at.unsigned_abs());
     let line = match is_unpaid {
-        true => coach.busy_line(seed),
+        true => coach.budget_line(seed),
         false => coach.fallback_line(seed),
     };
     guard.phrase(line, mouth);
