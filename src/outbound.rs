@@ -1,16 +1,28 @@
-//! The one constructor of an HTTP client.
+//! The one place that makes HTTP clients.
 //!
 //! Connections belong to the runtime thread that opened them, so each worker builds its own client
 //! for the paid stream and background work has another. No redirect is ever followed (a key must
 //! not travel where we did not send it), nothing is retried here, no total timeout is set: the
 //! deadlines live with the turn.
+//!
+//! Two kinds: [`client`] for where we mean to go, and [`public_client`] for an address that somebody
+//! else may have chosen, which must not lead into the network that we stand in.
 
+mod public;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect;
+use reqwest::{ClientBuilder, redirect};
+
+use self::public::PublicOnly;
+
+pub use self::public::is_public;
 
 /// How long a TCP and TLS handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
+/// The same where nobody waits for it, and the other end may be far away.
+const PATIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection stays warm.
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -19,6 +31,23 @@ const IDLE: Duration = Duration::from_secs(90);
 /// # Errors
 /// When the TLS backend cannot be set up.
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    builder().build()
+}
+
+/// A client that reaches public addresses only: a name is resolved, and what of it is not public
+/// left out, each time it connects, so that no name can change its mind in between. An address that
+/// is written out in a URL is not resolved and not judged here: see [`is_public`].
+///
+/// # Errors
+/// When the TLS backend cannot be set up.
+pub fn public_client() -> Result<reqwest::Client, reqwest::Error> {
+    builder()
+        .connect_timeout(PATIENT_CONNECT_TIMEOUT)
+        .dns_resolver(Arc::new(PublicOnly))
+        .build()
+}
+
+fn builder() -> ClientBuilder {
     #[expect(clippy::disallowed_methods, reason = "the one constructor")]
     let builder = reqwest::Client::builder();
     builder
@@ -31,5 +60,4 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
-        .build()
 }
