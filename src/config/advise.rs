@@ -13,9 +13,6 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
 
 /// What later versions act on. Set here, it would be believed and do nothing.
 const NOT_YET: &[&str] = &[
-    "DAILY_BUDGET_USD",
-    "DAILY_HARD_CAP_USD",
-    "ALERT_WEBHOOK_URL",
     "HUME_WEBHOOK_KEY",
 ];
 

@@ -10,6 +10,7 @@ mod fault;
 mod reader;
 mod read;
 mod records;
+mod alerts;
 mod otlp;
 mod advise;
 mod retired;
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 
 use crate::turn::{MicroUsd, ProsodyPolicy, Tier};
 
+pub use alerts::{Reach, Webhook, WebhookKey};
 pub use env::{Origin, Sources, SourcesError};
 pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub redis: Option<SecretString>,
     pub baseline: Baseline,
     pub budget: Budget,
+    /// Absent: alerts are logged and counted, and sent to nobody.
+    pub alerts: Option<Webhook>,
     pub prosody: ProsodyPolicy,
     pub deadlines: Deadlines,
     pub limits: Limits,

@@ -7,7 +7,7 @@ use super::fault::{Fault, Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, SilenceReply, Switches, Upstream, advise, otlp, records, retired, table,
+    Settings, SilenceReply, Switches, Upstream, advise, alerts, otlp, records, retired, table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
@@ -49,6 +49,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         redis: records::redis(r),
         baseline: records::baseline(r),
         budget: records::budget(r),
+        alerts: alerts::webhook(r),
         prosody: prosody(r),
         limits: Limits {
             max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),

@@ -122,6 +122,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("BASELINE_MODEL", "openai/gpt-4-turbo", SLUG).is("the model that savings are measured against"),
     Setting::new("BASELINE_PRICE_IN", "10", DOLLARS).is("what a million tokens of its input cost, dollars"),
     Setting::new("BASELINE_PRICE_OUT", "30", DOLLARS).is("the same for its output"),
+    Setting::secret("ALERT_WEBHOOK_URL", "https:// with a host and without a password; http:// and private addresses with ALLOW_PRIVATE_WEBHOOKS=true")
+        .is("where alerts are sent, signed as Standard Webhooks describe; unset: they are logged and counted only"),
+    Setting::secrets("ALERT_WEBHOOK_SECRET", "one or more secrets separated by commas, each whsec_ and 24 to 64 bytes in base64")
+        .is("sign the alerts, each of them, for rotation; needed with `ALERT_WEBHOOK_URL`"),
+    Setting::new("ALLOW_PRIVATE_WEBHOOKS", "false", BOOL)
+        .is("lets `ALERT_WEBHOOK_URL` be http or lead to a private address"),
     Setting::secrets("CLM_API_KEYS", KEYS)
         .is("open the turn routes and `/models`; all are valid at once, for rotation"),
     Setting::secrets("ADMIN_API_KEYS", KEYS)
