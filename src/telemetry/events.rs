@@ -1,5 +1,6 @@
 //! Things worth telling. Each is a struct; `emit` writes its line and moves its metrics.
 
+mod alerts;
 mod ended;
 mod money;
 mod records;
@@ -9,6 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::metrics::{count, count_by, set_breaker};
 use super::names;
 
+pub use alerts::{AlertDropped, AlertRaised, ReceiverMoved, WebhookBacklog, WebhookTried};
 pub use ended::{TurnEnded, short_session};
 pub use money::{BudgetSeen, CatalogRefreshed, CostLookedUp, FlagChanged, LeaseRefused};
 pub use records::{

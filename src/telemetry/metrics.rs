@@ -83,6 +83,11 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
         "signal",
         &["traces", "metrics"],
     ),
+    (
+        names::WEBHOOKS_TOTAL,
+        "result",
+        &["delivered", "failed", "given_up"],
+    ),
 ];
 
 /// Whoever knows how many log lines were lost.
@@ -131,10 +136,12 @@ fn describe() {
     metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(0.0);
     metrics::gauge!(names::MODELS_UNLISTED).set(0.0);
     metrics::gauge!(names::MEMORY_BACKLOG).set(0.0);
+    metrics::gauge!(names::WEBHOOK_BACKLOG).set(0.0);
     for name in [
         names::INTERRUPTS_TOTAL,
         names::LEADINS_TOTAL,
         names::PANICS_TOTAL,
+        names::ALERTS_DROPPED_TOTAL,
     ] {
         metrics::counter!(name).absolute(0);
     }

@@ -38,6 +38,10 @@ pub const BUDGET_USED_RATIO: &str = "clm_budget_used_ratio";
 pub const BUDGET_REFUSALS_TOTAL: &str = "clm_budget_refusals_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
 pub const TELEMETRY_DROPPED_TOTAL: &str = "clm_telemetry_dropped_total";
+pub const ALERTS_TOTAL: &str = "clm_alerts_total";
+pub const ALERTS_DROPPED_TOTAL: &str = "clm_alerts_dropped_total";
+pub const WEBHOOKS_TOTAL: &str = "clm_webhooks_total";
+pub const WEBHOOK_BACKLOG: &str = "clm_webhook_backlog";
 
 // The GenAI conventions' histograms, as `/metrics` spells them; [`GENAI`] has their own names.
 pub const CALL_SECONDS: &str = "gen_ai_client_operation_duration_seconds";
@@ -225,6 +229,26 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         TELEMETRY_DROPPED_TOTAL,
         Kind::Counter,
         "Spans, and exports of metrics, that never reached the collector, by signal.",
+    ),
+    (
+        ALERTS_TOTAL,
+        Kind::Counter,
+        "Alerts told to the operator, by type.",
+    ),
+    (
+        ALERTS_DROPPED_TOTAL,
+        Kind::Counter,
+        "Alerts dropped because too many were raised at once.",
+    ),
+    (
+        WEBHOOKS_TOTAL,
+        Kind::Counter,
+        "Tries to deliver a webhook, and webhooks given up, by result.",
+    ),
+    (
+        WEBHOOK_BACKLOG,
+        Kind::Gauge,
+        "Webhooks that wait to be delivered.",
     ),
 ];
 
