@@ -24,6 +24,7 @@ pub mod upstream;
 pub mod simulate;
 pub mod record;
 pub mod pipeline;
+pub mod alert;
 pub mod http;
 pub mod app;
 pub mod cli;
