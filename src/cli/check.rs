@@ -1,9 +1,10 @@
 //! `clm check`, the doctor: every setting and dependency, how it is, and what to do about it.
 //!
 //! Checks run side by side, each within its own deadline, so that the whole takes less than ten
-//! seconds however dead the network is. To add one: a function in `local`, `remote` or `stores` that
+//! seconds however dead the network is. To add one: a function in one of the files below that
 //! returns rows, and its line in [`examine`].
 
+mod alerts;
 mod local;
 mod remote;
 mod stores;
@@ -26,6 +27,9 @@ pub(super) struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+    /// Send a test alert to ALERT_WEBHOOK_URL and wait for the answer.
+    #[arg(long)]
+    pub(super) send_test_alert: bool,
 }
 
 /// What is to be examined.
@@ -36,6 +40,8 @@ pub(super) struct Checkup<'a> {
     pub(super) slugs: &'a [String],
     pub(super) clock: Clock,
     pub(super) format: Format,
+    /// Whether a test alert is sent.
+    pub(super) sends_alert: bool,
 }
 
 /// How one thing is.
@@ -124,14 +130,15 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
 }
 
 async fn examine(checkup: &Checkup<'_>, settings: &Settings) -> Vec<Row> {
-    let (mut rows, stores, data_dir, descriptors) = tokio::join!(
+    let (mut rows, stores, alerts, data_dir, descriptors) = tokio::join!(
         remote::examine(checkup, settings),
         stores::examine(settings),
+        alerts::examine(checkup, settings),
         local::data_dir(&settings.store.data_dir),
         local::descriptors(),
     );
     rows.extend(stores);
-    rows.extend([data_dir, descriptors]);
+    rows.extend([alerts, data_dir, descriptors]);
     rows.extend(local::doors(settings));
     rows.push(local::sessions(settings));
     if checkup.sources.is_set("FLY_APP_NAME") {

@@ -200,6 +200,7 @@ async fn examine(
             slugs: &slugs,
             clock: Clock::System,
             format,
+            sends_alert: args.send_test_alert,
         },
         out,
     )

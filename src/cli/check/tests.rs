@@ -18,9 +18,10 @@ fn server(life: &Lifecycle, routes: &'static [(&str, u16, &str)]) -> String {
             let (mut stream, mut head) = (stream.unwrap(), [0; 4096]);
             let n = stream.read(&mut head).unwrap();
             let head = String::from_utf8_lossy(&head[..n]).into_owned();
-            let found = routes
-                .iter()
-                .find(|r| head.starts_with(&format!("GET {} ", r.0)));
+            let found = routes.iter().find(|r| {
+                head.starts_with(&format!("GET {} ", r.0))
+                    || head.starts_with(&format!("POST {} ", r.0))
+            });
             let (_, status, body) = found.copied().unwrap_or(("", 404, "not found"));
             let _ = write!(
                 stream,
@@ -38,6 +39,14 @@ fn server(life: &Lifecycle, routes: &'static [(&str, u16, &str)]) -> String {
 const CLOCK: Clock = Clock::Fixed(1_795_338_903_000);
 
 async fn check(pairs: &[(&str, &str)], clock: Clock) -> (Exit, serde_json::Value) {
+    check_with(pairs, clock, false).await
+}
+
+async fn check_with(
+    pairs: &[(&str, &str)],
+    clock: Clock,
+    sends_alert: bool,
+) -> (Exit, serde_json::Value) {
     let dir = tempfile::tempdir().unwrap();
     let data = ("DATA_DIR", dir.path().to_str().unwrap());
     let sources = Sources::from_pairs(pairs.iter().copied().chain([data]));
@@ -51,6 +60,7 @@ async fn check(pairs: &[(&str, &str)], clock: Clock) -> (Exit, serde_json::Value
         slugs: &slugs,
         clock,
         format: Format::Json,
+        sends_alert,
     };
     let mut out = Vec::new();
     let exit = run(&checkup, &mut out).await.unwrap();
@@ -226,4 +236,52 @@ fn colour_only_when_asked_and_never_anothers_escapes() {
         "warn  zep  said  [2J\n           -> look\n"
     );
     assert!(text(Format::Coloured).starts_with("\x1b[33mwarn\x1b[0m"));
+}
+
+const SECRET: (&str, &str) = (
+    "ALERT_WEBHOOK_SECRET",
+    concat!("whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+);
+
+#[tokio::test]
+async fn a_test_alert_is_sent_where_that_is_asked_for() {
+    let life = Lifecycle::new();
+    let taker = server(&life, &[("/hook/hunter2", 204, "")]);
+    let (right, wrong) = (format!("{taker}/hook/hunter2"), format!("{taker}/hunter2"));
+    let private = ("ALLOW_PRIVATE_WEBHOOKS", "true");
+    for (url, sends_alert, status, part) in [
+        (&right, true, "ok", "a test alert was taken by 127.0.0.1:"),
+        (&wrong, true, "fail", "answers 404"),
+        (
+            &wrong,
+            false,
+            "ok",
+            "`clm check --send-test-alert` tries it",
+        ),
+    ] {
+        let pairs = [("ALERT_WEBHOOK_URL", url.as_str()), SECRET, private];
+        let (_, report) = check_with(&pairs, CLOCK, sends_alert).await;
+        let alerts = row(&report, "alerts");
+        assert_eq!(alerts["status"], status, "{report}");
+        assert!(
+            alerts["detail"].as_str().unwrap().contains(part),
+            "{report}"
+        );
+        assert!(!report.to_string().contains("hunter2"), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_test_alert_without_a_receiver_is_a_failure() {
+    let (_, report) = check_with(&[], CLOCK, true).await;
+    let alerts = row(&report, "alerts");
+    assert_eq!(alerts["status"], "fail");
+    assert!(
+        alerts["detail"]
+            .as_str()
+            .unwrap()
+            .contains("ALERT_WEBHOOK_URL is not set")
+    );
+    let (_, report) = check_with(&[], CLOCK, false).await;
+    assert_eq!(row(&report, "alerts")["status"], "ok");
 }
