@@ -188,6 +188,9 @@ impl Courier {
         for _ in 0..found.unreadable {
             WebhookTried::lost("unreadable", "").emit();
         }
+        for _ in 0..found.damaged {
+            WebhookTried::lost("damaged", "").emit();
+        }
     }
 
     fn show(&self) {

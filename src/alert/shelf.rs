@@ -21,11 +21,13 @@ const LIMITS: Limits = Limits {
     quarantine_bytes: 64 << 10,
 };
 
-/// What was found there: letters in their order, and how many rows were none.
+/// What was found there: letters in their order, how many rows were none, and how many had been
+/// there and are not.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) letters: Vec<(Letter, Seq)>,
     pub(super) unreadable: usize,
+    pub(super) damaged: usize,
 }
 
 /// See the module's words.
@@ -54,8 +56,10 @@ impl Shelf {
             if place.is_some() {
                 return None;
             }
-            let (mut spool, _) = Spool::open(&dir, LIMITS).ok()?;
-            let found = take_up(&mut spool);
+            let (mut spool, recovered) = Spool::open(&dir, LIMITS).ok()?;
+            let mut found = take_up(&mut spool);
+            // More never lay there.
+            found.damaged = usize::try_from(recovered.lost_rows).map_or(MOST, |n| n.min(MOST));
             *place = Some(spool);
             Some(found)
         });

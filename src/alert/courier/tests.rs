@@ -16,8 +16,6 @@ use crate::spool::{Left, Limits, Spool, look};
 
 /// So short that a test need not wait, and so many that none runs out.
 const SHORT: &[Duration] = &[Duration::from_millis(10); 1000];
-/// Of a receiver that hangs.
-const IMPATIENT: Duration = Duration::from_millis(100);
 
 fn letter(target: &str) -> Letter {
     let target = target.to_owned();
@@ -66,10 +64,8 @@ fn courier(
     pauses: &'static [Duration],
 ) -> (mpsc::Sender<Letter>, Courier) {
     let (letters, inbox) = mpsc::channel(8);
-    let mut post = Post::new(receiver.webhook.clone()).unwrap();
-    post.patience = IMPATIENT;
     let courier = Courier {
-        post: Arc::new(post),
+        post: Arc::new(Post::new(receiver.webhook.clone()).unwrap()),
         shelf: Shelf::new(dir.to_owned(), life.clone()),
         queue: Queue::new(pauses),
         inbox,
@@ -95,7 +91,6 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_arrives() {
     let script = [
         Reply::Status(500),
         Reply::Redirect,
-        Reply::Hang,
         Reply::Close,
         Reply::Status(404),
         Reply::Status(429),
@@ -120,6 +115,23 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_arrives() {
     office.close().await;
     assert!(receiver.heard.try_recv().is_err());
     assert_eq!(look(dir.path()).unwrap(), Left::Rows(0));
+    servers.hard().cancel();
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_is_left_and_tried_again() {
+    let (servers, dir) = (Lifecycle::new(), tempfile::tempdir().unwrap());
+    let mut receiver = Receiver::start(&servers, &[Reply::Hang]).await;
+    let (letters, mut courier) = courier(&servers, &receiver, dir.path(), SHORT);
+    let mut post = Post::new(receiver.webhook.clone()).unwrap();
+    post.patience = Duration::from_millis(50);
+    courier.post = Arc::new(post);
+    servers.spawn(courier.run());
+    let sent = letter("a");
+    letters.send(sent.clone()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(receiver.next().await.id(), sent.id);
+    }
     servers.hard().cancel();
 }
 

@@ -57,7 +57,8 @@ impl<'a> WebhookTried<'a> {
         Self { result, id, why }
     }
 
-    /// It will not be tried again: `full`, `gone`, `given_up`, `unreadable` or `stopped`.
+    /// It will not be tried again: `full`, `gone`, `given_up`, `unreadable`, `damaged` or
+    /// `stopped`.
     #[must_use]
     pub fn lost(result: &'static str, id: &'a str) -> Self {
         Self {
