@@ -1,8 +1,11 @@
 //! For tests: a receiver on loopback that answers as told, and keeps what it heard.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::config::{Sources, Webhook, load};
 use crate::lifecycle::Lifecycle;
@@ -18,6 +21,9 @@ pub(super) fn webhook(url: &str, secrets: &str) -> Webhook {
     ];
     load(&Sources::from_pairs(pairs)).unwrap().alerts.unwrap()
 }
+
+/// So long after the last request none will come any more, and the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How one request is answered.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +91,8 @@ impl Receiver {
     }
 
     pub(super) async fn next(&mut self) -> Heard {
-        self.heard.recv().await.unwrap()
+        let heard = timeout(PATIENCE, self.heard.recv()).await;
+        heard.expect("somebody comes").unwrap()
     }
 }
 

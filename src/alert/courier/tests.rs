@@ -16,6 +16,8 @@ use crate::spool::{Left, Limits, Spool, look};
 
 /// So short that a test need not wait, and so many that none runs out.
 const SHORT: &[Duration] = &[Duration::from_millis(10); 1000];
+/// So long that a test sees no second try that was not hurried.
+const LONG: &[Duration] = &[Duration::from_secs(3600)];
 
 fn letter(target: &str) -> Letter {
     let target = target.to_owned();
@@ -141,7 +143,7 @@ async fn a_restart_loses_none_and_keeps_their_order_and_ids() {
     let down = [Reply::Status(503), Reply::Hang, Reply::Hang];
     let mut receiver = Receiver::start(&servers, &down).await;
     let sent = [letter("a"), letter("b"), letter("c")];
-    let office = Office::open(&receiver, dir.path(), PAUSES);
+    let office = Office::open(&receiver, dir.path(), LONG);
     for letter in &sent {
         office.send(letter).await;
     }
@@ -151,7 +153,7 @@ async fn a_restart_loses_none_and_keeps_their_order_and_ids() {
     // What nobody had begun with is kept as well, and what was being tried.
     assert_eq!(look(dir.path()).unwrap(), Left::Rows(3));
     let mut receiver = Receiver::start(&servers, &[]).await;
-    let office = Office::open(&receiver, dir.path(), PAUSES);
+    let office = Office::open(&receiver, dir.path(), LONG);
     for letter in &sent {
         assert_eq!(receiver.next().await.id(), letter.id);
     }
@@ -181,8 +183,7 @@ async fn a_receiver_that_is_back_gets_at_once_what_it_missed() {
     let (servers, dir) = (Lifecycle::new(), tempfile::tempdir().unwrap());
     let script = [Reply::Close, Reply::Status(500), Reply::Status(200)];
     let mut receiver = Receiver::start(&servers, &script).await;
-    // Five seconds would be longer than this test takes.
-    let office = Office::open(&receiver, dir.path(), PAUSES);
+    let office = Office::open(&receiver, dir.path(), LONG);
     let sent = [letter("a"), letter("b"), letter("c")];
     for letter in &sent {
         office.send(letter).await;
