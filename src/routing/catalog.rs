@@ -145,8 +145,19 @@ pub struct Listed {
     pub slug: String,
     /// The dated name of the same model.
     pub dated: Option<String>,
+    pub facts: Facts,
+}
+
+/// What a list says of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
     /// Absent where none is told, or none that is a price.
     pub price: Option<Price>,
+    /// When it is retired, milliseconds since the Unix epoch; absent where nobody says. Lists have been
+    /// silent about models that died.
+    pub ends_ms: Option<i64>,
+    /// Set where the model cannot be asked without thinking: the least of it that it takes.
+    pub must_think: Option<&'static str>,
 }
 
 /// A list that upstream gave.
@@ -165,7 +176,7 @@ pub struct Catalog(Arc<RwLock<Option<Arc<Known>>>>);
 /// The newest list.
 #[derive(Debug)]
 struct Known {
-    prices: HashMap<String, Option<Price>>,
+    facts: HashMap<String, Facts>,
     models: usize,
     is_whole: bool,
     since: Instant,
@@ -178,18 +189,18 @@ impl Catalog {
             return;
         }
         let models = listing.models.len();
-        let mut prices = HashMap::with_capacity(listing.models.len() * 2);
+        let mut facts = HashMap::with_capacity(listing.models.len() * 2);
         let mut dated = Vec::new();
         for model in listing.models {
-            dated.extend(model.dated.map(|name| (name, model.price)));
-            prices.insert(model.slug, model.price);
+            dated.extend(model.dated.map(|name| (name, model.facts)));
+            facts.insert(model.slug, model.facts);
         }
         // A model's own slug goes before another's dated one.
-        for (name, price) in dated {
-            prices.entry(name).or_insert(price);
+        for (name, of) in dated {
+            facts.entry(name).or_insert(of);
         }
         let known = Known {
-            prices,
+            facts,
             models,
             is_whole: listing.is_whole,
             since: now,
@@ -205,8 +216,9 @@ impl Catalog {
     pub fn price(&self, model: &str) -> Option<Price> {
         let known = self.known();
         let listed = |slug: &str| {
-            let live = known.as_ref().and_then(|known| known.prices.get(slug));
-            live.copied().or_else(|| shipped(slug).map(Some))
+            let live = known.as_ref().and_then(|known| known.facts.get(slug));
+            let live = live.map(|facts| facts.price);
+            live.or_else(|| shipped(slug).map(Some))
         };
         let base = || model.split_once(':').and_then(|(base, _)| listed(base));
         // A simulated model has its fault for a name, and one price.
@@ -241,12 +253,32 @@ impl Catalog {
     pub fn is_listed(&self, model: &str) -> Option<bool> {
         let known = self.known()?;
         let bare = HINTS.iter().find_map(|hint| model.strip_suffix(hint));
-        let has = |slug: &str| known.prices.contains_key(slug);
+        let has = |slug: &str| known.facts.contains_key(slug);
         if has(model) || bare.is_some_and(has) {
             return Some(true);
         }
         let may_be = !known.is_whole || STANDS_FOR_OTHERS.iter().any(|s| model.starts_with(s));
         (!may_be).then_some(false)
+    }
+
+    /// When upstream says that a model is retired, milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn ends_ms(&self, model: &str) -> Option<i64> {
+        self.facts(model)?.ends_ms
+    }
+
+    /// The least a model thinks that cannot be asked without; `None` for one that can, as far as anybody
+    /// knows.
+    #[must_use]
+    pub fn must_think(&self, model: &str) -> Option<&'static str> {
+        self.facts(model)?.must_think
+    }
+
+    fn facts(&self, model: &str) -> Option<Facts> {
+        let known = self.known()?;
+        let bare = HINTS.iter().find_map(|hint| model.strip_suffix(hint));
+        let of = |slug: &str| known.facts.get(slug).copied();
+        of(model).or_else(|| of(bare?))
     }
 
     /// How many models the newest list has; none until there was one.

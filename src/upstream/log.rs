@@ -321,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn h4_without_a_price_the_cost_is_unknown_and_with_a_newer_one_it_is_newer() {
-        use crate::routing::catalog::{Listed, Listing, Price};
+        use crate::routing::catalog::{Facts, Listed, Listing, Price};
         let catalog = Catalog::default();
         for (price, expected) in [
             (None, None),
@@ -336,7 +336,10 @@ mod tests {
             let models = vec![Listed {
                 slug: "openai/gpt-6-luna".to_owned(),
                 dated: None,
-                price,
+                facts: Facts {
+                    price,
+                    ..Facts::default()
+                },
             }];
             // A turn under way is estimated by what is known when it settles.
             let log = AttemptLog::new(Instant::now(), catalog.clone());

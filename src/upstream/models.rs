@@ -13,10 +13,10 @@ use reqwest::Client;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, parse_rfc3339};
 use crate::json::Fields;
 use crate::lifecycle::Lifecycle;
-use crate::routing::catalog::{Catalog, Listed, Listing, Price};
+use crate::routing::catalog::{Catalog, Facts, Listed, Listing, Price};
 use crate::telemetry::events::CatalogRefreshed;
 use crate::turn::MicroUsd;
 
@@ -92,8 +92,34 @@ fn listed(row: &RawValue) -> Option<Listed> {
     Some(Listed {
         slug: name("id")?,
         dated: name("canonical_slug"),
-        price: price(&fields.object("pricing")),
+        facts: Facts {
+            price: price(&fields.object("pricing")),
+            ends_ms: fields
+                .text("expiration_date")
+                .and_then(|at| day_or_time(&at)),
+            must_think: must_think(&fields.object("reasoning")),
+        },
     })
+}
+
+/// A day, which lasts to its end, or a time.
+fn day_or_time(text: &str) -> Option<i64> {
+    parse_rfc3339(text).or_else(|| parse_rfc3339(&format!("{text}T23:59:59Z")))
+}
+
+/// The least effort of a model that always thinks.
+fn must_think(reasoning: &Fields<'_>) -> Option<&'static str> {
+    const EFFORTS: [&str; 4] = ["minimal", "low", "medium", "high"];
+    if reasoning.boolean("mandatory") != Some(true) {
+        return None;
+    }
+    let supported = reasoning.array("supported_efforts").unwrap_or_default();
+    let is_supported = |effort: &&str| {
+        let quoted = |raw: &&RawValue| raw.get().trim_matches('"') == *effort;
+        supported.iter().any(|raw| quoted(&&**raw))
+    };
+    // One that does not say takes the least that all are said to take.
+    Some(EFFORTS.into_iter().find(is_supported).unwrap_or("low"))
 }
 
 /// Both prices or none: half a price would make an estimate of half the cost.
@@ -160,7 +186,10 @@ fn take(catalog: &Catalog, told: Result<Told, Untold>) -> Outcome {
     let Some(listing) = read(&body) else {
         return Outcome::Unreadable;
     };
-    let is_priced = listing.models.iter().any(|model| model.price.is_some());
+    let is_priced = listing
+        .models
+        .iter()
+        .any(|model| model.facts.price.is_some());
     catalog.replace(listing, Instant::now());
     match is_priced {
         true => Outcome::Fresh,

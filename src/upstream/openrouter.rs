@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::routing::catalog::Catalog;
 
 use super::answer::Answer;
 use super::error::{AttemptError, Mendable};
@@ -32,8 +33,10 @@ pub struct Target {
     completions: Url,
     models: Url,
     generation: Url,
+    key: Url,
     headers: HeaderMap,
     refused: Arc<Mutex<Refused>>,
+    catalog: Catalog,
 }
 
 /// Parameters that a model has refused: left out from then on.
@@ -58,7 +61,7 @@ pub enum SetupError {
 impl Target {
     /// # Errors
     /// When a setting cannot be sent as it is.
-    pub fn new(settings: &config::Upstream) -> Result<Self, SetupError> {
+    pub fn new(settings: &config::Upstream, catalog: Catalog) -> Result<Self, SetupError> {
         let url = |path: &str| {
             Url::parse(&format!("{}{path}", settings.base_url)).map_err(|_| SetupError::Url)
         };
@@ -83,8 +86,10 @@ impl Target {
             completions: url("/chat/completions")?,
             models: url("/models")?,
             generation: url("/generation")?,
+            key: url("/key")?,
             headers,
             refused: Arc::default(),
+            catalog,
         })
     }
 
@@ -98,6 +103,11 @@ impl Target {
         let mut url = self.generation.clone();
         url.query_pairs_mut().append_pair("id", id);
         self.question(client, url)
+    }
+
+    /// The question how our own key stands.
+    pub(super) fn ask_key(&self, client: &reqwest::Client) -> RequestBuilder {
+        self.question(client, self.key.clone())
     }
 
     fn question(&self, client: &reqwest::Client, url: Url) -> RequestBuilder {
@@ -139,7 +149,8 @@ impl OpenRouter {
         row: &Row,
     ) -> Result<Answer, AttemptError> {
         let omit = self.refused().get(model).cloned().unwrap_or_default();
-        let body = wire::request(model, call, &omit).map_err(AttemptError::Request)?;
+        let must_think = self.target.catalog.must_think(model);
+        let body = wire::request(model, call, &omit, must_think).map_err(AttemptError::Request)?;
         row.sent(body.len());
         let mut response = self
             .client

@@ -104,9 +104,25 @@ struct Request<'a> {
     parallel_tool_calls: Option<bool>,
 }
 
+/// Off, or the least there is of a model that cannot be asked without: its thoughts are not wanted.
 #[derive(Serialize)]
 struct Reasoning {
-    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclude: Option<bool>,
+}
+
+impl Reasoning {
+    fn of(must_think: Option<&'static str>) -> Self {
+        Self {
+            enabled: must_think.is_none().then_some(false),
+            effort: must_think,
+            exclude: must_think.map(|_| true),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -123,6 +139,7 @@ pub(super) fn request(
     model: &str,
     call: &Call<'_>,
     omit: &[Omittable],
+    must_think: Option<&'static str>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let keep = |what| !omit.contains(&what);
     let order = provider::pinned(model);
@@ -134,7 +151,7 @@ pub(super) fn request(
         stream: true,
         max_tokens: call.max_tokens,
         temperature,
-        reasoning: keep(Omittable::Reasoning).then_some(Reasoning { enabled: false }),
+        reasoning: keep(Omittable::Reasoning).then(|| Reasoning::of(must_think)),
         provider: (!order.is_empty() && keep(Omittable::Provider)).then_some(Provider {
             order,
             allow_fallbacks: true,
@@ -276,7 +293,7 @@ mod tests {
     #[test]
     fn a_request_fit_for_voice() {
         let messages = [PromptMessage::User("Hi".into())];
-        let body = request("openai/gpt-6-luna", &call(&messages), &[]).unwrap();
+        let body = request("openai/gpt-6-luna", &call(&messages), &[], None).unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["stream"], true);
         assert_eq!(body["max_tokens"], 1200);
@@ -289,10 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_must_think_thinks_as_little_as_it_can_and_keeps_it_to_itself() {
+        let messages = [PromptMessage::User("Hi".into())];
+        let body = request("m", &call(&messages), &[], Some("minimal")).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let expected = serde_json::json!({"effort": "minimal", "exclude": true});
+        assert_eq!(body["reasoning"], expected);
+    }
+
+    #[test]
     fn what_a_model_refuses_is_left_out() {
         let messages = [PromptMessage::User("Hi".into())];
         let omit = [Omittable::Reasoning, Omittable::User];
-        let body = request("anthropic/claude-haiku-5.5", &call(&messages), &omit).unwrap();
+        let body = request("anthropic/claude-haiku-5.5", &call(&messages), &omit, None).unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         for gone in ["reasoning", "user", "temperature"] {
             assert!(body.get(gone).is_none(), "{gone}");

@@ -64,7 +64,10 @@ fn listed(slug: &str, price: Option<(i64, i64)>) -> Listed {
     Listed {
         slug: slug.to_owned(),
         dated: Some(format!("{slug}-20261101")),
-        price: price.map(|(input, output)| plain(input, output)),
+        facts: Facts {
+            price: price.map(|(input, output)| plain(input, output)),
+            ..Facts::default()
+        },
     }
 }
 

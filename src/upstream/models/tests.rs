@@ -11,7 +11,7 @@ use crate::simulate::{ModelsFault, Options, Simulator};
 
 fn priced(pricing: &str) -> Option<Price> {
     let body = format!(r#"{{"data":[{{"id":"a/b","pricing":{pricing}}}]}}"#);
-    read(body.as_bytes()).unwrap().models[0].price
+    read(body.as_bytes()).unwrap().models[0].facts.price
 }
 
 #[test]
@@ -122,7 +122,7 @@ proptest! {
         let body = serde_json::json!({"data": [{"id": "a/b",
             "pricing": {"prompt": prompt, "completion": completion}}]});
         let listing = read(body.to_string().as_bytes()).unwrap();
-        let price = listing.models[0].price;
+        let price = listing.models[0].facts.price;
         prop_assert!(price.is_none_or(|p| p.input.0 >= 0 && p.output.0 >= 0));
     }
 }
@@ -150,7 +150,11 @@ async fn a_catalogue_survives_whatever_it_is_told() {
     let base = simulator.openrouter_url();
     let target = |base: &str| {
         let pairs = [("OPENROUTER_BASE_URL", base), ("OPEN_ROUTER_API_KEY", "k")];
-        Target::new(&load(&Sources::from_pairs(pairs)).unwrap().upstream).unwrap()
+        Target::new(
+            &load(&Sources::from_pairs(pairs)).unwrap().upstream,
+            Catalog::default(),
+        )
+        .unwrap()
     };
     let client = outbound::client().unwrap();
     let catalog = Catalog::default();
@@ -190,4 +194,40 @@ async fn a_catalogue_survives_whatever_it_is_told() {
     assert_eq!(catalog.price("openai/gpt-6.1-terra"), None);
     assert_eq!(catalog.estimate("openai/gpt-6.1-terra", 10, 10), None);
     simulator.stop().await;
+}
+
+#[test]
+fn an_end_and_a_need_to_think_are_read_and_oddities_are_neither() {
+    let read_one = |more: &str| {
+        let body = format!(r#"{{"data":[{{"id":"a/b",{more}}}]}}"#);
+        let facts = read(body.as_bytes()).unwrap().models[0].facts;
+        (facts.ends_ms, facts.must_think)
+    };
+    let december = 1_765_497_599_000;
+    for (more, expected) in [
+        (r#""expiration_date":null"#, (None, None)),
+        (r#""expiration_date":"2025-12-11""#, (Some(december), None)),
+        (
+            r#""expiration_date":"2025-12-11T23:59:59Z""#,
+            (Some(december), None),
+        ),
+        (r#""expiration_date":"soon""#, (None, None)),
+        (r#""expiration_date":1765497599"#, (None, None)),
+        (
+            r#""reasoning":{"mandatory":true,"supported_efforts":["high","low","minimal"]}"#,
+            (None, Some("minimal")),
+        ),
+        (
+            r#""reasoning":{"mandatory":true,"supported_efforts":["medium",7]}"#,
+            (None, Some("medium")),
+        ),
+        (r#""reasoning":{"mandatory":true}"#, (None, Some("low"))),
+        (
+            r#""reasoning":{"mandatory":false,"supported_efforts":["low"]}"#,
+            (None, None),
+        ),
+        (r#""reasoning":null"#, (None, None)),
+    ] {
+        assert_eq!(read_one(more), expected, "{more}");
+    }
 }

@@ -42,7 +42,7 @@ impl Rig {
             ("OPEN_ROUTER_API_KEY", "k".to_owned()),
         ];
         let settings = load(&Sources::from_pairs(pairs)).unwrap();
-        let target = Target::new(&settings.upstream).unwrap();
+        let target = Target::new(&settings.upstream, Catalog::default()).unwrap();
         let (books, found) = mpsc::channel(16);
         let client = outbound::client().unwrap();
         let corrections =
