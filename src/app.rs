@@ -4,6 +4,7 @@ mod books;
 mod house;
 mod purse;
 mod switches;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use actix_web::{App, HttpServer};
 use socket2::SockRef;
 use tokio::time::{interval, sleep, timeout};
 
+use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
@@ -40,7 +42,9 @@ use crate::telemetry::metrics;
 use crate::upstream::{OpenRouter, SetupError, Target, models};
 use crate::vault::{DataKey, DataKeyError, Vault};
 
+use self::books::Books;
 use self::purse::Purse;
+use self::watch::Watch;
 
 /// How long a request's head may take.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -122,15 +126,28 @@ impl Application {
         let key = DataKey::load(&settings.store)?;
         let vault = Arc::new(Vault::new(&key));
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
-        let target = Target::new(&settings.upstream)?;
+        let catalog = Catalog::default();
+        let target = Target::new(&settings.upstream, catalog.clone())?;
         let client = outbound::client()?;
         let leases = records.leases();
         let budget = purse::budget(&settings.budget, leases.is_some());
         let flags = Flags::new(settings.switches);
+        let alerts = Alerts::start(
+            Setup {
+                webhook: settings.alerts.clone(),
+                dir: settings.store.data_dir.join("spool/alerts"),
+                once: watch::once(records.switchboard()),
+                clock,
+            },
+            &lifecycle,
+        )?;
         let recorder = books::keep(
-            &records,
-            &counters,
-            &budget,
+            Books {
+                records: &records,
+                counters: counters.clone(),
+                budget: budget.clone(),
+                alerts: alerts.clone(),
+            },
             (target.clone(), client.clone()),
             &lifecycle,
         )?;
@@ -149,7 +166,7 @@ impl Application {
             health: Arc::default(),
             allowance: Arc::default(),
             roster: Arc::new(roster),
-            catalog: Catalog::default(),
+            catalog,
             memory: Memory::start(&settings.memory, shelf, &lifecycle, clock)?,
             turns: Arc::default(),
             experiments: Arc::new(Enrolments::new(experiments)),
@@ -179,7 +196,9 @@ impl Application {
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, target.clone(), door)?;
-        house::keep(&rooms);
+        let watch = Watch::new(alerts.clone(), rooms.clone(), records.health());
+        house::keep(&rooms, watch);
+        watch::watch_balance(alerts, target.clone(), client.clone(), &lifecycle);
         switches::follow(flags, records.switchboard(), live, &lifecycle);
         Purse {
             budget,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Client;
 use tokio::time::sleep;
 
+use crate::alert::Alerts;
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::record::counters::Counters;
@@ -13,6 +14,8 @@ use crate::record::{Backlog, Reader, Recorder, Records, StoreError};
 use crate::routing::budget::Budget;
 use crate::turn::{MicroUsd, TurnId};
 use crate::upstream::{Corrections, Target};
+
+use super::watch;
 
 /// How old a call without a bill may be at a start to be asked about again: upstream's books are asked
 /// for a quarter of an hour.
@@ -22,27 +25,40 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// Before it is looked again whether the store has what it had not taken from the process before.
 const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts the records, those who count what is settled, and whoever corrects what calls without a bill have cost: those that are settled
-/// from now on, and those that the store has from before.
+/// Who wants to know what is settled.
+pub(super) struct Books<'a> {
+    pub(super) records: &'a Records,
+    pub(super) counters: Counters,
+    pub(super) budget: Budget,
+    pub(super) alerts: Alerts,
+}
+
+/// Starts the records, those who count what is settled, and whoever corrects what calls without a bill
+/// have cost: those that are settled from now on, and those that the store has from before.
 pub(super) fn keep(
-    records: &Records,
-    counters: &Counters,
-    budget: &Budget,
+    books: Books<'_>,
     upstream: (Target, Client),
     lifecycle: &Lifecycle,
 ) -> Result<Recorder, StoreError> {
+    let Books {
+        records,
+        counters,
+        budget,
+        alerts,
+    } = books;
     let corrections: Arc<OnceLock<Corrections>> = Arc::default();
     let considering = Arc::clone(&corrections);
-    let counters = counters.clone();
+    let spending = budget.clone();
     let recorder = records.start(move |turn| {
         counters.note(turn);
+        watch::witness(&alerts, turn);
+        watch::witness_cap(&alerts, &spending, turn);
         if let Some(corrections) = considering.get() {
             corrections.consider(turn);
         }
     })?;
     let books = recorder.clone();
     let (target, client) = upstream;
-    let budget = budget.clone();
     let started = Corrections::start(target, client, lifecycle, move |correction, estimate| {
         if let Some(estimate) = estimate {
             let more = MicroUsd(correction.cost_microusd.0.saturating_sub(estimate.0));

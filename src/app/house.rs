@@ -11,8 +11,10 @@ use crate::telemetry::events::{BreakerMoved, BudgetSeen};
 use crate::telemetry::metrics;
 use crate::upstream::{Health, TargetState};
 
+use super::watch::Watch;
+
 /// Starts it; it ends with the soft token.
-pub(super) fn keep(rooms: &Rooms) {
+pub(super) fn keep(rooms: &Rooms, mut watch: Watch) {
     let rooms = rooms.clone();
     let soft = rooms.lifecycle.soft().clone();
     rooms.lifecycle.clone().spawn(async move {
@@ -26,6 +28,7 @@ pub(super) fn keep(rooms: &Rooms) {
             let standing = rooms.budget.standing(rooms.clock.now_ms());
             let (spent, daily) = (standing.spent.0, standing.limits.daily.0);
             BudgetSeen { spent, daily }.emit();
+            watch.look(now);
             metrics::upkeep();
         }
     });

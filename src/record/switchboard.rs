@@ -1,6 +1,7 @@
 //! What is switched and what was told, shared by all machines on one store.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -99,14 +100,17 @@ impl Switchboard {
         self.store.change(vec![change, note]).await.map(|_| ())
     }
 
-    /// Whether this is told for the first time, by whichever machine.
+    /// Whether nobody has told this for so long, and notes that it is told now.
     ///
     /// # Errors
     /// When the store cannot say.
-    pub async fn is_news(&self, key: &str) -> Result<bool, StoreError> {
+    pub async fn is_news(&self, key: &str, quiet: Duration) -> Result<bool, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let quiet_ms = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
         let args = vec![
             ("key", Arg::Text(key.to_owned())),
-            ("now", Arg::At(self.clock.now_ms())),
+            ("now", Arg::At(now_ms)),
+            ("before", Arg::At(now_ms.saturating_sub(quiet_ms).max(0))),
         ];
         let note = Question::new(include_str!("../../sql/switch/alert.sql"), args);
         let counts = self.store.change(vec![note]).await?;
