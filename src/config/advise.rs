@@ -12,9 +12,7 @@ use super::{RequireSigned, Settings};
 const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
 
 /// What later versions act on. Set here, it would be believed and do nothing.
-const NOT_YET: &[&str] = &[
-    "HUME_WEBHOOK_KEY",
-];
+const NOT_YET: &[&str] = &["HUME_WEBHOOK_KEY"];
 
 /// What works, but hardly as intended.
 pub(super) fn advise(r: &mut Reader<'_>, settings: &Settings) {

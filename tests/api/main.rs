@@ -44,5 +44,6 @@ mod captured;
 mod judged;
 mod watched;
 mod budget;
+mod alerts;
 mod flags;
 mod shutdown;
