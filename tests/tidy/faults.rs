@@ -12,7 +12,8 @@ fn expected() -> Vec<String> {
     let all = all.chain(rows('E', 1, 9));
     all.chain(rows('F', 1, 4))
         .chain(rows('G', 1, 9))
-        .chain(rows('H', 2, 4))
+        .chain(rows('H', 1, 7))
+        .chain(rows('I', 3, 5))
         .collect()
 }
 
@@ -23,7 +24,7 @@ fn rows(doc: &str) -> Vec<(String, String)> {
         .filter_map(|mut cells| {
             let row = cells.nth(1)?;
             let (letter, number) = row.split_at_checked(1)?;
-            let is_row = "ABCDEFGH".contains(letter) && number.parse::<u32>().is_ok();
+            let is_row = "ABCDEFGHI".contains(letter) && number.parse::<u32>().is_ok();
             is_row.then(|| (row.to_owned(), cells.nth(2).unwrap_or_default().to_owned()))
         })
         .collect()
