@@ -219,7 +219,7 @@ pub struct Switches {
 pub enum SilenceReply {
     /// The model is asked for a gentle sentence.
     Model,
-    /// One of the coach's own nudges, without a model; after two in a row nothing.
+    /// The coach's own nudges in their order, without a model; then nothing.
     Line,
     /// A well-formed answer without a word.
     Quiet,

@@ -171,7 +171,7 @@ impl Refusal {
             Self::Unpaid => Row(
                 "budget_exhausted",
                 S::TOO_MANY_REQUESTS,
-                "GET /v1/budget tells which limit and when it begins anew; or the OpenRouter key is out of credit",
+                "GET /v1/budget tells which limit, and when it begins anew",
             ),
             Self::BrokenOff => Row(
                 "upstream_broke_off",

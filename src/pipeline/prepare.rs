@@ -32,8 +32,6 @@ use super::{Mouth, Rooms, SharedMouth, money, stream};
 
 /// More of a history's end than a prompt can hold.
 const MAX_UNSAID_BYTES: usize = 128 << 10;
-/// Nudges after which silence is left alone.
-const MAX_NUDGES: usize = 2;
 
 /// A request as the front door hands it over: authenticated, parsed, its speaker known.
 #[derive(Debug)]
@@ -301,7 +299,7 @@ fn repeat(rooms: &Rooms, request: &TurnRequest, listener: Listener, timings: Tim
 }
 
 /// What is said without asking a model, where the user said nothing and the operator wants it so.
-/// Two nudges in a row are enough: then the coach waits.
+/// The coach's nudges are said in their order, the last of them a leave-taking: then the coach waits.
 fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option<String> {
     if !matches!(conversation.ask, Ask::Silence | Ask::Nothing) {
         return None;
@@ -311,8 +309,7 @@ fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option
         SilenceReply::Quiet => Some(String::new()),
         SilenceReply::Line => {
             let nudged = rooms.roster.nudges_in_a_row(&conversation.history);
-            let nudge = coach.nudge(nudged).filter(|_| nudged < MAX_NUDGES);
-            Some(nudge.unwrap_or_default().to_owned())
+            Some(coach.nudge(nudged).unwrap_or_default().to_owned())
         }
     }
 }

@@ -348,24 +348,19 @@ fn close<M: Mouth>(
 /// Nobody said a word. Where that is for want of money it is said so. One sentence in the coach's manner, which never enters memory; or, where the
 /// caller asked for it, an error that a program understands.
 fn fail<M: Mouth>(guard: &mut Guard, mouth: &SharedMouth<M>) {
-    let is_unpaid = guard.attempts.is_out_of_money();
-    let fault = match is_unpaid {
-        true => Fault::Unpaid,
-        false => Fault::Unanswered,
-    };
     if guard.signals {
-        mouth.borrow_mut().fault(fault);
-        return guard.fail(Outcome::Failed, fault);
+        mouth.borrow_mut().fault(Fault::Unanswered);
+        return guard.fail(Outcome::Failed, Fault::Unanswered);
     }
     let roster = Arc::clone(&guard.rooms.roster);
     let (coach, seed) = (coach(guard, &roster), guard.created_at.unsigned_abs());
-    let line = match is_unpaid {
+    let line = match guard.attempts.is_out_of_money() {
         true => coach.budget_line(seed),
         false => coach.fallback_line(seed),
     };
     guard.phrase(line, mouth);
     mouth.borrow_mut().end(FinishReason::Stop, None);
-    guard.fail(Outcome::Failed, fault);
+    guard.fail(Outcome::Failed, Fault::Unanswered);
 }
 
 /// After words are out nothing is apologised for: the answer ends where it stands.

@@ -25,7 +25,7 @@ async fn budget(app: &TestApp) -> Value {
 }
 
 /// Whether this is one of the master's sentences for when the money is gone.
-fn is_budget_line(text: &str) -> bool {
+pub(crate) fn is_budget_line(text: &str) -> bool {
     let roster = Roster::built_in().unwrap();
     roster.master().budget_lines.iter().any(|line| line == text)
 }

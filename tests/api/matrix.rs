@@ -3,6 +3,7 @@
 //! written beside it.
 
 use crate::app::{TestApp, is_fallback_line};
+use crate::budget::is_budget_line;
 
 /// What the caller hears.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,10 +14,12 @@ pub(crate) enum Hears {
     Partial(usize),
     /// The coach's own sentence.
     Line,
+    /// The same, for when there is no money.
+    Unpaid,
     /// The beginning of it, a phrase that mends, and new sentences.
     Repaired,
 }
-use Hears::{Line, Partial, Repaired, Whole};
+use Hears::{Line, Partial, Repaired, Unpaid, Whole};
 
 pub(crate) struct Row {
     /// The row of the matrix, and what goes wrong.
@@ -74,6 +77,7 @@ async fn judge(app: &TestApp, row: &Row) {
     match row.hears {
         Whole => assert_eq!(heard.text, whole, "{name}"),
         Line => assert!(is_fallback_line(&heard.text), "{name}: {}", heard.text),
+        Unpaid => assert!(is_budget_line(&heard.text), "{name}: {}", heard.text),
         Partial(count) => {
             assert!(whole.starts_with(&heard.text), "{name}: {}", heard.text);
             assert_eq!(words(&heard.text), count, "{name}");
@@ -160,8 +164,8 @@ async fn a_before_the_first_word() {
             &["status_408", ""],
         ),
         row("A5 401", &["401"], Line, "failed", &["status_401"]),
-        row("A5 402", &["402"], Line, "failed", &["status_402"]),
-        row("A5 403", &["403-limit"], Line, "failed", &["status_403"]),
+        row("A5 402", &["402"], Unpaid, "failed", &["status_402"]),
+        row("A5 403", &["403-limit"], Unpaid, "failed", &["key_limit"]),
         row(
             "A5 later",
             &["500", "status:403"],
