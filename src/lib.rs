@@ -7,6 +7,7 @@ pub mod clock;
 pub mod turn;
 pub mod sse;
 pub mod json;
+pub mod speech;
 pub mod spool;
 pub mod outbound;
 pub mod config;

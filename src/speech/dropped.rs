@@ -1,0 +1,105 @@
+//! What is left out as it comes, without being held: code, addresses, data, silent elements.
+
+use super::look::{Look, More};
+use super::marks::Marks;
+
+/// What is left out as it comes, without being held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Text,
+    /// Code between fences of this character.
+    Fence(char),
+    /// An address.
+    Address,
+    Braces {
+        depth: u32,
+        left: usize,
+    },
+    /// An element whose content is not for ears.
+    Element(&'static str),
+    /// Up to this character, at most so many bytes.
+    Until(char, usize),
+}
+
+impl Marks {
+    /// Whether something is being left out that a pause must not bring to light.
+    pub(super) fn dropping(&mut self, look: Look<'_>) -> Result<usize, More> {
+        match self.mode {
+            Mode::Text => Ok(0),
+            Mode::Fence(tick) => self.fence(look, tick),
+            Mode::Address => self.address(look),
+            Mode::Braces { depth, left } => self.braces(look, depth, left),
+            Mode::Element(name) => self.element(look, name),
+            Mode::Until(closer, left) => {
+                let c = look.at(0)?.unwrap_or_default();
+                if c == closer || c == '\n' || left == 0 {
+                    self.mode = Mode::Text;
+                }
+                Ok(if c == '\n' { 0 } else { c.len_utf8() }.max(usize::from(c != '\n')))
+            }
+        }
+    }
+
+    fn fence(&mut self, look: Look<'_>, tick: char) -> Result<usize, More> {
+        let code = look.rest().find(tick).unwrap_or(look.rest().len());
+        if code > 0 {
+            return Ok(code);
+        }
+        let ticks = look.run(0, 3, |c| c == tick)?;
+        if ticks == 3 {
+            self.mode = Mode::Text;
+        }
+        Ok(ticks)
+    }
+
+    fn address(&mut self, look: Look<'_>) -> Result<usize, More> {
+        let is_over = |c: char| c.is_whitespace() || ")]}>\"<*|`”»".contains(c);
+        let Some(c) = look.at(0)? else {
+            return Ok(0);
+        };
+        // A full stop behind it is the sentence's.
+        if ".,!?;:".contains(c) {
+            let next = look.at(1)?;
+            if next.is_none() && look.is_paused() {
+                return Err(More);
+            }
+            if !next.is_none_or(is_over) {
+                return Ok(1);
+            }
+        } else if !is_over(c) {
+            return Ok(c.len_utf8());
+        }
+        self.mode = Mode::Text;
+        Ok(0)
+    }
+
+    fn braces(&mut self, look: Look<'_>, depth: u32, left: usize) -> Result<usize, More> {
+        let c = look.at(0)?.unwrap_or_default();
+        let depth = match c {
+            '{' => depth + 1,
+            '}' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        let left = left.saturating_sub(c.len_utf8());
+        self.mode = if depth == 0 || left == 0 {
+            Mode::Text
+        } else {
+            Mode::Braces { depth, left }
+        };
+        Ok(c.len_utf8())
+    }
+
+    fn element(&mut self, look: Look<'_>, name: &'static str) -> Result<usize, More> {
+        let inside = look.rest().find('<').unwrap_or(look.rest().len());
+        if inside > 0 {
+            return Ok(inside);
+        }
+        if look.has(0, "</")? && look.has(2, name)? {
+            let end = look.run(2 + name.len(), 8, |c| c != '>')?;
+            let closer = usize::from(look.is(end, |c| c == '>')?);
+            self.mode = Mode::Text;
+            return Ok(end + closer);
+        }
+        Ok(1)
+    }
+}

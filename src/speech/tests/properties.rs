@@ -1,0 +1,222 @@
+//! What has to hold of every text, shown on texts made of marks.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Pieces that mean something to one of the passes, so that a random text meets them often.
+const PIECES: &[&str] = &[
+    "a",
+    "b ",
+    "word",
+    "Dr",
+    "Dr.",
+    "Mr",
+    "e",
+    "e.g.",
+    "i.e",
+    "etc.",
+    "vs",
+    "v",
+    "w/",
+    "www.",
+    "http",
+    "https://",
+    "Jan",
+    "Jan. ",
+    "May ",
+    "5",
+    "1",
+    "12",
+    "3.",
+    "1. ",
+    "2) ",
+    "$",
+    "€",
+    "%",
+    ",",
+    "000",
+    ".",
+    "..",
+    "-",
+    "- ",
+    "–",
+    "—",
+    "---",
+    "*",
+    "**",
+    "_",
+    "`",
+    "```",
+    "#",
+    "# ",
+    "[",
+    "]",
+    "(",
+    ")",
+    "](",
+    "{",
+    "}",
+    "<",
+    "<b>",
+    "</",
+    "<think>",
+    "</think>",
+    ">",
+    "|",
+    "|-|",
+    "\n",
+    "\n\n",
+    " ",
+    "  ",
+    "\t",
+    "\r",
+    "/",
+    "/2",
+    "&",
+    "&amp;",
+    "&lt;",
+    ";",
+    ":",
+    ":)",
+    ":smile:",
+    "!",
+    "![",
+    "?",
+    "'",
+    "\"",
+    "’",
+    "~",
+    "~~~",
+    "^",
+    "+",
+    "=",
+    "->",
+    "@",
+    "laughs",
+    "(laughs)",
+    "nods",
+    "am",
+    "p.m.",
+    " pm",
+    "st",
+    "th",
+    "s",
+    "k",
+    "m",
+    "x",
+    "km",
+    " million",
+    "½",
+    "²",
+    "°",
+    "°C",
+    "😀",
+    "\u{200d}",
+    "\u{fe0f}",
+    "é",
+    "ß",
+    "中",
+    "مرحبا",
+    "X",
+    "AT",
+    "&T",
+    "24/7",
+    "401(k)",
+    "+1 (415) ",
+    "555-0132",
+    "2026-05-12",
+    "3:30",
+    "10–",
+    "Inc.",
+    "approx",
+    "and",
+    "/or",
+    "words",
+    "/min",
+    "C",
+    "#1",
+    "\\",
+    "\u{0}",
+    "5'",
+    "==",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        9 => proptest::sample::select(PIECES).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn language() -> impl Strategy<Value = Language> {
+    prop_oneof![Just(Language::English), Just(Language::Other)]
+}
+
+proptest! {
+    #[test]
+    fn any_cutting_gives_the_same_text(
+        text in text(),
+        cuts in proptest::collection::vec(1usize..6, 1..8),
+        language in language(),
+    ) {
+        let whole = normalize(&text, language);
+        prop_assert_eq!(&said(one_by_one(&text), language), &whole);
+        let chars: Vec<&str> = one_by_one(&text).collect();
+        let mut rest = chars.as_slice();
+        let mut pieces = Vec::new();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+            pieces.push(piece.concat());
+            rest = tail;
+        }
+        prop_assert_eq!(said(pieces.iter().map(String::as_str), language), whole);
+    }
+
+    #[test]
+    fn what_was_made_speakable_stays_as_it_is(text in text(), language in language()) {
+        let once = normalize(&text, language);
+        prop_assert_eq!(normalize(&once, language), once);
+    }
+
+    #[test]
+    fn no_figure_and_no_mark_is_left_in_english(text in text()) {
+        let spoken = normalize(&text, Language::English);
+        let unsaid = |c: char| c.is_ascii_digit() || "*_`[]{}<>|\\~^#$%@/=+".contains(c);
+        prop_assert!(!spoken.contains(unsaid), "{}", spoken);
+    }
+
+    #[test]
+    fn any_bytes_are_borne(bytes in proptest::collection::vec(any::<u8>(), 0..80), language in language()) {
+        let text = String::from_utf8_lossy(&bytes);
+        let once = normalize(&text, language);
+        prop_assert_eq!(&said(one_by_one(&text), language), &once);
+        prop_assert_eq!(normalize(&once, language), once);
+    }
+
+    #[test]
+    fn words_alone_are_never_held(words in proptest::collection::vec("[ ]?[a-z]{6,12}|[ ](a|I|the|you|can|do|it|well)", 1..20)) {
+        let mut filter = Filter::new(Language::English);
+        for word in &words {
+            let mut out = String::new();
+            filter.push(word, &mut out);
+            prop_assert_eq!(&out, word);
+        }
+    }
+
+    #[test]
+    fn after_a_pause_only_a_link_is_held(text in text()) {
+        let mut filter = Filter::new(Language::English);
+        let mut out = String::new();
+        for piece in one_by_one(&text) {
+            filter.push(piece, &mut out);
+            filter.pause(&mut out);
+            let in_link = text.contains("](") || text.contains("://") || text.contains("www.");
+            prop_assert!(!filter.holds() || in_link);
+        }
+        filter.end(&mut out);
+        prop_assert!(!filter.holds());
+    }
+}

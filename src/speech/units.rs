@@ -1,0 +1,221 @@
+//! Signs, and what stands behind a figure: units, coins, magnitudes, said of one and of many.
+
+/// A unit of one thing and of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) one: &'static str,
+    pub(super) many: &'static str,
+}
+
+const fn unit(one: &'static str, many: &'static str) -> Unit {
+    Unit { one, many }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coin {
+    pub(super) whole: Unit,
+    /// A hundredth of it, where people pay with such.
+    pub(super) part: Option<Unit>,
+}
+
+const CENT: Option<Unit> = Some(unit("cent", "cents"));
+
+pub(super) fn coin(symbol: char) -> Option<Coin> {
+    let (whole, part) = match symbol {
+        '$' => (unit("dollar", "dollars"), CENT),
+        '€' => (unit("euro", "euros"), CENT),
+        '£' => (unit("pound", "pounds"), Some(unit("penny", "pence"))),
+        '¥' => (unit("yen", "yen"), None),
+        '₹' => (unit("rupee", "rupees"), Some(unit("paisa", "paise"))),
+        '₽' => (unit("ruble", "rubles"), None),
+        '₩' => (unit("won", "won"), None),
+        '₿' => (unit("bitcoin", "bitcoins"), None),
+        _ => return None,
+    };
+    Some(Coin { whole, part })
+}
+
+/// Signs that are always words.
+pub(super) fn sign(c: char) -> Option<&'static str> {
+    Some(match c {
+        '%' => "percent",
+        '+' => "plus",
+        '=' => "equals",
+        '±' => "plus or minus",
+        '−' => "minus",
+        '×' => "times",
+        '÷' => "divided by",
+        '≈' => "about",
+        '≥' => "at least",
+        '≤' => "at most",
+        '≠' => "is not",
+        '→' | '⇒' | '➔' | '➜' => "to",
+        '°' => "degrees",
+        '²' => "squared",
+        '³' => "cubed",
+        '√' => "root",
+        '∞' => "infinity",
+        '№' => "number",
+        '§' => "section",
+        '¢' => "cents",
+        '‰' => "per mille",
+        '@' => "at",
+        '#' => "number",
+        '⁄' => "over",
+        _ => return None,
+    })
+}
+
+/// After a figure, with or without a space: nothing else is written so.
+pub(super) const SPACED: &[(&str, Unit)] = &[
+    ("km", unit("kilometer", "kilometers")),
+    ("cm", unit("centimeter", "centimeters")),
+    ("mm", unit("millimeter", "millimeters")),
+    ("kg", unit("kilogram", "kilograms")),
+    ("mg", unit("milligram", "milligrams")),
+    ("mi", unit("mile", "miles")),
+    ("lb", unit("pound", "pounds")),
+    ("lbs", unit("pound", "pounds")),
+    ("oz", unit("ounce", "ounces")),
+    ("ft", unit("foot", "feet")),
+    ("ml", unit("milliliter", "milliliters")),
+    ("mL", unit("milliliter", "milliliters")),
+    ("mph", unit("mile per hour", "miles per hour")),
+    ("kph", unit("kilometer per hour", "kilometers per hour")),
+    ("wpm", unit("word per minute", "words per minute")),
+    ("bpm", unit("beat per minute", "beats per minute")),
+    ("hr", unit("hour", "hours")),
+    ("hrs", unit("hour", "hours")),
+    ("min", unit("minute", "minutes")),
+    ("mins", unit("minute", "minutes")),
+    ("sec", unit("second", "seconds")),
+    ("secs", unit("second", "seconds")),
+    ("ms", unit("millisecond", "milliseconds")),
+    ("wk", unit("week", "weeks")),
+    ("wks", unit("week", "weeks")),
+    ("mo", unit("month", "months")),
+    ("mos", unit("month", "months")),
+    ("yr", unit("year", "years")),
+    ("yrs", unit("year", "years")),
+    ("KB", unit("kilobyte", "kilobytes")),
+    ("kB", unit("kilobyte", "kilobytes")),
+    ("MB", unit("megabyte", "megabytes")),
+    ("GB", unit("gigabyte", "gigabytes")),
+    ("TB", unit("terabyte", "terabytes")),
+    ("Mbps", unit("megabit per second", "megabits per second")),
+    ("Gbps", unit("gigabit per second", "gigabits per second")),
+    ("kWh", unit("kilowatt hour", "kilowatt hours")),
+    ("kW", unit("kilowatt", "kilowatts")),
+    ("Hz", unit("hertz", "hertz")),
+    ("kHz", unit("kilohertz", "kilohertz")),
+    ("MHz", unit("megahertz", "megahertz")),
+    ("GHz", unit("gigahertz", "gigahertz")),
+    ("kcal", unit("kilocalorie", "kilocalories")),
+    ("fps", unit("frame per second", "frames per second")),
+    ("px", unit("pixel", "pixels")),
+    ("bps", unit("basis point", "basis points")),
+    ("USD", unit("US dollar", "US dollars")),
+    ("EUR", unit("euro", "euros")),
+    ("GBP", unit("pound", "pounds")),
+    ("CAD", unit("Canadian dollar", "Canadian dollars")),
+    ("AUD", unit("Australian dollar", "Australian dollars")),
+    ("JPY", unit("yen", "yen")),
+    ("INR", unit("rupee", "rupees")),
+    ("CHF", unit("Swiss franc", "Swiss francs")),
+];
+
+/// Only right behind a figure: with a space they could be words or names.
+pub(super) const ATTACHED: &[(&str, Unit)] = &[
+    ("m", unit("meter", "meters")),
+    ("g", unit("gram", "grams")),
+    ("s", unit("second", "seconds")),
+    ("h", unit("hour", "hours")),
+    ("d", unit("day", "days")),
+    ("w", unit("week", "weeks")),
+    ("y", unit("year", "years")),
+    ("in", unit("inch", "inches")),
+    ("x", unit("time", "times")),
+    ("X", unit("time", "times")),
+    ("L", unit("liter", "liters")),
+    ("l", unit("liter", "liters")),
+    ("V", unit("volt", "volts")),
+    ("W", unit("watt", "watts")),
+    ("pp", unit("percentage point", "percentage points")),
+];
+
+/// Signs right behind a figure or one space on.
+pub(super) const SIGNS: &[(&str, Unit)] = &[
+    ("%", unit("percent", "percent")),
+    ("‰", unit("per mille", "per mille")),
+    ("°C", unit("degree Celsius", "degrees Celsius")),
+    ("°F", unit("degree Fahrenheit", "degrees Fahrenheit")),
+    ("° C", unit("degree Celsius", "degrees Celsius")),
+    ("° F", unit("degree Fahrenheit", "degrees Fahrenheit")),
+    ("°", unit("degree", "degrees")),
+    ("€", unit("euro", "euros")),
+    ("£", unit("pound", "pounds")),
+    ("¢", unit("cent", "cents")),
+    ("₹", unit("rupee", "rupees")),
+    ("m²", unit("square meter", "square meters")),
+    ("km²", unit("square kilometer", "square kilometers")),
+    ("m³", unit("cubic meter", "cubic meters")),
+    ("sq ft", unit("square foot", "square feet")),
+    ("km/h", unit("kilometer per hour", "kilometers per hour")),
+    ("m/s", unit("meter per second", "meters per second")),
+    ("µs", unit("microsecond", "microseconds")),
+    ("μs", unit("microsecond", "microseconds")),
+];
+
+/// Right behind a figure.
+pub(super) const MAGNITUDES: &[(&str, &str)] = &[
+    ("k", "thousand"),
+    ("K", "thousand"),
+    ("M", "million"),
+    ("mn", "million"),
+    ("MM", "million"),
+    ("B", "billion"),
+    ("b", "billion"),
+    ("bn", "billion"),
+    ("T", "trillion"),
+    ("tn", "trillion"),
+];
+/// Money has a million more way to be written.
+pub(super) const MONEY_MAGNITUDES: &[(&str, &str)] = &[("m", "million"), ("mil", "million")];
+
+/// Behind a space.
+pub(super) const MAGNITUDE_WORDS: &[(&str, &str)] = &[
+    ("thousand", "thousand"),
+    ("million", "million"),
+    ("billion", "billion"),
+    ("trillion", "trillion"),
+];
+
+/// What a figure is counted per, behind a slash.
+pub(super) const PER: &[(&str, &str)] = &[
+    ("h", "hour"),
+    ("hr", "hour"),
+    ("hour", "hour"),
+    ("d", "day"),
+    ("day", "day"),
+    ("wk", "week"),
+    ("week", "week"),
+    ("mo", "month"),
+    ("month", "month"),
+    ("quarter", "quarter"),
+    ("yr", "year"),
+    ("y", "year"),
+    ("year", "year"),
+    ("min", "minute"),
+    ("minute", "minute"),
+    ("s", "second"),
+    ("sec", "second"),
+    ("second", "second"),
+    ("night", "night"),
+    ("person", "person"),
+    ("user", "user"),
+    ("unit", "unit"),
+    ("session", "session"),
+    ("seat", "seat"),
+    ("kg", "kilogram"),
+    ("lb", "pound"),
+];

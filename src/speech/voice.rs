@@ -1,0 +1,154 @@
+//! Writing words down so that they stay words: what was said last, and the space between a word of
+//! ours and a letter of the text.
+
+/// The last letters said in one go, so far as they fit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Word {
+    letters: [u8; 12],
+    /// Beyond what fits when the word is longer or not of plain letters.
+    len: usize,
+}
+
+impl Word {
+    fn of(letters: &str) -> Self {
+        let mut word = Self::default();
+        word.extend(letters);
+        word
+    }
+
+    fn extend(&mut self, letters: &str) {
+        let end = self.len + letters.len();
+        match self.letters.get_mut(self.len..end) {
+            Some(room) if letters.is_ascii() => {
+                room.copy_from_slice(letters.as_bytes());
+                self.len = end;
+            }
+            _ => self.len = self.letters.len() + 1,
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        let letters = self.letters.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(letters).unwrap_or_default()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Voice {
+    last: char,
+    word: Word,
+    /// The word before the space said last.
+    before: Word,
+    /// A word of ours came last: a letter or digit right after it needs a space.
+    is_after_word: bool,
+    /// Something between two spaces was left out: one of them is too much.
+    is_swallowing: bool,
+}
+
+impl Voice {
+    pub(super) fn new() -> Self {
+        Self {
+            last: '\n',
+            word: Word::default(),
+            before: Word::default(),
+            is_after_word: false,
+            is_swallowing: false,
+        }
+    }
+
+    /// What was said last; a line end at the very start.
+    pub(super) fn last(&self) -> char {
+        self.last
+    }
+
+    /// The letters said last in one go; nothing for a long word or one with other letters than ASCII's.
+    pub(super) fn word(&self) -> &str {
+        self.word.as_str()
+    }
+
+    /// The word in whose middle the text stands; nothing between words.
+    pub(super) fn begun(&self) -> Word {
+        if self.is_in_word() {
+            self.word
+        } else {
+            Word::default()
+        }
+    }
+
+    /// The word before the space said last.
+    pub(super) fn word_before(&self) -> &str {
+        self.before.as_str()
+    }
+
+    /// A letter that comes now belongs to the word said last.
+    pub(super) fn is_in_word(&self) -> bool {
+        self.last.is_alphabetic() && !self.is_after_word
+    }
+
+    /// Words pass without any care but where one begins.
+    pub(super) fn is_at_ease(&self) -> bool {
+        !self.is_after_word && !self.is_swallowing
+    }
+
+    /// Text as it came.
+    pub(super) fn raw(&mut self, text: &str, out: &mut String) {
+        let text = if self.is_swallowing {
+            text.trim_start_matches(' ')
+        } else {
+            text
+        };
+        let Some(first) = text.chars().next() else {
+            return;
+        };
+        if self.is_after_word && first.is_alphanumeric() {
+            self.note(" ");
+            out.push(' ');
+        }
+        self.is_after_word = false;
+        self.is_swallowing = false;
+        self.note(text);
+        out.push_str(text);
+    }
+
+    /// Words of ours, with a space before them where one is needed.
+    pub(super) fn say(&mut self, words: &str, out: &mut String) {
+        let joins = self.last.is_whitespace() || "('\"-–—’“‘".contains(self.last);
+        if !joins {
+            out.push(' ');
+            self.note(" ");
+        }
+        out.push_str(words);
+        self.note(words);
+        self.is_after_word = true;
+        self.is_swallowing = false;
+    }
+
+    /// Something was left out here.
+    pub(super) fn omit(&mut self) {
+        self.is_swallowing |= self.last.is_whitespace();
+    }
+
+    /// Counts text as said that passed by itself.
+    pub(super) fn note(&mut self, text: &str) {
+        let mut words = text.rsplit(|c: char| !c.is_alphabetic());
+        let letters = match text.strip_prefix(' ') {
+            // The one space before a word, as nearly every token has it.
+            Some(word) if word.bytes().all(|b| b.is_ascii_alphabetic()) => word,
+            _ => words.next().unwrap_or_default(),
+        };
+        if letters.len() < text.len() {
+            let last = text.as_bytes().get(text.len() - letters.len() - 1);
+            // One space alone leaves the word before it where it is.
+            if text.len() - letters.len() > 1 {
+                self.word = Word::of(words.next().unwrap_or_default());
+            }
+            self.before = match last {
+                Some(b' ') => self.word,
+                _ => Word::default(),
+            };
+            self.word = Word::default();
+        }
+        self.word.extend(letters);
+        self.last = text.chars().next_back().unwrap_or(self.last);
+    }
+}

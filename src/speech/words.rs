@@ -1,0 +1,327 @@
+//! The last pass, English only: figures, abbreviations and signs into words. It never leaves
+//! anything out, so that it cannot uncover a mark for the passes before it, and what it says holds
+//! nothing that it would say differently.
+
+use super::figures::{self, Before};
+use super::look::{Look, More, Stage};
+use super::numbers;
+use super::shares;
+use super::shorts::{Dot, SHORTS, Short, begins_short, missing, sentence_ends};
+use super::units::{self, Coin, PER, sign};
+use super::voice::Voice;
+
+#[derive(Debug)]
+pub(super) struct Words {
+    voice: Voice,
+    owed: Option<Coin>,
+    /// The figure said last was cut short by a pause: more of it may come.
+    is_cut: bool,
+}
+
+impl Words {
+    pub(super) fn new() -> Self {
+        Self {
+            voice: Voice::new(),
+            owed: None,
+            is_cut: false,
+        }
+    }
+
+    /// Whether a plain word may pass without being looked at.
+    pub(super) fn may_pass(&self, text: &str, letters: &str) -> bool {
+        let goes_on = self.voice.is_in_word() && text.len() == letters.len() && letters.len() <= 7;
+        self.voice.is_at_ease() && !self.is_cut && !goes_on && !begins_short(letters)
+    }
+
+    /// It did, and counts as said.
+    pub(super) fn passed(&mut self, text: &str) {
+        self.voice.note(text);
+    }
+
+    fn letters(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let rest = look.rest();
+        let run = rest
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(rest.len());
+        let begun = self.voice.begun();
+        let said = begun.as_str();
+        let is_long = self.voice.is_in_word() && said.is_empty();
+        let mut pass = run;
+        for short in SHORTS.iter().filter(|_| !is_long) {
+            let Some(left) = short.written.strip_prefix(said) else {
+                continue;
+            };
+            let Some(kept) = short.kept.checked_sub(said.len()) else {
+                continue;
+            };
+            if kept == 0 {
+                if let Some(taken) = self.shortened(look, left, short, out)? {
+                    return Ok(taken);
+                }
+            } else if rest.starts_with(left.get(..kept).unwrap_or_default()) {
+                pass = pass.min(kept);
+            }
+        }
+        let is_version = said.is_empty() && !is_long;
+        if is_version && look.is(0, |c| c == 'v')? && look.is(1, |c| c.is_ascii_digit())? {
+            self.voice.say("version", out);
+            return Ok(1);
+        }
+        self.voice.raw(look.slice(0, pass), out);
+        Ok(pass)
+    }
+
+    /// Says what an abbreviation stands for, if the rest of it stands here.
+    fn shortened(
+        &mut self,
+        look: Look<'_>,
+        left: &str,
+        short: &Short,
+        out: &mut String,
+    ) -> Result<Option<usize>, More> {
+        // The last dot of "e.g" is often forgotten.
+        let optional = left.len() > 2 && short.kept == 0 && left.ends_with('.');
+        let bare = left.strip_suffix('.').unwrap_or(left);
+        if !look.has(0, if optional { bare } else { left })? {
+            return Ok(None);
+        }
+        let mut end = if optional { bare.len() } else { left.len() };
+        if optional {
+            end = look.run(end, 1, |c| c == '.')?;
+        }
+        let is_open = !short.written.ends_with(['.', '/']) || optional && end == bare.len();
+        if is_open && look.is(end, char::is_alphabetic)? {
+            return Ok(None);
+        }
+        if short.dot == Dot::Shared && sentence_ends(&look, end)? {
+            end -= 1;
+        }
+        if short.kept == 0 {
+            self.voice.say(short.rest, out);
+        } else {
+            self.voice.raw(short.rest, out);
+        }
+        Ok(Some(end))
+    }
+
+    fn dot(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let is_word = self.voice.last().is_alphabetic();
+        if is_word && let Some(rest) = missing(self.voice.word()) {
+            let goes_on = look.is(1, |c| c == ' ')?
+                && look.is(2, |c| c.is_lowercase() || c.is_ascii_digit())?
+                || look.is(1, |c| c == ',')?;
+            self.voice.raw(rest, out);
+            if goes_on {
+                return Ok(1);
+            }
+        }
+        let word = self.voice.begun();
+        let short = SHORTS.iter().find(|short| {
+            short.kept == word.as_str().len()
+                && short.written.strip_suffix('.') == Some(word.as_str())
+        });
+        if let Some(short) = short
+            && let Some(taken) = self.shortened(look, ".", short, out)?
+        {
+            return Ok(taken);
+        }
+        if !is_word {
+            if look.is(1, |c| c.is_ascii_digit())? && !self.voice.last().is_ascii_punctuation() {
+                return self.figure(look, out);
+            }
+            self.voice.raw(".", out);
+            return Ok(1);
+        }
+        let single = self.voice.word().len() == 1;
+        let next = look.at(1)?;
+        let is_name = !single && next.is_some_and(char::is_lowercase)
+            || next.is_some_and(|c| c.is_ascii_digit())
+            || self.voice.word() == "www";
+        if is_name {
+            let word = if next.is_some_and(|c| c.is_ascii_digit()) {
+                "point"
+            } else {
+                "dot"
+            };
+            self.voice.say(word, out);
+        } else {
+            self.voice.raw(".", out);
+        }
+        Ok(1)
+    }
+
+    /// A space may show that "Jan" is the month.
+    fn space(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let is_word = self.voice.last().is_alphabetic();
+        if is_word
+            && let Some(rest) = missing(self.voice.word())
+            && look.is(1, |c| c.is_ascii_digit())?
+        {
+            self.voice.raw(rest, out);
+        }
+        self.voice.raw(" ", out);
+        Ok(1)
+    }
+
+    fn figure(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let word = match self.voice.last() {
+            ' ' => self.voice.word_before(),
+            // "2h30m": a word of ours came right before.
+            _ if !self.voice.is_in_word() => self.voice.word(),
+            _ => "",
+        }
+        .to_owned();
+        let before = Before {
+            word: &word,
+            is_in_word: self.voice.is_in_word(),
+            owed: self.owed,
+        };
+        match figures::figure(&look, before)? {
+            Some((said, owed)) => {
+                self.voice.say(&said.words, out);
+                self.owed = owed;
+                self.is_cut = look.is_paused()
+                    && said.end == look.rest().len()
+                    && look.rest().ends_with(|c: char| c.is_ascii_digit());
+                Ok(said.end)
+            }
+            None => self.sign(look, out),
+        }
+    }
+
+    fn sign(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let Some(c) = look.at(0)? else {
+            return Ok(0);
+        };
+        let end = c.len_utf8();
+        if let Some((parts, of)) = shares::vulgar(c) {
+            self.voice.say(&numbers::fraction(parts, of), out);
+        } else if let Some(coin) = units::coin(c) {
+            self.voice.say(coin.whole.one, out);
+        } else if let Some(word) = self.sharp_or_tag(look, c)? {
+            self.voice.say(word, out);
+        } else if let Some(word) = sign(c) {
+            self.voice.say(word, out);
+        } else {
+            self.voice.raw(look.slice(0, end), out);
+        }
+        Ok(end)
+    }
+
+    /// "C#", "#leadership".
+    fn sharp_or_tag(&self, look: Look<'_>, c: char) -> Result<Option<&'static str>, More> {
+        if c != '#' {
+            return Ok(None);
+        }
+        if matches!(self.voice.begun().as_str(), "C" | "F") {
+            return Ok(Some("sharp"));
+        }
+        Ok(look.is(1, char::is_alphabetic)?.then_some("hashtag"))
+    }
+
+    fn slash(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        let last = self.voice.last();
+        if let Some((_, unit)) = look
+            .word(1, PER)?
+            .filter(|_| last.is_alphabetic() && unit_word(self.voice.word()))
+            && let Some((end, _)) = look.word(1, PER)?
+        {
+            self.voice.say("per", out);
+            self.voice.raw(unit, out);
+            return Ok(end);
+        }
+        let next = look.at(1)?;
+        let is_upper = last.is_uppercase() && next.is_some_and(char::is_uppercase);
+        if last.is_alphabetic() && next.is_some_and(char::is_alphabetic) {
+            if is_upper || self.voice.word() == "and" {
+                self.voice.raw(" ", out);
+            } else {
+                self.voice.say("or", out);
+            }
+        } else if last == ' ' && next == Some(' ') {
+            self.voice.say("or", out);
+        } else {
+            self.voice.say("slash", out);
+        }
+        Ok(1)
+    }
+
+    fn ampersand(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        // Voices know the company, and read "AT and T" as a word.
+        if self.voice.word() == "AT"
+            && look.is(1, |c| c == 'T')?
+            && !look.is(2, char::is_alphabetic)?
+        {
+            self.voice.raw("&", out);
+        } else {
+            self.voice.say("and", out);
+        }
+        Ok(1)
+    }
+
+    /// What follows a figure that a pause has cut: its next digits, not a new figure.
+    fn rest_of_figure(&mut self, look: Look<'_>, out: &mut String) -> Result<Option<usize>, More> {
+        let is_group = look.is(0, |c| c == ',')? && look.digits(1)? == 4;
+        if is_group {
+            let rest = numbers::cardinal(look.slice(1, 4).trim_start_matches('0'));
+            self.voice.say("thousand", out);
+            if !rest.is_empty() {
+                self.voice.say(&rest, out);
+            }
+            return Ok(Some(4));
+        }
+        let is_point = look.is(0, |c| c == '.')? && look.is(1, |c| c.is_ascii_digit())?;
+        let from = usize::from(is_point);
+        let end = look.digits(from)?;
+        if end == from {
+            return Ok(None);
+        }
+        if is_point {
+            self.voice.say("point", out);
+        }
+        self.voice.say(&numbers::digits(look.slice(from, end)), out);
+        Ok(Some(end))
+    }
+}
+
+impl Stage for Words {
+    fn step(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        if self.is_cut {
+            let taken = self.rest_of_figure(look, out)?;
+            self.is_cut = false;
+            if let Some(taken) = taken {
+                return Ok(taken);
+            }
+        }
+        match look.at(0)?.unwrap_or_default() {
+            c if c.is_alphabetic() => self.letters(look, out),
+            ' ' => self.space(look, out),
+            '.' => self.dot(look, out),
+            '/' => self.slash(look, out),
+            '&' => self.ampersand(look, out),
+            '–' if self.voice.last().is_alphabetic()
+                && look.is(3, |c| c.is_uppercase() || c.is_ascii_digit())? =>
+            {
+                self.voice.say("to", out);
+                Ok(3)
+            }
+            '-' if self.voice.last().is_alphanumeric() => {
+                self.voice.raw("-", out);
+                Ok(1)
+            }
+            ',' | '!' | '?' | '\'' | '"' => {
+                self.voice.raw(look.slice(0, 1), out);
+                Ok(1)
+            }
+            _ => self.figure(look, out),
+        }
+    }
+}
+
+fn unit_word(word: &str) -> bool {
+    [
+        "words", "calls", "hours", "minutes", "days", "times", "meetings", "sessions", "messages",
+        "dollars",
+    ]
+    .contains(&word)
+}
