@@ -44,6 +44,9 @@ pub struct Coach {
     /// 16 to 8192.
     pub max_tokens: u32,
     pub models: Models,
+    /// Whether what its models write is made speakable.
+    #[serde(default = "house::speech_filter")]
+    pub speech_filter: bool,
     /// Aim, manner and limits, as told to the model. Constant, so that providers can cache it.
     pub persona: String,
     /// How this coach opens a call, as told to the model.

@@ -125,6 +125,10 @@ pub(super) mod house {
         lines(Kind::Busy)
     }
 
+    pub(in crate::coach) fn speech_filter() -> bool {
+        true
+    }
+
     pub(in crate::coach) fn budget_lines() -> Vec<String> {
         lines(Kind::Budget)
     }

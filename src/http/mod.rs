@@ -18,6 +18,7 @@ mod page;
 mod query;
 mod root_span;
 mod sessions;
+mod speech;
 mod turn;
 mod turns;
 mod users;
@@ -188,6 +189,11 @@ fn records(config: &mut ServiceConfig) {
             get("/v1/budget")
                 .route(web::get().to(budget::standing))
                 .route(web::head().to(budget::standing)),
+        )
+        .service(
+            web::resource("/v1/speech/normalize")
+                .route(web::post().to(speech::normalized))
+                .default_service(web::to(ops::post_only)),
         )
         .service(
             get("/v1/flags")

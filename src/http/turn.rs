@@ -109,6 +109,7 @@ async fn accept(
     let session = speaker.session.clone();
     let streams = decoded.stream.unwrap_or(dialect.streams_by_default);
     let signals = header(request, "x-clm-errors") == Some("signal");
+    let as_written = header(request, "x-clm-speech") == Some("as-written");
     let faults = faults(request, door.simulated);
     let prepared = pipeline::prepare(
         &door.rooms,
@@ -119,6 +120,7 @@ async fn accept(
             pin,
             streams,
             signals,
+            as_written,
             faults,
             trace: trace(request),
             auth,

@@ -13,6 +13,7 @@ use crate::memory::{Person, Recalled};
 use crate::routing::budget::Over;
 use crate::routing::experiment::Arm;
 use crate::session::{Generation, Replay, Speaker, Spoken, Ticket};
+use crate::speech::Language;
 use crate::telemetry::events::SkippedEvents;
 use crate::telemetry::genai::Pace;
 use crate::telemetry::spans;
@@ -46,6 +47,8 @@ pub(super) struct Guard {
     pub(super) ticket: Option<Ticket>,
     /// As they are for this session.
     pub(super) switches: Switches,
+    /// The language that is spoken; absent where words are said as they are written.
+    pub(super) spoken_in: Option<Language>,
     /// How demanding the turn is, 0 to 1.
     pub(super) complexity: f64,
     /// What is said, for repeats of this request to hear too.

@@ -15,6 +15,7 @@ use crate::session::{
     Begun, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, Ticket, beginning,
     has_signed_form,
 };
+use crate::speech::Language;
 use crate::telemetry::events::{RepeatHeard, ReplyHeard};
 use crate::telemetry::spans;
 use crate::turn::{
@@ -45,6 +46,8 @@ pub struct TurnRequest {
     pub streams: bool,
     /// Whether the caller wants a failure told in its stream rather than spoken.
     pub signals: bool,
+    /// Whether the caller wants words as the model writes them, not as they can be spoken.
+    pub as_written: bool,
     /// Models to ask before the plan's: simulated ones, on a server that has no others.
     pub faults: Vec<String>,
     pub trace: TraceContext,
@@ -97,6 +100,8 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         complexity,
         switches,
     } = choose(rooms, &request);
+    let spoken_in = (switches.speech_filter && coach.speech_filter && !request.as_written)
+        .then(|| tongue(&request.conversation));
     let wordless = wordless(rooms, coach, &request.conversation);
     unsay(rooms, &mut request.conversation.history);
     let head = Head {
@@ -142,6 +147,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         place,
         ticket,
         switches,
+        spoken_in,
         complexity,
         generation,
         words: beginning(request.conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
@@ -252,6 +258,12 @@ fn enter(rooms: &Rooms, request: &mut TurnRequest, head: &Head) -> Result<Entere
         ticket,
         generation: generation.unwrap_or_else(|| Arc::new(Generation::apart(head.clone()))),
     })
+}
+
+/// The language that is spoken: this turn's, and the talk's before it.
+fn tongue(conversation: &Conversation) -> Language {
+    let before = conversation.history.iter().rev().map(|m| m.text.as_str());
+    Language::heard(std::iter::once(conversation.ask.words()).chain(before))
 }
 
 /// Takes our own phrases out of what came back, as far back as any prompt reaches.

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
@@ -16,6 +17,8 @@ use super::{Mouth, SharedMouth};
 
 /// Words said but not taken beyond which upstream is no longer read: back-pressure.
 const MAX_BACKLOG_BYTES: usize = 16 << 10;
+/// A model that is silent for so long is not in the middle of a figure.
+const PAUSE: Duration = Duration::from_millis(40);
 /// An answer beyond this is no speech; it is ended where it stands.
 const MAX_ANSWER_BYTES: usize = 256 << 10;
 
@@ -27,8 +30,8 @@ pub(super) enum Relayed {
     Enough,
 }
 
-/// First word to last of one model. Words pass as they come; nothing is waited for but upstream and
-/// the caller. A silence is borne for as long as the words already sent still sound.
+/// First word to last of one model. Words pass as they come, but for what later text may still change
+/// (figures, marks); nothing is waited for but upstream and the caller. A silence is borne for as long as the words already sent still sound.
 pub(super) async fn relay<M: Mouth>(
     guard: &mut Guard,
     answer: &mut Answer,
@@ -42,6 +45,8 @@ pub(super) async fn relay<M: Mouth>(
     let mut last = Instant::now();
     let mut said = 0;
     let mut silence = pin!(sleep_until(last));
+    let mut pause = pin!(sleep_until(last));
+    let mut may_pause = false;
     let mut next = Some(first);
     loop {
         match next.take() {
@@ -54,12 +59,23 @@ pub(super) async fn relay<M: Mouth>(
                 voice.say(guard, &words, mouth);
                 room(mouth).await;
                 last = Instant::now();
+                may_pause = voice.holds();
+                if may_pause {
+                    pause.as_mut().reset(last + PAUSE);
+                }
             }
-            Some(Delta::Tool(call)) => guard.tool(&call, mouth),
+            Some(Delta::Tool(call)) => {
+                voice.flush(guard, mouth);
+                guard.tool(&call, mouth);
+            }
             Some(Delta::Usage(usage)) => guard.usage(usage),
             Some(Delta::Finish(reason)) => {
                 guard.finished(reason);
                 voice.end(guard, reason, mouth);
+                // It wrote what nobody can say, and nothing else.
+                if said > 0 && !guard.has_spoken() {
+                    return Relayed::Broken(AttemptError::Empty);
+                }
                 return Relayed::Finished(reason);
             }
             None => {}
@@ -73,6 +89,10 @@ pub(super) async fn relay<M: Mouth>(
                     Ok(None) => return Relayed::Broken(AttemptError::Cut),
                     Err(error) => return Relayed::Broken(error),
                 },
+                () = &mut pause, if may_pause => {
+                    may_pause = false;
+                    voice.pause(guard, mouth);
+                }
                 () = &mut silence => {
                     let due = guard.runway.give_up_at(last, longest);
                     if Instant::now() >= due {

@@ -1,8 +1,9 @@
-//! From a model's words to what is said: a continuation is sewn to what was said before it, and no
-//! half word is left at a token limit. Ordinary words pass untouched.
+//! From a model's words to what is said: no half word is left at a token limit, what is written is made
+//! speakable, and a continuation is sewn to what was said before it. Ordinary words pass untouched.
 
 use std::sync::Arc;
 
+use crate::speech::Filter;
 use crate::turn::FinishReason;
 use crate::upstream::{Seam, Sewn};
 
@@ -13,23 +14,101 @@ use super::{Mouth, SharedMouth};
 
 /// One model's voice.
 pub(super) struct Voice {
+    limit: Limit,
+    /// Makes speakable what the model writes; absent where that is switched off.
+    filter: Option<Filter>,
+    /// What the filter let through; kept for its room.
+    spoken: String,
     /// Where this model goes on from another's words.
     seam: Option<Seam>,
-    limit: Limit,
 }
 
 impl Voice {
     pub(super) fn new(guard: &Guard, seam: Option<Seam>) -> Self {
         let roster = Arc::clone(&guard.rooms.roster);
         Self {
-            seam,
             limit: Limit::new(coach(guard, &roster).max_tokens),
+            filter: guard.spoken_in.map(Filter::new),
+            spoken: String::new(),
+            seam,
         }
     }
 
     pub(super) fn say<M: Mouth>(&mut self, guard: &mut Guard, words: &str, mouth: &SharedMouth<M>) {
+        let words = self.limit.pass(words);
+        self.write(guard, &words, mouth);
+    }
+
+    /// Whether words are held that a pause would let out.
+    pub(super) fn holds(&self) -> bool {
+        self.filter.as_ref().is_some_and(Filter::holds)
+    }
+
+    /// Nothing came for a while: what was held for the sake of what follows is said.
+    pub(super) fn pause<M: Mouth>(&mut self, guard: &mut Guard, mouth: &SharedMouth<M>) {
+        self.filtered(guard, mouth, Filter::pause);
+    }
+
+    /// What is held is said: something other than words follows.
+    pub(super) fn flush<M: Mouth>(&mut self, guard: &mut Guard, mouth: &SharedMouth<M>) {
+        self.filtered(guard, mouth, Filter::end);
+        if let Some(sewn) = self.seam.as_mut().map(Seam::end) {
+            self.sew(guard, sewn, mouth);
+        }
+    }
+
+    /// The model's last word is said; what it stopped for decides how the sentence closes.
+    pub(super) fn end<M: Mouth>(
+        &mut self,
+        guard: &mut Guard,
+        reason: FinishReason,
+        mouth: &SharedMouth<M>,
+    ) {
+        let is_cut = reason == FinishReason::Length && self.limit.is_near();
+        let rest = self.limit.rest();
+        // The word in hand may be half a one: it is not said.
+        if !is_cut {
+            self.write(guard, &rest, mouth);
+        }
+        self.flush(guard, mouth);
+        let roster = Arc::clone(&guard.rooms.roster);
+        if is_cut && !ends_sentence(&guard.generation.text()) {
+            let clause = coach(guard, &roster).unfinished();
+            guard.phrase(&format!("... {clause}"), mouth);
+        }
+        if reason == FinishReason::ContentFilter {
+            let line = coach(guard, &roster).refusal();
+            guard.phrase(&format!(" {line}"), mouth);
+        }
+    }
+
+    fn write<M: Mouth>(&mut self, guard: &mut Guard, words: &str, mouth: &SharedMouth<M>) {
+        if self.filter.is_none() {
+            return self.join(guard, words, mouth);
+        }
+        self.filtered(guard, mouth, |filter, out| filter.push(words, out));
+    }
+
+    fn filtered<M: Mouth>(
+        &mut self,
+        guard: &mut Guard,
+        mouth: &SharedMouth<M>,
+        run: impl FnOnce(&mut Filter, &mut String),
+    ) {
+        let Some(filter) = &mut self.filter else {
+            return;
+        };
+        let mut spoken = std::mem::take(&mut self.spoken);
+        spoken.clear();
+        run(filter, &mut spoken);
+        self.join(guard, &spoken, mouth);
+        self.spoken = spoken;
+    }
+
+    /// Words as they are spoken, joined to what another model said before.
+    fn join<M: Mouth>(&mut self, guard: &mut Guard, words: &str, mouth: &SharedMouth<M>) {
         match &mut self.seam {
-            None => guard.say(&self.limit.pass(words), mouth),
+            None => guard.say(words, mouth),
             Some(seam) => {
                 let sewn = seam.take(words);
                 // Joined: from here on words pass as they come.
@@ -41,38 +120,7 @@ impl Voice {
         }
     }
 
-    /// The model's last word is said; what it stopped for decides how the sentence closes.
-    pub(super) fn end<M: Mouth>(
-        &mut self,
-        guard: &mut Guard,
-        reason: FinishReason,
-        mouth: &SharedMouth<M>,
-    ) {
-        if let Some(sewn) = self.seam.as_mut().map(Seam::end) {
-            self.sew(guard, sewn, mouth);
-        }
-        let rest = self.limit.rest();
-        let roster = Arc::clone(&guard.rooms.roster);
-        match reason {
-            FinishReason::Length if self.limit.is_near() => {
-                // The word in hand may be half a one: it is not said.
-                if !ends_sentence(&guard.generation.text()) {
-                    let clause = coach(guard, &roster).unfinished();
-                    guard.phrase(&format!("... {clause}"), mouth);
-                }
-            }
-            FinishReason::ContentFilter => {
-                guard.say(&rest, mouth);
-                let line = coach(guard, &roster).refusal();
-                guard.phrase(&format!(" {line}"), mouth);
-            }
-            FinishReason::Stop | FinishReason::Length | FinishReason::ToolCalls => {
-                guard.say(&rest, mouth);
-            }
-        }
-    }
-
-    fn sew<M: Mouth>(&mut self, guard: &mut Guard, sewn: Sewn, mouth: &SharedMouth<M>) {
+    fn sew<M: Mouth>(&self, guard: &mut Guard, sewn: Sewn, mouth: &SharedMouth<M>) {
         let words = match sewn {
             Sewn::Nothing => return,
             Sewn::Words(words) => words,
@@ -87,7 +135,7 @@ impl Voice {
                 words
             }
         };
-        guard.say(&self.limit.pass(&words), mouth);
+        guard.say(&words, mouth);
     }
 }
 

@@ -25,6 +25,9 @@ use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
 use crate::stored::stored;
 
+/// For tests of how words travel, whatever they are: they are said as they are written.
+pub(crate) const AS_WRITTEN: (&str, &str) = ("SPEECH_FILTER", "false");
+
 /// Nothing that a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::app::TestApp;
+use crate::app::{AS_WRITTEN, TestApp};
 use crate::caller::Request;
 use crate::matrix::Hears::{Partial, Repaired, Whole};
 use crate::matrix::{SETTINGS, hold, no_repeated_four, repairs, row};
@@ -217,7 +217,7 @@ async fn b_a_cut_after_each_token_and_each_backup() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b10_an_answer_that_meets_its_limit_ends_as_a_clause() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN]).await;
     let end = |reason: &str| {
         format!(
             "data: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\n\

@@ -46,4 +46,5 @@ mod watched;
 mod budget;
 mod alerts;
 mod flags;
+mod spoken;
 mod shutdown;

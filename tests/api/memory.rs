@@ -205,7 +205,7 @@ async fn both_sides_are_written_once_confirmed_in_their_order() {
     let ledger = app.simulator().ledger().clone();
     let mut talk = Vec::new();
     let mut expected = Vec::new();
-    for n in 0..5 {
+    for n in ["one", "two", "three", "four", "five"] {
         let (words, reply) = (format!("My words {n}."), format!("Your answer {n}?"));
         app.script(&[&saying(&reply)]);
         talk.push(user(&format!("{words} {{quite calm}}")));

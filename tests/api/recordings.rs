@@ -7,7 +7,7 @@ use quest_clm::coach::Roster;
 use quest_clm::sse::Decoder;
 use serde_json::Value;
 
-use crate::app::TestApp;
+use crate::app::{AS_WRITTEN, TestApp};
 
 const SMALL: &[&str] = &[
     "text-gpt4omini-azure-2026-05",
@@ -94,12 +94,12 @@ async fn recorded_streams_pass_whole_however_they_are_cut() {
     for name in SMALL {
         for cut_every in [0, 1, 2, 3, 7, 64, 1448] {
             // A service each: a stream that fails teaches it to leave the model alone.
-            let app = TestApp::spawn(&[]).await;
+            let app = TestApp::spawn(&[AS_WRITTEN]).await;
             replay(&app, name, cut_every).await;
             app.stop().await;
         }
     }
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN]).await;
     for cut_every in [0, 64, 1448] {
         replay(&app, LARGE, cut_every).await;
     }
@@ -115,7 +115,7 @@ fn chunk(delta: &str, finish: &str) -> String {
 /// Shapes that the standard or the reference allow and nobody has recorded in public.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_are_only_described_pass_as_well() {
-    let app = TestApp::spawn(&[("RESUME", "false")]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN, ("RESUME", "false")]).await;
     let words = |text: &str| {
         format!(
             "data: {}\n\n",

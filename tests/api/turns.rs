@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, saying, until};
+use crate::app::{AS_WRITTEN, TestApp, saying, until};
 use crate::caller::Request;
 
 const ODD: &str =
@@ -89,7 +89,7 @@ async fn upstream_is_asked_for_voice_once_and_politely() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn words_arrive_to_the_byte_however_they_are_cut() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN]).await;
     app.script(&[&saying(ODD)]);
     assert_eq!(app.say("s-1", "Hello").await.text, ODD);
     app.script(&["ok"]);
@@ -106,7 +106,7 @@ async fn words_arrive_to_the_byte_however_they_are_cut() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_role_comes_at_once_and_the_end_before_the_bill() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN]).await;
     app.script(&["slow-first:400"]);
     let heard = app.say("s-1", "Hello").await;
     let (first, spoke) = (heard.first.as_millis(), heard.spoke.unwrap().as_millis());
@@ -150,7 +150,7 @@ async fn every_turn_route_answers_and_a_doubled_suffix_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_openai_route_answers_in_one_body_unless_asked_to_stream() {
-    let app = TestApp::spawn(&[]).await;
+    let app = TestApp::spawn(&[AS_WRITTEN]).await;
     app.script(&[&saying("Hi \"there\"\n🎉")]);
     let body =
         json!({"model": "clm", "messages": [{"role": "user", "content": "Hi"}], "user": "u-1"});
