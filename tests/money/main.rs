@@ -1,0 +1,35 @@
+//! Money over a whole day: what upstream bills is what the records say. The service is whole, behind its own sockets; only
+//! the two services that it calls are simulated.
+//!
+//! A day is long. Here a part of it runs, and all of it where `CLM_TEST_WHOLE_BILL` is set.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, also where a function has no #[test] on it"
+)]
+
+#[expect(dead_code, reason = "these tests need less of a service than others")]
+#[path = "../api/app.rs"]
+mod app;
+#[expect(dead_code, reason = "these callers do nothing odd")]
+#[path = "../api/caller.rs"]
+mod caller;
+#[expect(dead_code, reason = "not all that is heard is looked at")]
+#[path = "../api/heard.rs"]
+mod heard;
+#[path = "../api/stored.rs"]
+mod stored;
+
+mod bill;
+
+/// Whether whoever runs the tests wants all of it.
+fn is_wanted(name: &str) -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is a question to who runs the tests, and no setting of the service"
+    )]
+    std::env::var_os(name).is_some()
+}
