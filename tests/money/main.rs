@@ -1,7 +1,9 @@
-//! Money over a whole day: what upstream bills is what the records say. The service is whole, behind its own sockets; only
+//! Money over a whole day: what upstream bills is what the records say, and what a day costs beside
+//! the one model for everything that it replaces. The service is whole, behind its own sockets; only
 //! the two services that it calls are simulated.
 //!
-//! A day is long. Here a part of it runs, and all of it where `CLM_TEST_WHOLE_BILL` is set.
+//! A day is long. Here a part of each runs, and all of it where `CLM_TEST_WHOLE_BILL` or
+//! `CLM_TEST_WHOLE_DAY` is set.
 
 #![expect(
     clippy::unwrap_used,
@@ -23,7 +25,11 @@ mod heard;
 #[path = "../api/stored.rs"]
 mod stored;
 
+mod day;
+mod document;
+
 mod bill;
+mod savings;
 
 /// Whether whoever runs the tests wants all of it.
 fn is_wanted(name: &str) -> bool {
