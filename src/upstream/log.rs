@@ -133,10 +133,16 @@ impl Entry {
     }
 
     /// A stream that was begun and brought no bill: the prompt, and what was said so far. Where a
-    /// provider goes on without us, at least an answer of the usual length.
+    /// provider goes on without us, at least an answer of the usual length. A call that we hung up on
+    /// before its head came is taken for begun: who has the prompt may charge for it, and without an
+    /// id nobody can be asked.
     fn estimate(&mut self, prices: &Catalog) {
         let record = &mut self.record;
-        if record.cost_microusd.is_some() || record.status != Some(200) {
+        let is_begun = match record.status {
+            Some(status) => status == 200,
+            None => record.cancelled && self.prompt_bytes > 0,
+        };
+        if record.cost_microusd.is_some() || !is_begun {
             return;
         }
         // OpenRouter charges neither for an empty answer nor for one that began with an error.
@@ -317,6 +323,21 @@ mod tests {
         use CostSource::{Estimated, Reported};
         assert_eq!(sources, [Estimated, Estimated, Reported]);
         assert!(!rows[2].cancelled && rows[0].cancelled);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prompt_that_is_out_is_not_free_because_no_head_came() {
+        let log = AttemptLog::new(Instant::now(), Catalog::default());
+        let hung_up = log.begin("openai/gpt-6-luna", Cause::First);
+        hung_up.sent(4000);
+        drop(hung_up);
+        let unreachable = log.begin("openai/gpt-6-luna", Cause::Fallback);
+        unreachable.sent(4000);
+        unreachable.failed(&AttemptError::Cut);
+        let rows = log.take();
+        assert_eq!(rows[0].cost_microusd, Some(MicroUsd(100)));
+        assert_eq!(rows[0].cost_source, CostSource::Estimated);
+        assert_eq!(rows[1].cost_microusd, None, "nobody had it");
     }
 
     #[tokio::test(start_paused = true)]

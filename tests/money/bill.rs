@@ -229,3 +229,20 @@ async fn the_bill_is_what_the_records_say_to_the_micro_dollar() {
     assert!(gone >= 5 * few && aborted > gone, "{gone}, {aborted}");
     assert!(corrected >= 20 * few, "{corrected}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_dropped_before_its_head_is_estimated_and_not_free() {
+    let app = TestApp::spawn(&[("ZEP_API_KEY", ""), ("HEDGING", "false")]).await;
+    app.script(&["slow-headers:2000"]);
+    let mut call = app.call(&Request::hume("s", "Hello there.")).await;
+    let id = call.turn_id().await;
+    until("a model is asked", async || app.chats().pop()).await;
+    call.reset();
+    let turn = app.record(&id).await;
+    assert_eq!(turn["outcome"], "interrupted", "{turn}");
+    assert_eq!(turn["cost_source"], "estimated", "{turn}");
+    assert_eq!(turn["attempts"][0]["status"], Value::Null, "{turn}");
+    let cost: f64 = turn["cost_usd"].as_str().unwrap().parse().unwrap();
+    assert!(cost > 0.0, "{turn}");
+    app.stop().await;
+}
