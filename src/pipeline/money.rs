@@ -65,7 +65,7 @@ impl Cost {
     pub(super) fn of(attempts: &[AttemptRecord], catalog: &Catalog) -> Self {
         let paid = attempts
             .iter()
-            .filter(|a| a.cost_microusd.is_some() || a.status == Some(200));
+            .filter(|a| a.cost_microusd.is_some() || was_begun(a));
         let mut sum = Some(MicroUsd::default());
         let mut source = CostSource::Reported;
         let mut charge = MicroUsd::default();
@@ -89,5 +89,13 @@ impl Cost {
             source,
             charge,
         }
+    }
+}
+
+/// Whether upstream may charge for it: it answered, or it has the prompt and we left before it could.
+fn was_begun(attempt: &AttemptRecord) -> bool {
+    match attempt.status {
+        Some(status) => status == 200,
+        None => attempt.cancelled && attempt.prompt_tokens.is_some(),
     }
 }

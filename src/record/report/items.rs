@@ -112,7 +112,8 @@ pub(super) fn savings(cells: &Cells, baseline: &Baseline) -> (Vec<Item>, Item) {
         "baseline_usd_per_million_output": baseline.output.to_string(),
         "left_out": "turns of unknown cost are left out of what was paid, not of the baseline's \
                      cost; the baseline pays list price without cached input, and is taken to need \
-                     the same number of tokens; memory, voice and hosting are in neither",
+                     the same number of tokens, those of calls that lost a race or broke off too; \
+                     memory, voice and hosting are in neither",
     })));
     (items, totals)
 }
