@@ -26,6 +26,7 @@ pub mod simulate;
 pub mod record;
 pub mod pipeline;
 pub mod alert;
+pub mod dashboard;
 pub mod http;
 pub mod app;
 pub mod cli;

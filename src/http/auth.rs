@@ -1,4 +1,7 @@
-//! Keys: compared in constant time, before a byte of the body is read.
+//! Keys: compared in constant time, before a byte of the body is read. A browser's login stands for an
+//! admin key, see `login`.
+
+mod login;
 
 use std::net::IpAddr;
 
@@ -8,9 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::clock::Clock;
 use crate::config::Settings;
 
 use super::error::Refusal;
+
+pub(super) use login::is_ours;
 
 /// Which keys open which doors.
 #[derive(Clone, Debug)]
@@ -22,6 +28,7 @@ pub struct Keys {
     /// Everything is open: neither caller nor admin keys are set, and only this machine can reach us. An open
     /// admin door mints session ids in anybody's name, so nothing less opens it.
     anonymous_admin: bool,
+    clock: Clock,
 }
 
 /// A key by its digest: of one length for all, so that comparing tells nothing of it.
@@ -30,6 +37,11 @@ type Digested = [u8; 32];
 impl Keys {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
+        Self::timed(settings, Clock::System)
+    }
+
+    /// The same with a clock for logins.
+    fn timed(settings: &Settings, clock: Clock) -> Self {
         let digests = |keys: &[SecretString]| {
             keys.iter()
                 .map(|k| digest(k.expose_secret().as_bytes()))
@@ -42,9 +54,12 @@ impl Keys {
             admins: digests(&settings.keys.admins),
             anonymous_turns: settings.keys.allow_anonymous || local,
             anonymous_admin: is_keyless && local,
+            clock,
         }
     }
 
+    /// A caller's key, or the login of an operator, who speaks from the playground.
+    ///
     /// # Errors
     /// When no valid caller key is sent and one is needed.
     pub fn caller(&self, request: &HttpRequest) -> Result<(), Refusal> {
@@ -52,17 +67,27 @@ impl Keys {
             return Ok(());
         }
         if sends_one_of(request, &self.callers) {
-            Ok(())
-        } else {
-            Err(Refusal::Unauthorized)
+            return Ok(());
+        }
+        match self.remembered(request) {
+            Some(_) if is_ours(request) => Ok(()),
+            Some(_) => Err(Refusal::Foreign),
+            None => Err(Refusal::Unauthorized),
         }
     }
 
     /// # Errors
-    /// When no valid admin key is sent and one is needed.
+    /// When no valid admin key is sent and one is needed, or a login comes from another site's page.
     pub fn admin(&self, request: &HttpRequest) -> Result<(), Refusal> {
         if sends_one_of(request, &self.admins) {
             return Ok(());
+        }
+        if self.remembered(request).is_some() {
+            return if is_ours(request) {
+                Ok(())
+            } else {
+                Err(Refusal::Foreign)
+            };
         }
         match self.admins.as_slice() {
             [] if self.anonymous_admin => Ok(()),
@@ -80,10 +105,12 @@ impl Keys {
     /// As [`Keys::admin`].
     pub fn admin_name(&self, request: &HttpRequest) -> Result<String, Refusal> {
         self.admin(request)?;
-        let key = bearer(request).filter(|_| sends_one_of(request, &self.admins));
+        let sent = bearer(request).map(digest);
+        let sent = sent.filter(|sent| is_one_of(sent, &self.admins));
+        let key = sent.or_else(|| self.remembered(request).copied());
         Ok(match key {
             Some(key) => {
-                let [a, b, c, d, ..] = digest(&digest(key));
+                let [a, b, c, d, ..] = digest(&key);
                 format!("key-{a:02x}{b:02x}{c:02x}{d:02x}")
             }
             None => "anonymous".to_owned(),
@@ -100,14 +127,14 @@ fn digest(key: &[u8]) -> Digested {
 }
 
 fn sends_one_of(request: &HttpRequest, keys: &[Digested]) -> bool {
-    let Some(sent) = bearer(request) else {
-        return false;
-    };
-    let sent = digest(sent);
+    bearer(request).is_some_and(|sent| is_one_of(&digest(sent), keys))
+}
+
+fn is_one_of(sent: &Digested, keys: &[Digested]) -> bool {
     // All keys are looked at, so that the time tells not even which one it was.
     let found = keys
         .iter()
-        .fold(Choice::from(0), |found, key| found | key.ct_eq(&sent));
+        .fold(Choice::from(0), |found, key| found | key.ct_eq(sent));
     found.into()
 }
 

@@ -26,12 +26,21 @@ const COMMENT: &[u8] = b": keep-alive\n\n";
 /// Reads a JSON body of at most `limit` bytes within [`BODY_WAIT`].
 pub(super) async fn read(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     limit: usize,
 ) -> Result<Bytes, Refusal> {
     if !is_json(request) {
         return Err(Refusal::MediaType);
     }
+    take(request, payload, limit).await
+}
+
+/// The same of a body of any kind, such as a form.
+pub(super) async fn take(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
     let declared = request
         .headers()
         .get(CONTENT_LENGTH)

@@ -23,6 +23,8 @@ pub enum Refusal {
     AdminClosed,
     #[error("an admin key or the signed id of this very session is needed")]
     Holder,
+    #[error("a login in a browser changes something only where our own page asks for it")]
+    Foreign,
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error(transparent)]
@@ -85,6 +87,11 @@ impl Refusal {
                 "unauthorized",
                 S::UNAUTHORIZED,
                 "send an admin key as `Authorization: Bearer <key>`, or the session's own signed id as `x-clm-session`",
+            ),
+            Self::Foreign => Row(
+                "unauthorized",
+                S::FORBIDDEN,
+                "ask from the page itself, or send the key as `Authorization: Bearer <key>`",
             ),
             Self::Identity(IdentityError::Session(_)) => Row(
                 "invalid_session_id",

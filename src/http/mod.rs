@@ -15,6 +15,7 @@ mod live;
 mod ops;
 mod now;
 mod page;
+mod pages;
 mod query;
 mod root_span;
 mod sessions;
@@ -132,6 +133,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::head().to(ops::version)),
         )
         .configure(records)
+        .configure(pages::routes)
         .default_service(web::to(ops::not_found));
 }
 

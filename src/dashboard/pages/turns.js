@@ -1,0 +1,238 @@
+// Turns: the live list, one turn or one session in a dialog, and the search that takes any id.
+
+import { Refused, get, query } from "./api.js";
+import { FAILED, words } from "./book.js";
+import { byId, copyButton, el, empty, show, table, trouble } from "./dom.js";
+import { clock, count, csv, download, ms, percent, stamp, usd } from "./format.js";
+import { line, picture, scale } from "./waterfall.js";
+
+const SHOWN = 40;
+const dialog = () => byId("detail");
+
+const pill = (outcome) => {
+  const kind = outcome === "complete" ? "good" : FAILED.has(outcome) ? "bad" : outcome.startsWith("partial") ? "warn" : "";
+  return el("span", { class: `pill ${kind}`, text: words(outcome) });
+};
+
+/** The newest turns, each a button that opens it. */
+export function drawList(place, turns) {
+  const shown = turns.slice(-SHOWN).reverse();
+  if (shown.length === 0) {
+    const curl = `curl -N ${location.origin}/chat/completions -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"I was passed over for a promotion."}]}'`;
+    show(
+      place,
+      empty(
+        "No turns in this time",
+        "Speak one in the playground, or from a shell:",
+        el("code", { class: "wrap", text: curl }),
+        el("p", {}, el("a", { class: "button", href: "/playground", text: "Open the playground" }), copyButton("Copy the curl", curl)),
+      ),
+    );
+    return;
+  }
+  const focused = document.activeElement?.closest?.("[data-turn]")?.dataset.turn;
+  const most = scale(shown);
+  show(place, el("ul", { class: "turns" }, shown.map((turn) => entry(turn, most))));
+  // The list is made anew with every turn; whoever stands on a line stays on it.
+  if (focused) place.querySelector(`[data-turn="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+function entry(turn, most) {
+  const marks = [
+    turn.hedged && "hedged",
+    turn.continued && "continued",
+    turn.lead_in && "lead-in",
+    turn.experiment && `${turn.experiment}/${turn.variant}`,
+  ].filter(Boolean);
+  return el(
+    "li",
+    {},
+    el(
+      "button",
+      { type: "button", class: "turn", data: { turn: turn.turn_id }, on: { click: () => go("turn", turn.turn_id) } },
+      el("span", { class: "when mono", text: clock(turn.at ?? Date.parse(turn.created_at)) }),
+      el("span", { class: "who" }, el("b", { text: turn.coach }), el("span", { class: "note", text: turn.coach_reason })),
+      line(turn, most),
+      el("span", { class: "first", text: ms(turn.first_speakable_ms) }),
+      el("span", { class: "model note", text: turn.served_model ?? turn.planned_model }),
+      el("span", { class: "marks note", text: marks.join(" · ") }),
+      el("span", { class: "cost", text: usd(turn.cost_usd) }),
+      el("span", { class: "end" }, pill(turn.outcome)),
+    ),
+  );
+}
+
+export function saveTurns(turns) {
+  const columns = [...new Set(turns.flatMap((turn) => Object.keys(turn)))].filter((name) => name !== "attempts" && name !== "at");
+  download("clm-turns.csv", csv(columns, turns.map((turn) => columns.map((name) => turn[name]))));
+}
+
+/** The address names what is open, so that it can be sent to a colleague. */
+export function go(kind, id) {
+  location.hash = `${kind}/${encodeURIComponent(id)}`;
+}
+
+/** Opens what the address names. */
+export async function route(book) {
+  const [kind, id] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  if (kind === "turn" && id) await open("Turn", () => turnView(id, book));
+  else if (kind === "session" && id) await open("Session", () => sessionView(id));
+  else if (kind === "user" && id) await open("User", () => userView(id));
+  else if (kind === "search" && id) await open("Search", () => searchView(id, book));
+  else if (dialog().open) dialog().close();
+}
+
+export function startDialog() {
+  dialog().addEventListener("close", () => {
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  });
+  byId("detail-close").addEventListener("click", () => dialog().close());
+  // A click beside it.
+  dialog().addEventListener("click", (event) => event.target === dialog() && dialog().close());
+}
+
+async function open(title, view) {
+  byId("detail-title").textContent = title;
+  show(byId("detail-body"), empty("Looking…"));
+  if (!dialog().open) dialog().showModal();
+  const hash = location.hash;
+  let found;
+  try {
+    found = await view();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    found = [trouble(error)];
+  }
+  if (location.hash === hash) show(byId("detail-body"), found);
+}
+
+async function turnView(id, book) {
+  let turn;
+  try {
+    turn = await get(`/v1/turns/${encodeURIComponent(id)}`);
+  } catch (error) {
+    turn = book.get(id);
+    if (!turn) throw error;
+  }
+  byId("detail-title").textContent = `Turn at ${stamp(turn.created_at)}`;
+  const tried = query({ coach: turn.coach, tier: turn.tier });
+  return [
+    el(
+      "div",
+      { class: "summary" },
+      pill(turn.outcome),
+      el("span", {}, el("b", { text: turn.coach }), ` because ${turn.coach_reason}`),
+      el("span", { text: `first words after ${ms(turn.first_speakable_ms)}, ${ms(turn.total_ms)} in all` }),
+    ),
+    picture(turn),
+    said(turn.words),
+    facts(turn),
+    turn.attempts?.length > 0 && attempts(turn.attempts),
+    el(
+      "div",
+      { class: "actions" },
+      el("a", { class: "button", href: `#session/${encodeURIComponent(turn.session_id)}`, text: "All turns of this session" }),
+      el("a", { class: "button", href: `/playground${tried}`, text: "Speak to this coach in the playground" }),
+      copyButton("Copy the turn's id", turn.turn_id),
+      copyButton("Copy as JSON", JSON.stringify(turn, null, 2)),
+    ),
+  ];
+}
+
+/** What was said, where the operator had it kept. */
+function said(kept) {
+  if (!kept) return el("p", { class: "note", text: "What was said is not kept. CAPTURE_TEXT or the flag “capture” keeps it, encrypted, for a time." });
+  return el("dl", { class: "said" }, el("dt", { text: "User" }), el("dd", { text: kept.user }), el("dt", { text: "Coach" }), el("dd", { text: kept.reply }));
+}
+
+function facts(turn) {
+  const tokens = `${count(turn.prompt_tokens)} in (${count(turn.cached_tokens)} cached), ${count(turn.completion_tokens)} out`;
+  const all = [
+    ["Model", turn.served_model ?? "none"],
+    ["Planned", `${turn.planned_model}${turn.model_reason ? `, ${turn.model_reason}` : ""}`],
+    ["Provider", turn.provider],
+    ["Cost", `${usd(turn.cost_usd)} (${turn.cost_source})`],
+    ["Tokens", tokens],
+    ["Memory", turn.memory_outcome],
+    ["Tier", turn.tier],
+    ["Complexity", turn.complexity],
+    ["Caller", `${turn.profile}, identity ${turn.identity}`],
+    ["Experiment", turn.experiment && `${turn.experiment}, ${turn.variant}`],
+    ["Satisfaction", turn.satisfaction && `${turn.satisfaction} of 5`],
+    ["Hedged", turn.hedged ? "a second model was asked because the first was slow" : null],
+    ["Continued", turn.continued ? "another model went on where one broke off" : null],
+    ["Lead-in", turn.lead_in ? "a phrase was said before the answer" : null],
+    ["Turn", turn.turn_id],
+    ["Session", turn.session_id],
+    ["Trace", turn.trace_id],
+    ["Generation", turn.generation_id],
+  ].filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const ids = new Set(["Turn", "Session", "Trace", "Generation", "Model", "Planned"]);
+  const pair = ([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { class: ids.has(name) ? "mono" : "", text: String(value) }));
+  return el("dl", { class: "facts" }, all.map(pair));
+}
+
+function attempts(list) {
+  const columns = [
+    { name: "Why", of: (a) => a.cause },
+    { name: "Model", of: (a) => a.model },
+    { name: "Provider", of: (a) => a.provider ?? "–" },
+    { name: "Result", of: (a) => a.error_kind ?? (a.cancelled ? "cancelled by us" : String(a.status ?? "–")) },
+    { name: "First token", number: true, of: (a) => ms(a.first_token_ms) },
+    { name: "Ended", number: true, of: (a) => ms(a.ended_ms) },
+    { name: "Cost", number: true, of: (a) => usd(a.cost_usd) },
+  ];
+  return el("section", {}, el("h3", { text: "Calls to models" }), table("Calls to models", columns, list));
+}
+
+async function sessionView(id) {
+  const session = await get(`/v1/sessions/${encodeURIComponent(id)}?limit=100`);
+  const totals = session.totals ?? {};
+  const most = scale(session.turns);
+  byId("detail-title").textContent = "Session";
+  return [
+    el(
+      "div",
+      { class: "summary" },
+      el("span", { class: "mono", text: session.session_id }),
+      el("span", { text: `${count(totals.turns)} turns, ${count(totals.failed_turns)} failed, ${usd(totals.cost_usd)}` }),
+      el("span", { text: `${stamp(session.first_turn_at)} to ${stamp(session.last_turn_at)}` }),
+    ),
+    el("ul", { class: "turns" }, session.turns.map((turn) => entry(turn, most))),
+    session.next_cursor && el("p", { class: "note", text: "The newest hundred turns are shown." }),
+  ];
+}
+
+async function userView(id) {
+  const list = await get(`/v1/sessions${query({ user: id, limit: 50 })}`);
+  const columns = [
+    { name: "Session", of: (s) => el("a", { href: `#session/${encodeURIComponent(s.session_id)}`, text: s.session_id }) },
+    { name: "Last turn", of: (s) => stamp(s.last_turn_at) },
+    { name: "Turns", number: true, of: (s) => count(s.turns) },
+    { name: "Failed", number: true, of: (s) => percent(s.turns ? s.failed_turns / s.turns : 0) },
+    { name: "Cost", number: true, of: (s) => usd(s.cost_usd) },
+  ];
+  return [table("Sessions of this user", columns, list.items)];
+}
+
+/** A turn's or trace's id, a generation's, a session's, a user's: whichever it turns out to be. */
+async function searchView(id, book) {
+  const held = book.find((t) => [t.generation_id, t.user_hash].includes(id) || t.attempts?.some((a) => a.generation_id === id));
+  const tries = [
+    async () => ["turn", (await get(`/v1/turns/${encodeURIComponent(id)}`)).turn_id],
+    async () => held && ["turn", held.turn_id],
+    async () => (await get(`/v1/turns${query({ session: id, limit: 1 })}`)).items.length > 0 && ["session", id],
+    async () => (await get(`/v1/sessions${query({ user: id, limit: 1 })}`)).items.length > 0 && ["user", id],
+  ];
+  for (const attempt of tries) {
+    const found = await attempt().catch((error) => {
+      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 401) return null;
+      throw error;
+    });
+    if (found) {
+      location.replace(`#${found[0]}/${encodeURIComponent(found[1])}`);
+      return [empty("Found")];
+    }
+  }
+  return [empty("Nothing has this id", "Looked for as a turn, a trace, a generation, a session and a user. A turn is there once it has ended.")];
+}

@@ -1,0 +1,205 @@
+//! The pages people open, the files those load, and the login: `GET /dashboard`, `/playground`,
+//! `/assets/{file}`; `POST /login`, `/logout`.
+//!
+//! Nothing that a page shows is in the page: it asks the JSON routes for it, each of which wants a key or
+//! a login itself. The files are the same for everybody and need neither.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
+    LOCATION, REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use percent_encoding::percent_decode_str;
+
+use crate::dashboard::{self, Asset, Page, Shelf};
+
+use super::error::Refusal;
+use super::{Door, Keys, MAX_SMALL_BODY_BYTES, auth, body, ops, respond};
+
+/// Nothing inline, nothing from elsewhere, in nobody's frame. uPlot sets styles from script, which no
+/// policy about styles in markup forbids.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// The login alone has a form that is sent.
+const LOGIN_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+const WRONG: &str = "That is not one of the admin keys. They are the values of ADMIN_API_KEYS where \
+     this server runs; a caller's key from CLM_API_KEYS does not open this page.";
+const CLOSED: &str = "No admin key is set, so nobody can log in. Set ADMIN_API_KEYS where this server \
+     runs and start it again.";
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    // Compressed now, before any turn needs this worker.
+    Shelf::ready();
+    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
+    let post = |path: &'static str| web::resource(path).default_service(web::to(ops::post_only));
+    config
+        .service(
+            get(Page::Dashboard.path())
+                .route(web::get().to(dashboard))
+                .route(web::head().to(dashboard)),
+        )
+        .service(
+            get(Page::Playground.path())
+                .route(web::get().to(playground))
+                .route(web::head().to(playground)),
+        )
+        .service(
+            get("/assets/{file}")
+                .route(web::get().to(file))
+                .route(web::head().to(file)),
+        )
+        .service(post("/login").route(web::post().to(log_in)))
+        .service(post("/logout").route(web::post().to(log_out)));
+}
+
+async fn dashboard(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    open(&request, &door, Page::Dashboard)
+}
+
+async fn playground(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    open(&request, &door, Page::Playground)
+}
+
+fn open(request: &HttpRequest, door: &Door, page: Page) -> HttpResponse {
+    match door.keys.admin(request) {
+        Ok(()) => {
+            let mut response = guarded(StatusCode::OK, POLICY);
+            response.insert_header((REFERRER_POLICY, "no-referrer"));
+            sent(request, response, Shelf::get().page(page))
+        }
+        Err(Refusal::AdminClosed) => login(page, Some(CLOSED)),
+        Err(_) => login(page, None),
+    }
+}
+
+async fn file(request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let Some(file) = Shelf::get().file(&name) else {
+        return ops::not_found(request).await;
+    };
+    let mut response = guarded(StatusCode::OK, POLICY);
+    response.insert_header((REFERRER_POLICY, "no-referrer"));
+    sent(&request, response, file)
+}
+
+/// A file, unless the browser has it already.
+fn sent(request: &HttpRequest, mut response: HttpResponseBuilder, asset: &'static Asset) -> HttpResponse {
+    let asks = |name| {
+        let value = request.headers().get(name);
+        value.and_then(|v| v.to_str().ok()).unwrap_or_default()
+    };
+    response
+        // Asked for again each time, and mostly answered with 304: a new release is seen at once.
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((ETAG, asset.etag.as_str()))
+        .insert_header((VARY, "accept-encoding"));
+    let known = asks(IF_NONE_MATCH).split(',').map(str::trim);
+    if known.map(|tag| tag.trim_start_matches("W/")).any(|tag| tag == asset.etag) {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    response.content_type(asset.content_type);
+    match &asset.gzip {
+        Some(gzip) if takes_gzip(asks(ACCEPT_ENCODING)) => response
+            .insert_header((CONTENT_ENCODING, "gzip"))
+            .body(gzip.as_slice()),
+        _ => response.body(asset.plain),
+    }
+}
+
+fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|c| c.eq_ignore_ascii_case("gzip"));
+        is_gzip && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+fn login(page: Page, problem: Option<&'static str>) -> HttpResponse {
+    guarded(StatusCode::UNAUTHORIZED, LOGIN_POLICY)
+        // A form's origin is told to us alone, and only so can we tell that it is ours.
+        .insert_header((REFERRER_POLICY, "same-origin"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type("text/html; charset=utf-8")
+        .body(dashboard::login(page, problem))
+}
+
+/// Takes an admin key from the login's form and answers with the cookie that stands for it.
+async fn log_in(request: HttpRequest, payload: Payload, door: Data<Door>) -> HttpResponse {
+    let logged_in = async {
+        if !auth::is_ours(&request) {
+            return Err(Refusal::Foreign);
+        }
+        let form = body::take(&request, payload, MAX_SMALL_BODY_BYTES).await?;
+        let key = field(&form, "key").unwrap_or_default();
+        let page = field(&form, "page").unwrap_or_default();
+        let page = Page::ALL.into_iter().find(|p| p.path().as_bytes() == page);
+        let page = page.unwrap_or(Page::Dashboard);
+        let Some(cookie) = door.keys.log_in(&request, key.trim_ascii()) else {
+            return Ok(login(page, Some(WRONG)));
+        };
+        Ok(guarded(StatusCode::SEE_OTHER, LOGIN_POLICY)
+            .insert_header((SET_COOKIE, cookie))
+            .insert_header((LOCATION, page.path()))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish())
+    };
+    let logged_in = logged_in.await;
+    respond(&request, logged_in)
+}
+
+async fn log_out(request: HttpRequest) -> HttpResponse {
+    if !auth::is_ours(&request) {
+        return respond(&request, Err(Refusal::Foreign));
+    }
+    guarded(StatusCode::NO_CONTENT, LOGIN_POLICY)
+        .insert_header((SET_COOKIE, Keys::log_out(&request)))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// A field of an HTML form's body.
+fn field(form: &[u8], name: &str) -> Option<Vec<u8>> {
+    let form = std::str::from_utf8(form).ok()?;
+    let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
+    let spaced = value.replace('+', " ");
+    Some(percent_decode_str(&spaced).collect())
+}
+
+fn guarded(status: StatusCode, policy: &'static str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_by_its_names() {
+        let form = b"page=%2Fplayground&key=a%2Bb+c%3D&key=second";
+        assert_eq!(field(form, "key").as_deref(), Some(&b"a+b c="[..]));
+        assert_eq!(field(form, "page").as_deref(), Some(&b"/playground"[..]));
+        assert_eq!(field(form, "other"), None);
+        assert_eq!(field(b"\xff=1", "key"), None);
+    }
+
+    #[test]
+    fn only_who_takes_gzip_gets_it() {
+        for (accepted, taken) in [
+            ("gzip, deflate, br", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_gzip(accepted), taken, "{accepted}");
+        }
+    }
+}
