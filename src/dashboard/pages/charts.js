@@ -10,6 +10,9 @@ const all = new Set();
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** A tick of the time axis: the hour, and at midnight the day. */
+const hour = (at) => (at % 86_400 === 0 ? day(at * 1000).slice(5) : clock(at * 1000).slice(0, 5));
+
 document.addEventListener("clm:theme", () => all.forEach((chart) => chart.redraw()));
 
 export class Chart {
@@ -112,7 +115,7 @@ export class Chart {
     const { series, kind } = this.view;
     const lines = series.map((line) => {
       const stroke = colour(line.colour);
-      if (kind === "lines") return { stroke, width: 1.75, points: { size: 5, fill: stroke } };
+      if (kind === "lines") return { stroke, width: 1.75, points: { show: true, size: 4, fill: stroke } };
       const paths = uPlot.paths.bars({ size: [0.72, 26], radius: 0.12 });
       return { fill: stroke, stroke, width: 0, paths, points: { show: false } };
     });
@@ -123,12 +126,12 @@ export class Chart {
       width: this.#width(),
       height: HEIGHT,
       padding: [8, 8, 0, 0],
-      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "clm" }, points: { show: kind === "lines" } },
       scales: { x: { range: () => this.view.span }, y: { range: (_, low, high) => [0, (high || 1) * 1.08] } },
       axes: [
-        { ...axis, font, size: 28, space: 70, grid: { show: false } },
+        { ...axis, font, size: 28, space: 56, grid: { show: false }, values: (_, ticks) => ticks.map(hour) },
         { ...axis, font, size: 58, space: 34, values: (_, ticks) => ticks.map((tick) => this.format(tick)) },
       ],
       series: [{}, ...lines],

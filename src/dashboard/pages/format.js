@@ -1,13 +1,16 @@
 // Figures as people read them, and tables as spreadsheets read them.
 
 const NONE = "–";
+/** A figure is not parted from its unit. */
+const THIN = "\u00a0";
 const missing = (n) => n === null || n === undefined || Number.isNaN(Number(n));
 
 export function ms(n) {
   if (missing(n)) return NONE;
-  if (n < 10) return `${Number(n).toFixed(2)} ms`;
-  if (n < 1000) return `${Math.round(n)} ms`;
-  return n < 10_000 ? `${(n / 1000).toFixed(2)} s` : `${(n / 1000).toFixed(1)} s`;
+  if (n === 0) return `0${THIN}ms`;
+  if (n < 10) return `${Number(n).toFixed(2)}${THIN}ms`;
+  if (n < 1000) return `${Math.round(n)}${THIN}ms`;
+  return n < 10_000 ? `${(n / 1000).toFixed(2)}${THIN}s` : `${(n / 1000).toFixed(1)}${THIN}s`;
 }
 
 export function count(n) {

@@ -27,7 +27,7 @@ export const GROUPS = {
 };
 
 const COLOURS = ["--c1", "--c2", "--c4", "--c5", "--c3", "--c6"];
-const none = () => empty("No turns in this time", "They appear here as they end.");
+const none = (what = "turns", hint = "They appear here as they end.") => empty(`No ${what} in this time`, hint);
 
 export class Graphs {
   constructor() {
@@ -48,9 +48,9 @@ export class Graphs {
     const steps = Array.from({ length: Math.ceil((now - from) / step) }, () => []);
     for (const turn of turns) steps[Math.floor((turn.at - from) / step)]?.push(turn);
     const times = steps.map((_, i) => (from + i * step + step / 2) / 1000);
-    const base = { times, span: [from / 1000, (from + steps.length * step) / 1000], none: none() };
+    const base = { times, span: [from / 1000, (from + steps.length * step) / 1000] };
     const groups = group === "none" ? null : parts(turns, GROUPS[group]);
-    const stack = (series) => ({ ...base, kind: "stack", series, none: none() });
+    const stack = (series, ...missing) => ({ ...base, kind: "stack", series, none: none(...missing) });
     const lines = (series) => ({ ...base, kind: "lines", series, none: none() });
     const counted = (name, colour, test) => ({ name, colour, values: steps.map((some) => some.filter(test).length) });
 
@@ -63,11 +63,12 @@ export class Graphs {
       stack([
         counted("won by the second model", "--c4", hedgeWon),
         counted("won by the first", "--c7", (t) => t.hedged && !hedgeWon(t)),
-      ]),
+      ], "hedges", "No model was slow enough to be raced."),
     );
     const cancels = [...CANCELLED].map((name) => counted(words(name), name === "interrupted" ? "--c1" : "--c6", (t) => t.outcome === name));
-    this.cancels.draw(stack(cancels));
-    if (groups || !this.spent) {
+    this.cancels.draw(stack(cancels, "cancels", "Nobody broke in."));
+    // The report knows whole hours, which say nothing of a short time.
+    if (groups || !this.spent || length < RANGES["24h"][0]) {
       const cost = (g) => (some) => some.filter(g.has).reduce((sum, t) => sum + Number(t.cost_usd ?? 0), 0);
       const of = groups ?? [{ name: "spent", colour: "--c1", has: () => true }];
       this.spend.draw(stack(of.map((g) => ({ name: g.name, colour: g.colour, values: steps.map(cost(g)) }))));

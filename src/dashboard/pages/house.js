@@ -110,14 +110,14 @@ export function upstream(turns) {
 
 function health(model, calls) {
   const waited = ascending(calls.filter((c) => c.first_token_ms !== null && c.first_token_ms !== undefined).map((c) => c.first_token_ms - c.started_ms));
-  const failed = calls.filter((c) => c.error_kind && !c.cancelled);
+  const failed = calls.filter((c) => c.error_kind);
   const kinds = new Map();
   for (const call of failed) kinds.set(call.error_kind, (kinds.get(call.error_kind) ?? 0) + 1);
   return {
     model,
     calls: calls.length,
     errors: failed.length,
-    cancelled: calls.filter((c) => c.cancelled).length,
+    cancelled: calls.filter((c) => c.cancelled && !c.error_kind).length,
     p50: quantile(waited, 0.5),
     p95: quantile(waited, 0.95),
     kinds: [...kinds].map(([name, n]) => `${name} ${n}`).join(", "),
@@ -126,7 +126,7 @@ function health(model, calls) {
 }
 
 function strip(calls) {
-  const of = (c) => (c.cancelled ? "lost" : c.error_kind ? "failed" : "full");
+  const of = (c) => (c.error_kind ? "failed" : c.cancelled ? "lost" : "full");
   const bad = calls.filter((c) => of(c) === "failed").length;
   const told = `${calls.length} last calls, ${bad} failed`;
   return el("span", { class: "strip", role: "img", "aria-label": told }, calls.map((c) => el("i", { class: of(c), title: `${clock(c.at)} ${c.error_kind ?? (c.cancelled ? "cancelled" : "ok")}` })));

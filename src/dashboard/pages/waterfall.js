@@ -4,12 +4,12 @@ import { el } from "./dom.js";
 import { ms } from "./format.js";
 import { words } from "./book.js";
 
-const span = (from, to, total, kind, title) =>
-  el("i", {
-    class: `bar ${kind}`,
-    title,
-    style: { left: `${(100 * from) / total}%`, width: `${Math.max(0.6, (100 * (to - from)) / total)}%` },
-  });
+/** A bar; however short, it is seen, and a call that outlived its turn ends with it. */
+function span(from, to, total, kind, title) {
+  const left = Math.min(99.4, (100 * from) / total);
+  const width = Math.min(100 - left, Math.max(0.6, (100 * (to - from)) / total));
+  return el("i", { class: `bar ${kind}`, title, style: { left: `${left}%`, width: `${width}%` } });
+}
 
 const planned = (turn) => turn.plan_ms ?? turn.memory_ms ?? 0;
 
