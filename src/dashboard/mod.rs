@@ -203,11 +203,25 @@ mod tests {
             if name == "uplot.js" {
                 continue;
             }
-            for wanted in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"] {
+            for wanted in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "srcdoc",
+            ] {
                 assert!(!text.contains(wanted), "{name} holds {wanted}");
             }
             if name.ends_with(".html") {
-                for wanted in ["<style", " style=", "<script>", " onclick", " onload", "javascript:"] {
+                for wanted in [
+                    "<style",
+                    " style=",
+                    "<script>",
+                    " onclick",
+                    " onload",
+                    "javascript:",
+                ] {
                     assert!(!text.contains(wanted), "{name} holds {wanted}");
                 }
             }

@@ -86,7 +86,11 @@ async fn file(request: HttpRequest, name: Path<String>) -> HttpResponse {
 }
 
 /// A file, unless the browser has it already.
-fn sent(request: &HttpRequest, mut response: HttpResponseBuilder, asset: &'static Asset) -> HttpResponse {
+fn sent(
+    request: &HttpRequest,
+    mut response: HttpResponseBuilder,
+    asset: &'static Asset,
+) -> HttpResponse {
     let asks = |name| {
         let value = request.headers().get(name);
         value.and_then(|v| v.to_str().ok()).unwrap_or_default()
@@ -97,7 +101,10 @@ fn sent(request: &HttpRequest, mut response: HttpResponseBuilder, asset: &'stati
         .insert_header((ETAG, asset.etag.as_str()))
         .insert_header((VARY, "accept-encoding"));
     let known = asks(IF_NONE_MATCH).split(',').map(str::trim);
-    if known.map(|tag| tag.trim_start_matches("W/")).any(|tag| tag == asset.etag) {
+    if known
+        .map(|tag| tag.trim_start_matches("W/"))
+        .any(|tag| tag == asset.etag)
+    {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     response.content_type(asset.content_type);

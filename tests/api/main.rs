@@ -47,4 +47,5 @@ mod budget;
 mod alerts;
 mod flags;
 mod spoken;
+mod pages;
 mod shutdown;
