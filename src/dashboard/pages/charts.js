@@ -125,7 +125,7 @@ export class Chart {
     return {
       width: this.#width(),
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "clm" }, points: { show: kind === "lines" } },

@@ -99,6 +99,8 @@ async function fetchRange() {
   try {
     const { whole, source } = await book.fetch(range, signal);
     Object.assign(state, { whole, source });
+    // Now there are turns to add up where the store could not.
+    if (source === "recent") reports(signal, range);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
@@ -109,7 +111,7 @@ async function fetchRange() {
 
 async function reports(signal = fetching.signal, range = state.range) {
   for (const name of REPORTS) {
-    const told = await report(name, range, signal);
+    const told = await report(name, range, shown, signal);
     if (!told || signal.aborted) continue;
     if (name === "spend") graphs.takeSpend(told);
     if (name === "savings") saved = told.totals;

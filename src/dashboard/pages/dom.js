@@ -38,11 +38,12 @@ export function empty(title, hint, ...more) {
 
 /** What went wrong, in the server's own words. */
 export function trouble(error) {
+  const sentence = (text) => text && text[0].toUpperCase() + text.slice(1);
   return el(
     "div",
     { class: "empty", role: "alert" },
-    el("strong", { class: "trouble", text: error.message }),
-    error.hint && el("span", { text: error.hint }),
+    el("strong", { class: "trouble", text: sentence(error.message) }),
+    error.hint && el("span", { text: sentence(error.hint) }),
   );
 }
 

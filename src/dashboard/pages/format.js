@@ -22,7 +22,7 @@ export function usd(text) {
   if (missing(text)) return NONE;
   const n = Number(text);
   const size = Math.abs(n);
-  const digits = size === 0 || size >= 100 ? 2 : size >= 0.1 ? 3 : size >= 0.001 ? 4 : 6;
+  const digits = size === 0 || size >= 1 ? 2 : size >= 0.1 ? 3 : size >= 0.001 ? 4 : 6;
   const told = size.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return `${n < 0 ? "−" : ""}$${told}`;
 }

@@ -1,8 +1,9 @@
 // The analytics: models, coaches, savings, experiments.
 
 import { byId, el, empty, show, table, trouble } from "./dom.js";
-import { count, ms, percent, usd } from "./format.js";
+import { ascending, count, ms, percent, quantile, usd } from "./format.js";
 import { get } from "./api.js";
+import { FAILED } from "./book.js";
 
 const none = (what) => empty(`No ${what} in this time`, "They are added up as turns end.");
 
@@ -94,8 +95,43 @@ function interval(pair, point, [low, high], format) {
   );
 }
 
-/** Fetches a report and shows it in the panel of the same name. What was shown stays where it fails. */
-export async function report(name, range, signal) {
+/** A report's items from the turns at hand, for when the store cannot be asked. */
+const FROM_TURNS = {
+  models: (turns) => added(turns, "model", (turn) => turn.served_model),
+  coaches: (turns) => added(turns, "coach", (turn) => turn.coach),
+};
+
+function added(turns, name, of) {
+  const groups = new Map();
+  for (const turn of turns.filter(of)) groups.set(of(turn), [...(groups.get(of(turn)) ?? []), turn]);
+  const items = [...groups].map(([key, some]) => ({ [name]: key, ...sums(some) }));
+  return { items: items.sort((a, b) => b.count - a.count), totals: sums(turns) };
+}
+
+function sums(turns) {
+  const first = ascending(turns.map((turn) => turn.first_token_ms));
+  const whole = ascending(turns.map((turn) => turn.total_ms));
+  const rated = turns.filter((turn) => turn.satisfaction);
+  return {
+    count: turns.length,
+    calls: turns.reduce((sum, turn) => sum + (turn.attempts?.length ?? 1), 0),
+    cost_usd: turns.reduce((sum, turn) => sum + Number(turn.cost_usd ?? 0), 0),
+    error_rate: turns.length ? turns.filter((turn) => FAILED.has(turn.outcome)).length / turns.length : null,
+    interrupted: turns.filter((turn) => turn.outcome === "interrupted").length,
+    p50_first_token_ms: quantile(first, 0.5),
+    p95_first_token_ms: quantile(first, 0.95),
+    p50_response_ms: quantile(whole, 0.5),
+    p95_response_ms: quantile(whole, 0.95),
+    mean_satisfaction: rated.length ? rated.reduce((sum, turn) => sum + turn.satisfaction, 0) / rated.length : null,
+    rated: rated.length,
+  };
+}
+
+/**
+ * Fetches a report and shows it in the panel of the same name. Where it cannot be had, what was shown
+ * stays, or the turns at hand are added up.
+ */
+export async function report(name, range, turns, signal) {
   const panel = byId(name);
   const body = panel.querySelector(".body");
   const old = panel.querySelector(".stale");
@@ -107,7 +143,10 @@ export async function report(name, range, signal) {
   } catch (error) {
     if (error.name === "AbortError") return null;
     const shown = body.querySelector("table, .chart:not([hidden])");
-    if (shown) mark(panel, old, "from before: " + error.message);
+    if (FROM_TURNS[name] && turns().length > 0) {
+      show(body, DRAW[name](FROM_TURNS[name](turns())));
+      mark(panel, old, "from this machine's memory");
+    } else if (shown) mark(panel, old, `from before: ${error.message}`);
     else if (DRAW[name]) show(body, trouble(error));
     return null;
   }

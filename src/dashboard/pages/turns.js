@@ -8,6 +8,8 @@ import { line, picture, scale } from "./waterfall.js";
 
 const SHOWN = 40;
 const dialog = () => byId("detail");
+/** The turn whose line opened the dialog: it is given the focus back, even if it was drawn anew. */
+let opener = null;
 
 const pill = (outcome) => {
   const kind = outcome === "complete" ? "good" : FAILED.has(outcome) ? "bad" : outcome.startsWith("partial") ? "warn" : "";
@@ -85,6 +87,7 @@ export async function route(book) {
 export function startDialog() {
   dialog().addEventListener("close", () => {
     if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+    if (opener) byId("live").querySelector(`[data-turn="${CSS.escape(opener)}"]`)?.focus();
   });
   byId("detail-close").addEventListener("click", () => dialog().close());
   // A click beside it.
@@ -94,7 +97,10 @@ export function startDialog() {
 async function open(title, view) {
   byId("detail-title").textContent = title;
   show(byId("detail-body"), empty("Looking…"));
-  if (!dialog().open) dialog().showModal();
+  if (!dialog().open) {
+    opener = document.activeElement?.dataset?.turn ?? null;
+    dialog().showModal();
+  }
   const hash = location.hash;
   let found;
   try {
