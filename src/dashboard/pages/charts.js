@@ -7,11 +7,42 @@ import { clock, csv, day, download } from "./format.js";
 
 const HEIGHT = 188;
 const all = new Set();
+/** What happened besides, on every chart: `at` in milliseconds, and `text`. */
+let events = [];
+
+export function mark(list) {
+  events = list;
+  all.forEach((chart) => chart.plot?.redraw(false));
+}
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** A tick of the time axis: the hour, and at midnight the day. */
 const hour = (at) => (at % 86_400 === 0 ? day(at * 1000).slice(5) : clock(at * 1000).slice(0, 5));
+
+/** A dashed line at each event, its text beside it. */
+function drawEvents(plot) {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour("--muted");
+  ctx.lineWidth = ratio;
+  ctx.font = `${10 * ratio}px system-ui, sans-serif`;
+  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  for (const { at, text } of events) {
+    const x = plot.valToPos(at / 1000, "x", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    // On the side where there is room.
+    const right = x < bbox.left + bbox.width / 2;
+    ctx.textAlign = right ? "left" : "right";
+    ctx.fillText(text, x + (right ? 4 : -4) * ratio, bbox.top + 9 * ratio);
+  }
+  ctx.restore();
+}
 
 document.addEventListener("clm:theme", () => all.forEach((chart) => chart.redraw()));
 
@@ -135,7 +166,7 @@ export class Chart {
         { ...axis, font, size: 58, space: 34, values: (_, ticks) => ticks.map((tick) => this.format(tick)) },
       ],
       series: [{}, ...lines],
-      hooks: { setCursor: [(plot) => this.#read(plot.cursor.idx)] },
+      hooks: { setCursor: [(plot) => this.#read(plot.cursor.idx)], draw: [drawEvents] },
     };
   }
 

@@ -1,6 +1,7 @@
 // The house: what it depends on, the day's money, upstream's health, and its switches.
 
 import { Refused, get, send } from "./api.js";
+import { mark } from "./charts.js";
 import { byId, el, empty, show, table, trouble } from "./dom.js";
 import { age, ascending, bytes, clock, count, ms, percent, quantile, stamp, usd } from "./format.js";
 
@@ -153,6 +154,7 @@ export async function flags(told = null) {
     else show(place, trouble(error));
     return;
   }
+  mark(list.changes.map((c) => ({ at: Date.parse(c.changed_at), text: `${c.name} ${c.value === null ? "reset" : shown(c.value)}` })));
   const focused = document.activeElement?.closest?.("[data-flag]")?.dataset.flag;
   const columns = [
     { name: "Switch", of: (f) => el("span", { class: "flag" }, el("b", { text: f.name }), el("span", { class: "note", text: ABOUT[f.name] ?? "this model may be asked" })) },
