@@ -183,6 +183,7 @@ impl Application {
         let door = Door {
             rooms: rooms.clone(),
             sessions: Arc::new(Sessions::new(settings, clock)),
+            readings: Arc::default(),
             keys: Keys::new(settings),
             limits: settings.limits,
             simulated: settings.simulated,

@@ -6,6 +6,7 @@ mod body;
 mod budget;
 pub mod callers;
 mod csv;
+mod emotion;
 mod error;
 mod export;
 mod feedback;
@@ -34,12 +35,13 @@ use crate::config::Limits;
 use crate::pipeline::Rooms;
 use crate::record::counters::Counters;
 use crate::record::{Reader, RecordsHealth, Reporter, Switchboard};
-use crate::session::Sessions;
+use crate::session::{Readings, Sessions};
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::turn::TraceContext;
 use crate::vault::Vault;
 
+use callers::Dialect;
 use error::Refusal;
 
 pub use auth::Keys;
@@ -54,6 +56,8 @@ const MAX_SMALL_BODY_BYTES: usize = 64 << 10;
 pub struct Door {
     pub rooms: Rooms,
     pub sessions: Arc<Sessions>,
+    /// How users sound, told beside their turns.
+    pub readings: Arc<Readings>,
     pub keys: Keys,
     pub limits: Limits,
     /// Whether all models are simulated, so that a request may choose their faults.
@@ -70,34 +74,13 @@ pub struct Door {
     pub dropped_lines: Option<DroppedLines>,
 }
 
-/// The turn routes of a caller's dialect, each also with the suffix doubled: the commonest mistake
-/// in a base URL.
-const HUME_ROUTES: &[&str] = &[
-    "/chat/completions",
-    "/chat/completions/chat/completions",
-    "/api/hume-clm-sse/chat/completions",
-    "/api/hume-clm-sse/chat/completions/chat/completions",
-];
-const OPENAI_ROUTES: &[&str] = &[
-    "/v1/chat/completions",
-    "/v1/chat/completions/chat/completions",
-];
+/// What a turn's address ends with.
+const TURN: &str = "/chat/completions";
 
 /// Every route, with what else may be asked of it.
 pub fn routes(config: &mut ServiceConfig) {
-    for path in HUME_ROUTES {
-        config.service(
-            web::resource(*path)
-                .route(web::post().to(turn::hume))
-                .default_service(web::to(turn::visited)),
-        );
-    }
-    for path in OPENAI_ROUTES {
-        config.service(
-            web::resource(*path)
-                .route(web::post().to(turn::openai))
-                .default_service(web::to(turn::visited)),
-        );
+    for dialect in callers::ALL {
+        turns_of(dialect, config);
     }
     // A HEAD is a GET whose body stays here.
     let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
@@ -135,6 +118,21 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(records)
         .configure(pages::routes)
         .default_service(web::to(ops::not_found));
+}
+
+/// The turn routes of a caller, each also with the suffix doubled: the commonest mistake in a base URL.
+fn turns_of(dialect: &'static Dialect, config: &mut ServiceConfig) {
+    let singly = dialect.prefixes.iter().map(|p| format!("{p}{TURN}"));
+    for path in singly.flat_map(|path| [format!("{path}{TURN}"), path]) {
+        let take = move |request, payload, door, upstream| {
+            turn::take(dialect, (request, payload), door, upstream)
+        };
+        config.service(
+            web::resource(path)
+                .route(web::post().to(take))
+                .default_service(web::to(turn::visited)),
+        );
+    }
 }
 
 /// What can be asked and told about turns, sessions and people.
@@ -177,6 +175,11 @@ fn records(config: &mut ServiceConfig) {
                 .route(web::head().to(sessions::one)),
         )
         .service(watch("/v1/sessions/{id}/events").route(web::get().to(live::session)))
+        .service(
+            web::resource("/v1/sessions/{id}/emotion")
+                .route(web::post().to(emotion::take))
+                .default_service(web::to(ops::post_only)),
+        )
         .service(
             get("/v1/analytics/{report}")
                 .route(web::get().to(analytics::report))

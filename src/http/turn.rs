@@ -16,7 +16,7 @@ use crate::turn::{Head, InvalidSessionId, SessionId, Timings};
 use crate::upstream::OpenRouter;
 
 use super::body::{self, TurnBody};
-use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth};
+use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth, Place};
 use super::error::Refusal;
 use super::{Door, page, trace};
 
@@ -25,23 +25,14 @@ const MAX_FAULTS: usize = 4;
 /// The caller's model name when it sent none.
 const DEFAULT_MODEL: &str = "clm";
 
-pub(super) async fn hume(
-    request: HttpRequest,
-    payload: Payload,
+/// A turn of this caller.
+pub(super) async fn take(
+    dialect: &'static Dialect,
+    (request, payload): (HttpRequest, Payload),
     door: Data<Door>,
     upstream: Data<Rc<OpenRouter>>,
 ) -> HttpResponse {
-    let accepted = accept(&request, payload, &door, &callers::hume::HUME).await;
-    respond(&request, accepted, &upstream).await
-}
-
-pub(super) async fn openai(
-    request: HttpRequest,
-    payload: Payload,
-    door: Data<Door>,
-    upstream: Data<Rc<OpenRouter>>,
-) -> HttpResponse {
-    let accepted = accept(&request, payload, &door, &callers::openai::OPENAI).await;
+    let accepted = accept(&request, payload, &door, dialect).await;
     respond(&request, accepted, &upstream).await
 }
 
@@ -86,19 +77,17 @@ async fn accept(
     let began = Instant::now();
     let mut decoded = callers::decode(&body, dialect)?;
     drop(body);
-    let own = if dialect.session_in_body {
-        session_of_header(request.headers())?
-    } else {
-        None
-    };
-    let query = session_of_query(request.query_string())?;
-    let session = own.or(query.as_deref()).or(decoded.session.as_deref());
+    let session = session_of(request, dialect, decoded.session.as_deref())?;
     let speaker = door.sessions.identify(Unproven {
-        session,
+        session: session.as_deref(),
         body_session: decoded.body_session.as_deref(),
         body_user: decoded.body_user.as_deref(),
     })?;
-    decoded.limit_prosody(speaker.prosody);
+    decoded.hear(speaker.prosody, door.rooms.clock.now_ms(), |conversation| {
+        let session_key = door.rooms.session_key(speaker.session.as_str());
+        door.readings
+            .heard(&session_key, conversation.history.len())
+    });
     let pin = decoded
         .model
         .as_deref()
@@ -243,6 +232,26 @@ fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
             ),
         ));
     response
+}
+
+/// The session id from the first of the caller's places that has one; `told` is that of the first in
+/// the body.
+fn session_of<'r>(
+    request: &'r HttpRequest,
+    dialect: &Dialect,
+    told: Option<&'r str>,
+) -> Result<Option<Cow<'r, str>>, Refusal> {
+    for place in dialect.sessions {
+        let found = match place {
+            Place::Header => session_of_header(request.headers())?.map(Cow::Borrowed),
+            Place::Query => session_of_query(request.query_string())?.map(Cow::Owned),
+            Place::Body(_) => told.map(Cow::Borrowed),
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// The session id of a header. It is text of the caller's, so it is UTF-8, not ASCII only.

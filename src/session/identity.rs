@@ -199,7 +199,8 @@ impl Sessions {
             is_new: false,
             tier: Tier::Free,
             pin: None,
-            prosody: self.prosody,
+            // What this session allows is not known: an id that was edited must not raise it.
+            prosody: ProsodyPolicy::Off,
         }
     }
 
@@ -209,6 +210,7 @@ impl Sessions {
             user: Some(user),
             identity: Identity::Body,
             tier: self.default_tier,
+            prosody: self.prosody,
             ..self.nobody(session)
         }
     }

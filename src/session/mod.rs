@@ -4,13 +4,14 @@
 //! `identity` turns what a request carries into a [`Speaker`]. `turns` keeps one live turn a session:
 //! the same request again (`key`) hears what that one says (`generation`, `speech`), any other
 //! supersedes it. It holds each turn back from memory (`spoken`) until the conversation shows what of
-//! it was heard (`heard`).
+//! it was heard (`heard`). `readings` keeps how a user sounds, told beside the turns, for the next one.
 
 mod generation;
 mod heard;
 mod identity;
 mod key;
 mod pseudonym;
+mod readings;
 mod speech;
 mod spoken;
 mod token;
@@ -20,6 +21,7 @@ pub use generation::{Generation, Listener, Piece};
 pub use identity::{IdentityError, MintError, MintRequest, Minted, Sessions, Speaker, Unproven};
 pub use key::Key;
 pub use pseudonym::Pseudonyms;
+pub use readings::Readings;
 pub use speech::{REPLAY_FOR, Replay};
 pub use spoken::{Committed, MAX_REMEMBERED_BYTES, Spoken, beginning};
 pub use token::{Claims, TokenError, has_signed_form};

@@ -153,5 +153,7 @@ closed_set! {
     CallerProfile {
         Hume => "hume",
         Openai => "openai",
+        Elevenlabs => "elevenlabs",
+        Vapi => "vapi",
     }
 }

@@ -1,6 +1,7 @@
 //! How the user sounded, as a classifier heard it. Never a claim about feelings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,31 @@ pub enum ProsodyPolicy {
     Full,
 }
 
+/// By which way a reading came. The names for what is heard differ from one to the other, so their
+/// scores are never averaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Hume's scores of a message.
+    Hume,
+    /// The neutral field of a message or a request.
+    Field,
+    /// Told by itself, beside the turns.
+    Posted,
+}
+
 /// One expression and its score, 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     pub name: String,
     pub score: f64,
+}
+
+/// One reading of how somebody sounded: by whom, when, and what was heard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    source: Source,
+    at_ms: Option<i64>,
+    labels: Vec<Expression>,
 }
 
 /// How many expressions a prompt gets to see.
@@ -31,36 +52,67 @@ const FLOOR: f64 = 0.12;
 /// A longer name is not an expression.
 const MAX_NAME_BYTES: usize = 64;
 
-/// Readings of one message that are looked at: Hume sends 48.
-const MAX_READINGS: usize = 64;
+/// Labels of one reading that are looked at: Hume sends 48.
+const MAX_LABELS: usize = 64;
+/// How long a reading is news. After that the user may long sound otherwise.
+pub const NEWS_FOR: Duration = Duration::from_secs(60);
 /// How many of the user's messages the mean is taken over, this one included.
 const TURNS: usize = 4;
 /// What a message weighs against the one after it: half. A passing tone moves the mean, and only
 /// one that stays takes it over.
 const DECAY: f64 = 0.5;
 
+impl Reading {
+    /// The first 64 plausible labels; rubbish (not finite, out of range, control characters, absurd
+    /// names) is left out. None where nothing is left. `at_ms` is when it was taken, in milliseconds
+    /// since the Unix epoch, where somebody said so.
+    pub fn of<'a>(
+        source: Source,
+        at_ms: Option<i64>,
+        labels: impl Iterator<Item = (&'a str, f64)>,
+    ) -> Option<Self> {
+        let plausible = labels.filter(|(name, score)| is_plausible(name, *score));
+        let named = plausible.take(MAX_LABELS).map(|(name, score)| Expression {
+            name: name.to_owned(),
+            score,
+        });
+        let labels: Vec<_> = named.collect();
+        (!labels.is_empty()).then_some(Self {
+            source,
+            at_ms,
+            labels,
+        })
+    }
+
+    /// How long it is news yet; nothing once it is none. Without a time of its own it was taken now.
+    #[must_use]
+    pub fn left(&self, now_ms: i64) -> Option<Duration> {
+        let age = now_ms.saturating_sub(self.at_ms.unwrap_or(now_ms)).max(0);
+        let age = Duration::from_millis(age.unsigned_abs());
+        NEWS_FOR.checked_sub(age).filter(|left| !left.is_zero())
+    }
+}
+
 /// The three strongest expressions above the noise floor, strongest first, in the mean over the
-/// user's last few messages, each given as its readings, newest first. An expression that a message
-/// does not name counts as not heard in it; a message without any reading, a typed one, is passed
-/// over. Nothing where the newest has none: how somebody sounded before is no news. Rubbish (not
-/// finite, out of range, control characters, absurd names) is left out.
-pub fn smoothed<'a, T>(messages: impl Iterator<Item = T>) -> Vec<Expression>
-where
-    T: Iterator<Item = (&'a str, f64)>,
-{
+/// readings of the user's last few messages, newest first. An expression that a reading does not name
+/// counts as not heard in it; a message without one, a typed one, is passed over, as is a reading of
+/// another source than the newest. Nothing where the newest message has none: how somebody sounded
+/// before is no news.
+pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading>>) -> Vec<Expression> {
     let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
     let (mut weight, mut total) = (1.0, 0.0);
-    for (age, readings) in messages.take(TURNS).enumerate() {
-        let mut heard = false;
-        let plausible = readings.filter(|(name, score)| is_plausible(name, *score));
-        for (name, score) in plausible.take(MAX_READINGS) {
-            *sums.entry(name).or_default() += weight * score;
-            heard = true;
-        }
-        if heard {
-            total += weight;
-        } else if age == 0 {
-            return Vec::new();
+    let mut source = None;
+    for reading in messages.take(TURNS) {
+        match reading {
+            Some(reading) if source.is_none_or(|s| s == reading.source) => {
+                source = Some(reading.source);
+                for label in &reading.labels {
+                    *sums.entry(&label.name).or_default() += weight * label.score;
+                }
+                total += weight;
+            }
+            None if source.is_none() => return Vec::new(),
+            _ => {}
         }
         weight *= DECAY;
     }
@@ -100,8 +152,9 @@ mod tests {
 
     /// What is heard of messages, newest first, as `Name 0.40`.
     fn heard(messages: &[&[(&str, f64)]]) -> String {
-        let messages = messages.iter().map(|m| m.iter().copied());
-        let list = smoothed(messages).into_iter();
+        let hume = |m: &&[(&str, f64)]| Reading::of(Source::Hume, None, m.iter().copied());
+        let readings: Vec<_> = messages.iter().map(hume).collect();
+        let list = smoothed(readings.iter().map(Option::as_ref)).into_iter();
         list.map(|e| format!("{} {:.2}", e.name, e.score))
             .collect::<Vec<_>>()
             .join(", ")
@@ -168,16 +221,51 @@ mod tests {
     fn ten_thousand_names_cost_no_more_than_a_few() {
         let names: Vec<String> = (0..10_000).map(|n| format!("Name {n}")).collect();
         let looked_at = std::cell::Cell::new(0);
-        let message = || {
-            names.iter().map(|name| {
-                looked_at.set(looked_at.get() + 1);
-                (name.as_str(), 0.5)
-            })
+        let labels = names.iter().map(|name| {
+            looked_at.set(looked_at.get() + 1);
+            (name.as_str(), 0.5)
+        });
+        let reading = Reading::of(Source::Hume, None, labels);
+        assert_eq!(looked_at.get(), MAX_LABELS);
+        let again = std::cell::Cell::new(0);
+        let many = (0..9).map(|_| {
+            again.set(again.get() + 1);
+            reading.as_ref()
+        });
+        assert_eq!((smoothed(many).len(), again.get()), (TOP, TURNS));
+        let wild = (0..9_u8).map(|n| ("Joy", f64::from(n) * 1e308 + 2.0));
+        assert_eq!(Reading::of(Source::Hume, None, wild), None);
+    }
+
+    #[test]
+    fn what_two_ears_heard_is_not_averaged() {
+        let one = |source, label| Reading::of(source, None, std::iter::once((label, 0.5)));
+        let (hume, field) = (one(Source::Hume, "Anger"), one(Source::Field, "calm"));
+        let readings = [field.as_ref(), hume.as_ref(), field.as_ref()];
+        let names = |list: Vec<Expression>| list.into_iter().map(|e| e.name).collect::<Vec<_>>();
+        assert_eq!(names(smoothed(readings.into_iter())), ["calm"]);
+        assert_eq!(names(smoothed(readings.into_iter().skip(1))), ["Anger"]);
+    }
+
+    #[test]
+    fn a_reading_is_news_for_a_minute() {
+        let now = 1_800_000_000_000;
+        let left = |at_ms| {
+            let reading = Reading::of(Source::Field, at_ms, std::iter::once(("sad", 0.5)));
+            reading.unwrap().left(now)
         };
-        assert_eq!(smoothed((0..9).map(|_| message())).len(), TOP);
-        assert_eq!(looked_at.get(), TURNS * MAX_READINGS);
-        let wild = |_| (0..9_u8).map(|n| ("Joy", f64::from(n) * 1e308));
-        assert_eq!(smoothed((0..9).map(wild)).len(), 0);
+        for (at_ms, expected) in [
+            (None, Some(NEWS_FOR)),
+            (Some(now), Some(NEWS_FOR)),
+            (Some(now - 59_000), Some(Duration::from_secs(1))),
+            (Some(now - 60_000), None),
+            (Some(0), None),
+            (Some(i64::MIN), None),
+            // A clock that is ahead.
+            (Some(i64::MAX), Some(NEWS_FOR)),
+        ] {
+            assert_eq!(left(at_ms), expected, "{at_ms:?}");
+        }
     }
 
     proptest::proptest! {
@@ -186,8 +274,9 @@ mod tests {
             messages in proptest::collection::vec(
                 proptest::collection::vec(("[A-C]|\\PC{0,70}", proptest::num::f64::ANY), 0..70), 0..7),
         ) {
-            let readings = messages.iter().map(|m| m.iter().map(|(n, s)| (n.as_str(), *s)));
-            let heard = smoothed(readings);
+            let labels = messages.iter().map(|m| m.iter().map(|(n, s)| (n.as_str(), *s)));
+            let readings: Vec<_> = labels.map(|l| Reading::of(Source::Hume, None, l)).collect();
+            let heard = smoothed(readings.iter().map(Option::as_ref));
             proptest::prop_assert!(heard.len() <= TOP);
             proptest::prop_assert!(heard.iter().all(|e| (FLOOR..=1.0).contains(&e.score)));
             proptest::prop_assert!(heard.is_sorted_by(|a, b| a.score >= b.score));

@@ -6,10 +6,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, is_shallow, text};
-use crate::turn::{Ask, Conversation, Message, ProsodyPolicy, Role, Tools, smoothed};
+use crate::turn::{
+    Ask, Conversation, Expression, Message, ProsodyPolicy, Reading, Role, Tools, smoothed,
+};
 
-use super::Dialect;
 use super::clean::{self, Clean, Kind};
+use super::{Dialect, Path, Place, emotion};
 
 /// The longest caller's name for a model that is echoed.
 const MAX_MODEL_BYTES: usize = 128;
@@ -28,11 +30,14 @@ pub struct Decoded {
     pub model: Option<String>,
     pub stream: Option<bool>,
     pub wants_usage: bool,
-    /// A session id from the place where this dialect keeps it in the body.
+    /// A session id from the first place where this dialect keeps it in the body.
     pub session: Option<String>,
-    /// `session_id` and `user_id` of the body: heeded only where no signing key is set.
+    /// `session_id` and the user's id of the body: heeded only where no signing key is set.
     pub body_session: Option<String>,
     pub body_user: Option<String>,
+    /// How the words of this turn sounded, if the request tells; the conversation's expressions are
+    /// the mean of it and of those before.
+    pub reading: Option<Reading>,
 }
 
 /// Why a body cannot be a turn.
@@ -56,39 +61,52 @@ pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
     let body: Fields<'_> = serde_json::from_slice(body).map_err(|_| BadBody::NotAnObject)?;
     let messages = body.array("messages").ok_or(BadBody::NoMessages)?;
     let tools = tools(&body);
-    let conversation = Reading::new(dialect, tools).read(&messages);
+    let told = first(&body, dialect.readings, emotion::field);
+    let (conversation, reading) = Parsing::new(dialect, tools, told).parse(&messages);
     let nonempty = |name: &str| body.text(name).filter(|s| !s.is_empty());
+    let sessions = dialect.sessions.iter().filter_map(|place| match place {
+        Place::Body(path) => Some(path),
+        Place::Header | Place::Query => None,
+    });
     let include_usage = body.object("stream_options").boolean("include_usage");
     Ok(Decoded {
         conversation,
         model: nonempty("model").filter(|m| is_echoable(m)),
         stream: body.boolean("stream"),
         wants_usage: include_usage.unwrap_or(false),
-        session: session(&body).filter(|_| dialect.session_in_body),
+        session: first(&body, sessions, id),
         body_session: nonempty("session_id"),
-        body_user: nonempty("user_id"),
+        body_user: first(&body, dialect.users, id),
+        reading,
     })
+}
+
+/// What is found at the first of these places where there is something; anything else there, a number
+/// for a name, is nothing.
+fn first<'p, T>(
+    body: &Fields<'_>,
+    places: impl IntoIterator<Item = &'p Path>,
+    found: impl Fn(&RawValue) -> Option<T>,
+) -> Option<T> {
+    places.into_iter().find_map(|path| {
+        let (name, outer) = path.split_last()?;
+        let Some((outermost, inner)) = outer.split_first() else {
+            return found(body.get(name)?);
+        };
+        let holder = body.object(outermost);
+        let holder = inner
+            .iter()
+            .fold(holder, |holder, name| holder.object(name));
+        found(holder.get(name)?)
+    })
+}
+
+fn id(raw: &RawValue) -> Option<String> {
+    text(raw).filter(|id| !id.is_empty())
 }
 
 fn is_echoable(model: &str) -> bool {
     model.len() <= MAX_MODEL_BYTES && !model.chars().any(char::is_control)
-}
-
-/// First found wins.
-fn session(body: &Fields<'_>) -> Option<String> {
-    let call = body.object("call");
-    [
-        body.text("custom_session_id"),
-        body.object("elevenlabs_extra_body").text("session_id"),
-        body.object("metadata").text("session_id"),
-        body.object("extra_metadata").text("session_id"),
-        call.object("metadata").text("session_id"),
-        call.text("id"),
-        body.text("user"),
-    ]
-    .into_iter()
-    .flatten()
-    .find(|id| !id.is_empty())
 }
 
 fn tools(body: &Fields<'_>) -> Option<Tools> {
@@ -112,22 +130,25 @@ struct Line<'a> {
     raw: Option<Box<RawValue>>,
 }
 
-struct Reading<'d> {
+struct Parsing<'d> {
     dialect: &'d Dialect,
     tools: Option<Tools>,
+    /// How the newest words sounded, as the body tells beside the messages.
+    told: Option<Reading>,
     context: Vec<String>,
 }
 
-impl<'d> Reading<'d> {
-    fn new(dialect: &'d Dialect, tools: Option<Tools>) -> Self {
+impl<'d> Parsing<'d> {
+    fn new(dialect: &'d Dialect, tools: Option<Tools>, told: Option<Reading>) -> Self {
         Self {
             dialect,
             tools,
+            told,
             context: Vec::new(),
         }
     }
 
-    fn read(mut self, messages: &[&RawValue]) -> Conversation {
+    fn parse(mut self, messages: &[&RawValue]) -> (Conversation, Option<Reading>) {
         let mut lines: Vec<Line<'_>> = Vec::with_capacity(messages.len());
         let mut before: Option<Delivery<'_>> = None;
         for raw in messages {
@@ -172,34 +193,37 @@ impl<'d> Reading<'d> {
         })
     }
 
-    fn conclude(mut self, mut lines: Vec<Line<'_>>) -> Conversation {
+    fn conclude(mut self, mut lines: Vec<Line<'_>>) -> (Conversation, Option<Reading>) {
         let last = last_said(&mut lines, &mut self.context);
         let has_talk = lines.iter().any(|l| !l.text.trim().is_empty() || l.is_tool);
         let ends_with_result = lines.last().is_some_and(|l| l.role == Role::Tool);
-        let (ask, expressions) = match last {
+        let mut reading = None;
+        let ask = match last {
             Some((line, said)) => {
-                let ask = match said.kind {
+                reading = emotion::of_message(&line.fields).or(self.told);
+                match said.kind {
                     Kind::Words => Ask::Words(said.words),
                     Kind::Greeting => Ask::Greeting,
                     Kind::Silence => Ask::Silence,
                     Kind::Nothing => Ask::Nothing,
-                };
-                (ask, expressions(&line, &lines))
+                }
             }
-            None if ends_with_result && self.tools.is_some() => (Ask::ToolResult, Vec::new()),
+            None if ends_with_result && self.tools.is_some() => Ask::ToolResult,
             // Asked again with nothing new from the user: the platform reports silence.
-            None if has_talk => (Ask::Silence, Vec::new()),
-            None => (Ask::Greeting, Vec::new()),
+            None if has_talk => Ask::Silence,
+            None => Ask::Greeting,
         };
+        let expressions = expressions(reading.as_ref(), &lines);
         let history = lines.into_iter().filter_map(past).collect();
-        Conversation {
+        let conversation = Conversation {
             history,
             ask,
             context: self.context,
             expressions,
             tools: self.tools,
             last_reply: None,
-        }
+        };
+        (conversation, reading)
     }
 }
 
@@ -331,35 +355,45 @@ fn content(raw: &RawValue) -> String {
     out
 }
 
-/// How the user sounds, by this line and by those before it.
-fn expressions(last: &Line<'_>, before: &[Line<'_>]) -> Vec<crate::turn::Expression> {
+/// How the user sounds, by the reading of what was said now and by those of the lines before it.
+fn expressions(now: Option<&Reading>, before: &[Line<'_>]) -> Vec<Expression> {
+    let Some(now) = now else {
+        return Vec::new();
+    };
     let spoken = before.iter().rev().filter(|l| l.role == Role::User);
-    let voiced = std::iter::once(last).chain(spoken.take(MAX_VOICED));
-    let scores: Vec<Fields<'_>> = voiced.map(scores).collect();
-    smoothed(scores.iter().map(|scores| {
-        scores
-            .iter()
-            .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?)))
-    }))
-}
-
-fn scores<'a>(line: &Line<'a>) -> Fields<'a> {
-    let prosody = line.fields.object("models").object("prosody");
-    prosody.object("scores")
+    let before = spoken.take(MAX_VOICED);
+    let before: Vec<_> = before.map(|l| emotion::of_message(&l.fields)).collect();
+    smoothed(std::iter::once(Some(now)).chain(before.iter().map(Option::as_ref)))
 }
 
 impl Decoded {
-    /// Applies what may be done with how the user sounded, before anything else sees it.
-    pub fn limit_prosody(&mut self, policy: ProsodyPolicy) {
+    /// Applies what may be done with how the user sounded, before anything else sees it. Words whose
+    /// own reading is missing, or too old by `now_ms`, sound as `late` knows.
+    pub fn hear(
+        &mut self,
+        policy: ProsodyPolicy,
+        now_ms: i64,
+        late: impl FnOnce(&Conversation) -> Vec<Expression>,
+    ) {
+        let reading = self.reading.take();
         if policy == ProsodyPolicy::Off {
             self.conversation.expressions.clear();
+            return;
         }
+        if reading.is_some_and(|reading| reading.left(now_ms).is_some()) {
+            return;
+        }
+        let has_words = matches!(self.conversation.ask, Ask::Words(_));
+        self.conversation.expressions = match has_words {
+            true => late(&self.conversation),
+            false => Vec::new(),
+        };
     }
 }
 
-impl fmt::Debug for Reading<'_> {
+impl fmt::Debug for Parsing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reading")
+        f.write_str("Parsing")
     }
 }
 
