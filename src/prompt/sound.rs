@@ -65,6 +65,35 @@ const WORDS: [(&str, &str); 48] = [
     ("triumph", "triumphant"),
 ];
 
+/// The same for what other classifiers call what they hear: the usual six, and Inworld's and
+/// Smallest's. Nothing stands for a voice that tells nothing.
+const OTHERS: [(&str, &str); 24] = [
+    ("angry", "cross"),
+    ("anxious", "tense"),
+    ("bored", "bored"),
+    ("calm", "calm"),
+    ("confused", "confused"),
+    ("disgusted", "put off"),
+    ("excited", "excited"),
+    ("fearful", "uneasy"),
+    ("frustrated", "frustrated"),
+    ("frustration", "frustrated"),
+    ("happiness", "glad"),
+    ("happy", "glad"),
+    ("hesitant", "hesitant"),
+    ("neutral", ""),
+    ("other", ""),
+    ("sad", "downcast"),
+    ("stress", "tense"),
+    ("stressed", "tense"),
+    ("surprise", "surprised"),
+    ("surprised", "surprised"),
+    ("tender", "tender"),
+    ("tired", "tired"),
+    ("unknown", ""),
+    ("worried", "worried"),
+];
+
 /// The stage note for these expressions, strongest first; none without expressions.
 pub(super) fn note(expressions: &[Expression]) -> Option<String> {
     let heard: Vec<String> = expressions.iter().take(TOP).filter_map(heard).collect();
@@ -80,8 +109,9 @@ pub(super) fn note(expressions: &[Expression]) -> Option<String> {
 
 fn heard(expression: &Expression) -> Option<String> {
     let name = expression.name.to_lowercase();
-    let known = WORDS.iter().find(|(n, _)| *n == name);
-    let word = match known {
+    let mut known = WORDS.iter().chain(&OTHERS);
+    let word = match known.find(|(n, _)| *n == name) {
+        Some((_, "")) => return None,
         Some((_, word)) => Cow::Borrowed(*word),
         // A name we do not know yet is a noun of two words at most, and letters only, so that it
         // cannot say anything else.
@@ -131,6 +161,9 @@ mod tests {
         ]);
         insta::assert_snapshot!(text.unwrap(), @"(The speaker sounds doubtful, a little tired and touched by wonder. Let it guide your tone; do not mention it.)");
         insta::assert_snapshot!(heard_as(&[("Anxiety", 0.2)]).unwrap(), @"(The speaker sounds a little tense. Let it guide your tone; do not mention it.)");
+        let other = heard_as(&[("neutral", 0.9), ("Sad", 0.71), ("happy", 0.2)]);
+        insta::assert_snapshot!(other.unwrap(), @"(The speaker sounds downcast and a little glad. Let it guide your tone; do not mention it.)");
+        assert_eq!(heard_as(&[("neutral", 0.9)]), None);
         let two = heard_as(&[("Doubt", 0.4), ("Anxiety", f64::NAN)]).unwrap();
         assert!(two.contains("sounds doubtful and tense."), "{two}");
     }
@@ -140,7 +173,7 @@ mod tests {
         let clinical = [
             "anxi", "depress", "panic", "trauma", "stress", "burn", "disorder", "grief", "phobi",
         ];
-        for (name, word) in WORDS {
+        for (name, word) in WORDS.into_iter().chain(OTHERS) {
             assert_eq!(clinical.iter().find(|c| word.contains(**c)), None, "{name}");
         }
     }
@@ -148,5 +181,8 @@ mod tests {
     #[test]
     fn names_come_in_order_and_once() {
         assert!(WORDS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(OTHERS.is_sorted_by(|a, b| a.0 < b.0));
+        let both = |name| WORDS.iter().any(|(n, _)| *n == name);
+        assert!(!OTHERS.iter().any(|(name, _)| both(*name)));
     }
 }

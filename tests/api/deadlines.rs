@@ -153,16 +153,19 @@ async fn a_silent_stream_says_that_it_lives_where_comments_are_taken() {
         ("HEDGING", "false"),
     ])
     .await;
-    app.script(&["hang", "hang"]);
+    app.script(&["hang"; 4]);
     let body = json!({"stream": true, "messages": [{"role": "user", "content": "Hi"}]});
-    let openai = app
-        .call(&Request::post("/v1/chat/completions", &body))
-        .await;
-    let hume = app.call(&Request::post("/chat/completions", &body)).await;
-    let (openai, hume) = tokio::join!(openai.response(), hume.response());
-    assert!(openai.text().contains(": keep-alive\n\n"));
-    assert!(!hume.text().contains("\n:"), "hume gets no comment");
-    Heard::strictly(openai);
-    Heard::strictly(hume);
+    let hear = async |prefix: &str| {
+        let request = Request::post(&format!("{prefix}/chat/completions"), &body);
+        app.send(&request).await
+    };
+    let all = tokio::join!(hear(""), hear("/v1"), hear("/elevenlabs"), hear("/vapi"));
+    assert!(!all.0.text().contains("\n:"), "hume gets no comment");
+    for response in [&all.1, &all.2, &all.3] {
+        assert!(response.text().contains(": keep-alive\n\n"));
+    }
+    for response in [all.0, all.1, all.2, all.3] {
+        Heard::strictly(response);
+    }
     app.stop().await;
 }

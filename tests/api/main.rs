@@ -36,6 +36,8 @@ mod sessions;
 mod errors;
 mod callers_matrix;
 mod callers_odd;
+mod callers_profiles;
+mod emotion;
 mod connections;
 mod ops;
 mod records;

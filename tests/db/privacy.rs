@@ -29,6 +29,8 @@ const TOLD: &[(&str, &[&str])] = &[
         ],
     ),
     ("how somebody sounds", &["Griesgramlichkeit"]),
+    ("a neutral reading", &["Murrkopfigkeit", "Sauertoepfigkeit"]),
+    ("a reading by itself", &["Miesepetrigkeit"]),
     ("history", &["Thistlewood", "Brackenbury"]),
     ("a system message", &["Osterhagen"]),
     ("memory", &["Dunsterville"]),
@@ -172,6 +174,7 @@ async fn no_words_and_no_keys_are_anywhere() {
     let watch = stage.watch().await;
     story::odd_requests(&stage).await;
     story::conversation(&stage).await;
+    story::readings(&stage).await;
     story::tools(&stage).await;
     story::named_by_the_body(&stage).await;
     story::hang_up(&stage).await;

@@ -20,7 +20,7 @@ use crate::turn::CallerProfile;
 
 use super::{Dialect, SESSIONS};
 
-pub static ELEVENLABS: Dialect = Dialect {
+pub(super) static ELEVENLABS: Dialect = Dialect {
     profile: CallerProfile::Elevenlabs,
     prefixes: &["/elevenlabs", "/elevenlabs/v1"],
     streams_by_default: true,

@@ -15,7 +15,7 @@ use crate::turn::CallerProfile;
 
 use super::{Dialect, SESSIONS};
 
-pub static OPENAI: Dialect = Dialect {
+pub(super) static OPENAI: Dialect = Dialect {
     profile: CallerProfile::Openai,
     prefixes: &["/v1"],
     streams_by_default: false,

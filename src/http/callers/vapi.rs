@@ -19,7 +19,7 @@ use crate::turn::CallerProfile;
 
 use super::{Dialect, Place};
 
-pub static VAPI: Dialect = Dialect {
+pub(super) static VAPI: Dialect = Dialect {
     profile: CallerProfile::Vapi,
     prefixes: &["/vapi", "/vapi/v1"],
     streams_by_default: true,

@@ -155,6 +155,34 @@ fn goes_on(messages: &mut Value, reply: &str, words: &str) {
     messages.push(json!({ "role": "user", "content": words }));
 }
 
+/// How somebody sounds, told by a request, by a message, and beside the turns.
+pub(super) async fn readings(stage: &Stage) {
+    let neutral = planted("a neutral reading");
+    let (whole, single) = neutral.split_once(" and ").unwrap();
+    let felt = |label: &str| json!([{ "label": label, "confidence": 0.8 }]);
+    for body in [
+        json!({ "stream": true, "emotion": felt(whole),
+            "messages": [{ "role": "user", "content": "Hello" }] }),
+        json!({ "stream": true,
+            "messages": [{ "role": "user", "content": "Hello again", "emotion": felt(single) }] }),
+    ] {
+        let request = Stage::signed(Request::post("/v1/chat/completions", &body));
+        Heard::strictly(stage.service.send(&request).await);
+    }
+    let session = stage.mint(user(SIGNED)).await;
+    let path = format!("/v1/sessions/{session}/emotion");
+    let late = felt(&planted("a reading by itself"));
+    for (body, status) in [
+        (json!({ "emotion": late }), 202),
+        (json!({ "emotion": late, "note": late }), 400),
+    ] {
+        let answer = stage.admin(Request::post(&path, &body)).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    let messages = json!([{ "role": "user", "content": "How do I sound?" }]);
+    stage.talk(&session, &messages, "Fine.").await;
+}
+
 /// A system message and tools, in the other dialect; the model calls one too.
 pub(super) async fn tools(stage: &Stage) {
     let tools = planted("tools");
