@@ -14,6 +14,8 @@ KEY = os.environ["CLM_KEY"]
 ADMIN_KEY = os.environ["CLM_ADMIN_KEY"]
 SIMULATOR_URL = os.environ["CLM_SIMULATOR_URL"]
 ROSTER = Path(__file__).parents[2] / "src" / "coach" / "roster"
+# Everything that a careless hop on the way would change.
+WORDS = 'Caf\u00e9 \u2013 "quoted" \\ back\\slash \U0001f44f\U0001f3fd\nnew line. data: [DONE]  two spaces?'
 # The environment's proxies are not for this machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -40,6 +42,26 @@ def until(what, probe, within=5.0):
             return found, took
         assert took < within, f"not within {within} s: {what}"
         time.sleep(0.01)
+
+
+def aborted(simulator, at=0):
+    """Waits for the hang-up to reach the model; the seconds that took."""
+
+    def probe():
+        calls = simulator.calls()
+        return len(calls) > at and calls[at]["end"]
+
+    end, took = until("the model call has ended", probe, within=1.0)
+    assert end == "aborted", simulator.calls()
+    return took
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "last: after it the models are left alone for a while")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 class Simulator:
@@ -79,6 +101,15 @@ class Server:
                 return None
 
         return until(f"turn {turn_id} is recorded", probe)[0]
+
+    def turns(self, session):
+        """How many turns of a session are recorded, once there is one."""
+
+        def probe():
+            page = json.loads(ask(f"{URL}/v1/turns?session={session}", key=ADMIN_KEY))
+            return len(page["items"])
+
+        return until(f"a turn of {session} is recorded", probe)[0]
 
     def refused(self):
         """How many requests were refused so far."""

@@ -6,10 +6,8 @@ import json
 import openai
 import pytest
 
-from conftest import KEY, URL, until
+from conftest import KEY, URL, WORDS, aborted
 
-# Everything that a careless hop on the way would change.
-WORDS = 'Caf\u00e9 \u2013 "quoted" \\ back\\slash \U0001f44f\U0001f3fd\nnew line. data: [DONE]  two spaces?'
 USER = [{"role": "user", "content": "Hello, I have an interview on Monday."}]
 GOAL = {
     "type": "function",
@@ -49,18 +47,6 @@ def is_whole(chunks):
     assert choices[-1].finish_reason == "stop"
     assert len({c.id for c in chunks}) == 1
     return True
-
-
-def aborted(simulator, at=0):
-    """Waits for the hang-up to reach the model; the seconds that took."""
-
-    def probe():
-        calls = simulator.calls()
-        return len(calls) > at and calls[at]["end"]
-
-    end, took = until("the model call has ended", probe, within=1.0)
-    assert end == "aborted", simulator.calls()
-    return took
 
 
 # Hume's acceptance test.
@@ -302,9 +288,7 @@ def test_an_answer_that_breaks_off_is_continued(simulator, fault):
     assert len(simulator.calls()) == 2
 
 
-# Last of all: after these the models are left alone for a while.
-
-
+@pytest.mark.last
 @pytest.mark.parametrize("fault", ["503", "401", "empty", "html", "cut:0"])
 @pytest.mark.parametrize("streams", [True, False])
 def test_when_every_model_fails_a_line_is_spoken(simulator, fallback_lines, fault, streams):
