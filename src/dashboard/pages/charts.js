@@ -29,6 +29,8 @@ function drawEvents(plot) {
   ctx.lineWidth = ratio;
   ctx.font = `${10 * ratio}px system-ui, sans-serif`;
   ctx.setLineDash([3 * ratio, 3 * ratio]);
+  let before = -Infinity;
+  let row = 0;
   for (const { at, text } of events) {
     const x = plot.valToPos(at / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -36,10 +38,12 @@ function drawEvents(plot) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    // On the side where there is room.
+    // Below the one before it where they would meet, and on the side where there is room.
+    row = Math.abs(x - before) < 100 * ratio ? row + 1 : 0;
+    before = x;
     const right = x < bbox.left + bbox.width / 2;
     ctx.textAlign = right ? "left" : "right";
-    ctx.fillText(text, x + (right ? 4 : -4) * ratio, bbox.top + 9 * ratio);
+    ctx.fillText(text, x + (right ? 4 : -4) * ratio, bbox.top + (9 + 12 * row) * ratio);
   }
   ctx.restore();
 }

@@ -63,7 +63,7 @@ function tiles(turns) {
   const share = turns.length ? failed / turns.length : 0;
   const all = [
     ["Turns", count(turns.length), `${count(now?.open_turns ?? 0)} open now`],
-    ["First word", at(spoke, 0.5), `p95 ${at(spoke, 0.95)} · p99 ${at(spoke, 0.99)}`, level(false, quantile(spoke, 0.99) > 1500)],
+    ["First word", at(spoke, 0.5), `p95\u00a0${at(spoke, 0.95)} · p99\u00a0${at(spoke, 0.99)}`, level(false, quantile(spoke, 0.99) > 1500)],
     ["Own overhead", at(own, 0.5), `p99 ${at(own, 0.99)}`],
     ["Failed", turns.length ? percent(share) : "–", `${count(failed)} of ${count(turns.length)}`, level(share >= 0.02, failed > 0)],
     ["Hedges won", hedged.length ? `${hedged.filter(hedgeWon).length} of ${hedged.length}` : "0", turns.length ? `${percent(hedged.length / turns.length)} of turns raced` : "no turns"],
