@@ -251,6 +251,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(visit, turns):
 
 
 def test_nothing_yet_is_said_so(visit, shot):
+    # The server with keys has no turns until the login's tests speak, which come later by their file's name.
     page = visit(f"{KEYED}/dashboard")
     page.fill("#key", ADMIN_KEY)
     page.get_by_role("button", name="Log in").click()
@@ -293,8 +294,9 @@ def test_something_is_painted_within_200_ms(visit, turns):
 
     def quick():
         page.reload()
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
-        paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        # Not by `wait_for_function`, which the page's content policy forbids.
+        first = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+        paints.append(until("a paint", lambda: page.evaluate(first)))
         return paints[-1] <= 200
 
     # A busy machine may be slow once, not every time.

@@ -72,6 +72,10 @@ def test_a_failure_is_heard_and_judged(visit):
     scene.get_by_role("button").click()
     expect(scene.locator(".pill")).to_have_text(re.compile(r"\d.* of 600"))
     expect(page.locator(".line.coach")).to_be_visible()
+    # Its tokens pause for three seconds, in which the words before them still sound.
+    stall = page.locator(".scenes li", has_text="a stall in mid-sentence")
+    stall.get_by_role("button").click()
+    expect(stall.locator(".pill")).to_have_text(re.compile(r"^(\d+|[12]\.\d+)\s(ms|s) of 1\.30"))
     down = page.locator(".scenes li", has_text="the user breaks in")
     down.get_by_role("button").click()
     expect(down.locator(".pill")).to_have_text(re.compile(r"\d.* of 600"))

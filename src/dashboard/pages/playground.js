@@ -5,7 +5,7 @@ import { Refused, get, send } from "./api.js";
 import { byId, copyButton, el, empty, show } from "./dom.js";
 import { count, ms, usd } from "./format.js";
 import { BEFORE, FAULTS, SCENES, SOUNDS, WORDS } from "./scenes.js";
-import { Voice, canHear, canSpeak, listen } from "./voice.js";
+import { Timeline, Voice, canHear, canSpeak, listen } from "./voice.js";
 import { asCurl, asPython, body, speak } from "./wire.js";
 import { picture } from "./waterfall.js";
 
@@ -49,7 +49,7 @@ async function say(words, { fault = byId("fault").value, before = talk } = {}) {
   breakIn();
   line("user", null, words);
   const messages = [...before, { role: "user", content: words }];
-  const running = { hangUp: new AbortController(), text: "", began: performance.now(), gap: 0, tokens: 0, events: [] };
+  const running = { hangUp: new AbortController(), text: "", began: performance.now(), sound: new Timeline(), tokens: 0, events: [] };
   turn = running;
   running.voice = new Voice(byId("aloud").checked, () => turn === running && quiet());
   byId("stop").disabled = false;
@@ -57,9 +57,8 @@ async function say(words, { fault = byId("fault").value, before = talk } = {}) {
   try {
     running.session = await sessionId();
     running.sent = body(messages, sounds);
-    running.began = running.last = performance.now();
+    running.began = performance.now();
     await speak({ session: running.session, sent: running.sent, fault, signal: running.hangUp.signal }, hears(running));
-    running.gap = Math.max(running.gap, running.first === undefined ? performance.now() - running.last : 0);
     if (!running.cut) {
       talk = [...messages, { role: "assistant", content: running.text }];
       running.voice.end();
@@ -88,10 +87,9 @@ function hears(running) {
       byId("events").textContent = running.events.slice(-200).join("\n");
     },
     words: (text) => {
-      const now = performance.now();
-      running.gap = Math.max(running.gap, now - running.last);
-      running.last = now;
-      running.first ??= now - running.began;
+      const at = performance.now() - running.began;
+      running.sound.hear(at, text);
+      running.first ??= at;
       running.line ??= line("coach", running.coach, "");
       running.tokens += 1;
       running.text += text;
@@ -131,7 +129,7 @@ function summary(running, extra = []) {
     ["Coach", running.coach],
     ["Model", running.model],
     ["First word", ms(running.first)],
-    ["Longest silence", ms(running.gap)],
+    ["Longest silence", ms(running.sound.longest)],
     ["Pieces", count(running.tokens)],
     ...extra,
   ];
@@ -182,8 +180,9 @@ async function play(scene, result) {
     breakIn();
   }
   const played = await say(scene.words, { fault: scene.faults, before: scene.before ? [...BEFORE, ...talk] : BEFORE });
-  const passes = played.gap <= scene.most && played.text !== "";
-  result.textContent = `${ms(played.gap)} of ${ms(scene.most)}`;
+  const silence = played.sound.longest;
+  const passes = silence <= scene.most && played.text !== "";
+  result.textContent = `${ms(silence)} of ${ms(scene.most)}`;
   result.className = `pill ${passes ? "good" : "bad"}`;
 }
 

@@ -9,6 +9,22 @@ const SENTENCE = /^[\s\S]*?[.!?…]["')\]]?\s+/;
 export const canHear = Boolean(ears);
 export const canSpeak = () => Boolean(mouth && mouth.getVoices().length > 0);
 
+/** What a listener hears of words that came at certain times: silence is when nothing sounds. */
+export class Timeline {
+  longest = 0;
+  #until = 0;
+  #began = false;
+
+  /** These words came so many milliseconds after the request. */
+  hear(at, words) {
+    this.longest = Math.max(this.longest, at - this.#until);
+    // Pieces begin with the space before their word; the first has none.
+    const count = words.split(/[ \n]/).length - (this.#began ? 1 : 0);
+    this.#began = true;
+    this.#until = Math.max(this.#until, at) + (count * 60_000) / WPM;
+  }
+}
+
 /** Says words as they come, a sentence at a time, and knows how many of them were heard. */
 export class Voice {
   #rest = "";
