@@ -11,7 +11,8 @@ use crate::turn::{
 };
 
 use super::clean::{self, Clean, Kind};
-use super::{Dialect, Path, Place, emotion};
+use super::places::{first, id};
+use super::{Dialect, Place, emotion};
 
 /// The longest caller's name for a model that is echoed.
 const MAX_MODEL_BYTES: usize = 128;
@@ -79,30 +80,6 @@ pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
         body_user: first(&body, dialect.users, id),
         reading,
     })
-}
-
-/// What is found at the first of these places where there is something; anything else there, a number
-/// for a name, is nothing.
-fn first<'p, T>(
-    body: &Fields<'_>,
-    places: impl IntoIterator<Item = &'p Path>,
-    found: impl Fn(&RawValue) -> Option<T>,
-) -> Option<T> {
-    places.into_iter().find_map(|path| {
-        let (name, outer) = path.split_last()?;
-        let Some((outermost, inner)) = outer.split_first() else {
-            return found(body.get(name)?);
-        };
-        let holder = body.object(outermost);
-        let holder = inner
-            .iter()
-            .fold(holder, |holder, name| holder.object(name));
-        found(holder.get(name)?)
-    })
-}
-
-fn id(raw: &RawValue) -> Option<String> {
-    text(raw).filter(|id| !id.is_empty())
 }
 
 fn is_echoable(model: &str) -> bool {

@@ -81,8 +81,13 @@ fn at_ms(raw: &RawValue) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::elevenlabs::ELEVENLABS;
+    use super::super::hume::HUME;
+    use super::super::openai::OPENAI;
+    use super::super::vapi::VAPI;
+    use super::super::{ALL, Dialect, decode};
     use super::*;
-    use crate::turn::smoothed;
+    use crate::turn::{Expression, ProsodyPolicy, smoothed};
 
     fn heard(reading: Option<&Reading>) -> String {
         let list = smoothed(std::iter::once(reading));
@@ -170,6 +175,84 @@ mod tests {
                 !why.contains("hush") && why.contains("emotion"),
                 "{body}: {why}"
             );
+        }
+    }
+
+    /// How the words sound, by the request or by a reading that came late.
+    fn sounds(json: &str, dialect: &Dialect) -> String {
+        let mut decoded = decode(json.as_bytes(), dialect).unwrap();
+        let late = vec![Expression {
+            name: "late".to_owned(),
+            score: 1.0,
+        }];
+        decoded.hear(ProsodyPolicy::Prompt, NOW_MS, |_| late);
+        let heard = decoded.conversation.expressions.into_iter();
+        heard.map(|e| e.name).collect::<Vec<_>>().join(", ")
+    }
+
+    const NOW_MS: i64 = 1_800_000_000_000;
+
+    #[test]
+    fn anybody_can_tell_how_the_user_sounds() {
+        let sad = r#"[{"label":"sad","confidence":0.7}]"#;
+        let old = r#"{"at":1700000000000,"labels":[{"label":"sad","confidence":0.7}]}"#;
+        let user = r#"{"role":"user","content":"Hi"}"#;
+        let voiced =
+            r#"{"role":"user","content":"Hi","models":{"prosody":{"scores":{"Joy":0.9}}}}"#;
+        let felt = format!(r#"{{"role":"user","content":"Hi","emotion":{sad}}}"#);
+        let calm = felt.replace("sad", "calm");
+        let coach = r#"{"role":"assistant","content":"Yes?"}"#;
+        for (messages, rest, expected) in [
+            (user.to_owned(), String::new(), "late"),
+            (user.to_owned(), format!(r#","emotion":{sad}"#), "sad"),
+            (felt.clone(), String::new(), "sad"),
+            (
+                felt.clone(),
+                r#","emotion":[{"label":"calm","confidence":0.7}]"#.to_owned(),
+                "sad",
+            ),
+            (voiced.to_owned(), format!(r#","emotion":{sad}"#), "Joy"),
+            (format!("{calm},{coach},{felt}"), String::new(), "sad, calm"),
+            (format!("{voiced},{coach},{felt}"), String::new(), "sad"),
+            (format!("{felt},{coach},{user}"), String::new(), "late"),
+            (user.to_owned(), format!(r#","emotion":{old}"#), "late"),
+            (user.to_owned(), r#","emotion":"sad""#.to_owned(), "late"),
+            // A reading without anything above the noise is one, and it says nothing.
+            (
+                user.to_owned(),
+                r#","emotion":[{"label":"sad","confidence":0.05}]"#.to_owned(),
+                "",
+            ),
+            // Of nobody's words.
+            (
+                r#"{"role":"user","content":"..."}"#.to_owned(),
+                String::new(),
+                "",
+            ),
+            (coach.to_owned(), format!(r#","emotion":{sad}"#), ""),
+            (String::new(), format!(r#","emotion":{sad}"#), ""),
+        ] {
+            let json = format!(r#"{{"messages":[{messages}]{rest}}}"#);
+            for dialect in ALL {
+                assert_eq!(sounds(&json, dialect), expected, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reading_is_taken_only_from_where_each_turn_writes_anew() {
+        let user = r#"[{"role":"user","content":"Hi"}]"#;
+        let sad = r#"{"emotion":[{"label":"sad","confidence":0.7}]}"#;
+        for (dialect, place, expected) in [
+            (&OPENAI, "metadata", "sad"),
+            (&OPENAI, "extra_metadata", "sad"),
+            (&OPENAI, "elevenlabs_extra_body", "late"),
+            (&ELEVENLABS, "elevenlabs_extra_body", "late"),
+            (&VAPI, "metadata", "late"),
+            (&HUME, "metadata", "late"),
+        ] {
+            let json = format!(r#"{{"messages":{user},"{place}":{sad}}}"#);
+            assert_eq!(sounds(&json, dialect), expected, "{json}");
         }
     }
 }

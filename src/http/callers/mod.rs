@@ -17,6 +17,7 @@ mod elevenlabs;
 mod emotion;
 pub mod hume;
 mod openai;
+mod places;
 mod vapi;
 
 use crate::turn::CallerProfile;

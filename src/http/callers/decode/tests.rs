@@ -1,9 +1,7 @@
 //! Requests as callers really send them, and what becomes of each.
 
-use super::super::elevenlabs::ELEVENLABS;
 use super::super::hume::HUME;
 use super::super::openai::OPENAI;
-use super::super::vapi::VAPI;
 use super::*;
 
 fn hume(json: &str) -> Decoded {
@@ -242,109 +240,6 @@ fn past_markers_and_tails_leave_the_history() {
     assert_eq!(c.context, ["in a car"]);
 }
 
-/// A body with these names, one within the other, around this value.
-fn nested(path: &[&str], value: &str) -> String {
-    let within = |value, name: &&str| format!(r#"{{"{name}":{value}}}"#);
-    path.iter().rev().fold(value.to_owned(), within)
-}
-
-fn body_places(dialect: &Dialect) -> Vec<Path> {
-    let places = dialect.sessions.iter();
-    let paths = places.filter_map(|place| match place {
-        Place::Body(path) => Some(*path),
-        _ => None,
-    });
-    paths.collect()
-}
-
-/// Two bodies as one, members of the same objects together.
-fn merged(one: &str, other: &str) -> String {
-    fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
-        match (into, from) {
-            (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
-                for (name, value) in from {
-                    merge(into.entry(name).or_insert(serde_json::Value::Null), value);
-                }
-            }
-            (into, from) => *into = from,
-        }
-    }
-    let mut body = serde_json::from_str(one).unwrap();
-    merge(&mut body, serde_json::from_str(other).unwrap());
-    merge(&mut body, serde_json::json!({"messages": []}));
-    body.to_string()
-}
-
-#[test]
-fn the_first_place_that_names_the_session_counts() {
-    for dialect in super::super::ALL {
-        let session = |json: &str| decode(json.as_bytes(), dialect).unwrap().session;
-        let places = body_places(dialect);
-        for (at, first) in places.iter().enumerate() {
-            let alone = merged(&nested(first, r#""first""#), "{}");
-            assert_eq!(session(&alone).as_deref(), Some("first"), "{first:?}");
-            for second in &places[at + 1..] {
-                let other = nested(second, r#""second""#);
-                let both = merged(&other, &nested(first, r#""first""#));
-                assert_eq!(session(&both).as_deref(), Some("first"), "{both}");
-                for odd in [r#""""#, "null", "7", "true", "[]", "{}", r#"["x"]"#] {
-                    let both = merged(&other, &nested(first, odd));
-                    assert_eq!(session(&both).as_deref(), Some("second"), "{both}");
-                }
-            }
-        }
-        for odd in [r#""text""#, "null", "7", "[[]]"] {
-            for path in places.iter().filter(|path| path.len() > 1) {
-                let json = merged(&nested(&path[..path.len() - 1], odd), "{}");
-                assert_eq!(session(&json), None, "{json}");
-            }
-        }
-        // What the body says without being asked is another matter.
-        let named = decode(
-            br#"{"messages":[],"session_id":"s","user_id":"u"}"#,
-            dialect,
-        );
-        let named = named.unwrap();
-        let body = (named.body_session.as_deref(), named.body_user.as_deref());
-        assert_eq!((named.session, body), (None, (Some("s"), Some("u"))));
-    }
-}
-
-#[test]
-fn hume_names_no_session_in_the_body() {
-    assert!(body_places(&HUME).is_empty());
-    let all = br#"{"messages":[],"custom_session_id":"a","metadata":{"session_id":"b"},
-        "call":{"id":"c"},"user":"d"}"#;
-    assert_eq!(decode(all, &HUME).unwrap().session, None);
-}
-
-#[test]
-fn a_user_is_named_where_the_platform_puts_what_the_page_passed() {
-    for (dialect, json, expected) in [
-        (
-            &ELEVENLABS,
-            r#"{"elevenlabs_extra_body":{"user_id":"u"}}"#,
-            Some("u"),
-        ),
-        (
-            &ELEVENLABS,
-            r#"{"user_id":7,"elevenlabs_extra_body":{"user_id":"u"}}"#,
-            Some("u"),
-        ),
-        (&ELEVENLABS, r#"{"metadata":{"user_id":"u"}}"#, None),
-        (&VAPI, r#"{"metadata":{"user_id":"u"}}"#, Some("u")),
-        (&VAPI, r#"{"call":{"metadata":{"user_id":"u"}}}"#, Some("u")),
-        (
-            &VAPI,
-            r#"{"customer":{"number":"+15550100"},"call":{"customer":{"number":"+1"}}}"#,
-            None,
-        ),
-    ] {
-        let decoded = decode(merged(json, "{}").as_bytes(), dialect).unwrap();
-        assert_eq!(decoded.body_user.as_deref(), expected, "{json}");
-    }
-}
-
 #[test]
 fn tools_pass_through_and_tool_messages_keep_their_form() {
     let body = br#"{"tools":[{"type":"function"}],"tool_choice":"auto","messages":[
@@ -359,91 +254,12 @@ fn tools_pass_through_and_tool_messages_keep_their_form() {
     assert!(c.tools.is_some());
 }
 
-/// How the words sound, by the request or by a reading that came late.
-fn sounds(json: &str, dialect: &Dialect) -> String {
-    let mut decoded = decode(json.as_bytes(), dialect).unwrap();
-    let late = vec![Expression {
-        name: "late".to_owned(),
-        score: 1.0,
-    }];
-    decoded.hear(ProsodyPolicy::Prompt, NOW_MS, |_| late);
-    let heard = decoded.conversation.expressions.into_iter();
-    heard.map(|e| e.name).collect::<Vec<_>>().join(", ")
-}
-
-const NOW_MS: i64 = 1_800_000_000_000;
-
-#[test]
-fn anybody_can_tell_how_the_user_sounds() {
-    let sad = r#"[{"label":"sad","confidence":0.7}]"#;
-    let old = r#"{"at":1700000000000,"labels":[{"label":"sad","confidence":0.7}]}"#;
-    let user = r#"{"role":"user","content":"Hi"}"#;
-    let voiced = r#"{"role":"user","content":"Hi","models":{"prosody":{"scores":{"Joy":0.9}}}}"#;
-    let felt = format!(r#"{{"role":"user","content":"Hi","emotion":{sad}}}"#);
-    let calm = felt.replace("sad", "calm");
-    let coach = r#"{"role":"assistant","content":"Yes?"}"#;
-    for (messages, rest, expected) in [
-        (user.to_owned(), String::new(), "late"),
-        (user.to_owned(), format!(r#","emotion":{sad}"#), "sad"),
-        (felt.clone(), String::new(), "sad"),
-        (
-            felt.clone(),
-            r#","emotion":[{"label":"calm","confidence":0.7}]"#.to_owned(),
-            "sad",
-        ),
-        (voiced.to_owned(), format!(r#","emotion":{sad}"#), "Joy"),
-        (format!("{calm},{coach},{felt}"), String::new(), "sad, calm"),
-        (format!("{voiced},{coach},{felt}"), String::new(), "sad"),
-        (format!("{felt},{coach},{user}"), String::new(), "late"),
-        (user.to_owned(), format!(r#","emotion":{old}"#), "late"),
-        (user.to_owned(), r#","emotion":"sad""#.to_owned(), "late"),
-        // A reading without anything above the noise is one, and it says nothing.
-        (
-            user.to_owned(),
-            r#","emotion":[{"label":"sad","confidence":0.05}]"#.to_owned(),
-            "",
-        ),
-        // Of nobody's words.
-        (
-            r#"{"role":"user","content":"..."}"#.to_owned(),
-            String::new(),
-            "",
-        ),
-        (coach.to_owned(), format!(r#","emotion":{sad}"#), ""),
-        (String::new(), format!(r#","emotion":{sad}"#), ""),
-    ] {
-        let json = format!(r#"{{"messages":[{messages}]{rest}}}"#);
-        for dialect in super::super::ALL {
-            assert_eq!(sounds(&json, dialect), expected, "{json}");
-        }
-    }
-}
-
-#[test]
-fn a_reading_is_taken_only_from_where_each_turn_writes_anew() {
-    let user = r#"[{"role":"user","content":"Hi"}]"#;
-    let sad = r#"{"emotion":[{"label":"sad","confidence":0.7}]}"#;
-    for (dialect, place, expected) in [
-        (&OPENAI, "metadata", "sad"),
-        (&OPENAI, "extra_metadata", "sad"),
-        (&OPENAI, "elevenlabs_extra_body", "late"),
-        (&ELEVENLABS, "elevenlabs_extra_body", "late"),
-        (&VAPI, "metadata", "late"),
-        (&HUME, "metadata", "late"),
-    ] {
-        let json = format!(r#"{{"messages":{user},"{place}":{sad}}}"#);
-        assert_eq!(sounds(&json, dialect), expected, "{json}");
-    }
-}
-
 #[test]
 fn prosody_can_be_switched_off_before_anybody_sees_it() {
     let mut d = hume(
         r#"{"messages":[{"role":"user","content":"x","models":{"prosody":{"scores":{"Joy":0.9}}}}]}"#,
     );
     assert_eq!(d.conversation.expressions.len(), 1);
-    d.hear(ProsodyPolicy::Off, NOW_MS, |_| {
-        unreachable!("nobody is asked")
-    });
+    d.hear(ProsodyPolicy::Off, 0, |_| unreachable!("nobody is asked"));
     assert!(d.conversation.expressions.is_empty() && d.reading.is_none());
 }
