@@ -49,7 +49,7 @@ impl Readings {
         let now = Instant::now();
         let mut sessions = self.lock(now);
         let told = sessions.get_or_insert_mut(session.to_owned(), Told::default);
-        told.readings.push_front((reading, now + left));
+        told.readings.push_front((reading.condensed(), now + left));
         told.readings.truncate(MAX_READINGS);
         told.used_at = None;
     }

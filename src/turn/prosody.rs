@@ -54,6 +54,8 @@ const MAX_NAME_BYTES: usize = 64;
 
 /// Labels of one reading that are looked at: Hume sends 48.
 const MAX_LABELS: usize = 64;
+/// Labels of a reading that is kept for later.
+const MAX_KEPT: usize = 8;
 /// How long a reading is news. After that the user may long sound otherwise.
 pub const NEWS_FOR: Duration = Duration::from_secs(60);
 /// How many of the user's messages the mean is taken over, this one included.
@@ -82,6 +84,15 @@ impl Reading {
             at_ms,
             labels,
         })
+    }
+
+    /// The same with its eight strongest labels alone: what one keeps of many sessions must be small.
+    #[must_use]
+    pub fn condensed(mut self) -> Self {
+        self.labels.sort_by(|a, b| b.score.total_cmp(&a.score));
+        self.labels.truncate(MAX_KEPT);
+        self.labels.shrink_to_fit();
+        self
     }
 
     /// How long it is news yet; nothing once it is none. Without a time of its own it was taken now.
@@ -233,6 +244,14 @@ mod tests {
             reading.as_ref()
         });
         assert_eq!((smoothed(many).len(), again.get()), (TOP, TURNS));
+        let rising = (1..=64_u8).map(|n| f64::from(n) / 100.0);
+        let rising = names.iter().map(String::as_str).zip(rising);
+        let kept = Reading::of(Source::Posted, None, rising)
+            .unwrap()
+            .condensed();
+        assert_eq!(kept.labels.len(), MAX_KEPT);
+        let strongest = smoothed(std::iter::once(Some(&kept)));
+        assert_eq!(strongest[0].name, "Name 63");
         let wild = (0..9_u8).map(|n| ("Joy", f64::from(n) * 1e308 + 2.0));
         assert_eq!(Reading::of(Source::Hume, None, wild), None);
     }
