@@ -16,8 +16,9 @@ use crate::routing::experiment::{Arm, Asked};
 use crate::turn::{Identity, Outcome};
 
 use super::Rooms;
+use super::entering::place;
 use super::guard::Guard;
-use super::prepare::{TurnRequest, place};
+use super::prepare::TurnRequest;
 
 /// Who wants to know whether a turn counts.
 #[derive(Clone, Debug, PartialEq, Eq)]

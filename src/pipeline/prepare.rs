@@ -1,7 +1,6 @@
 //! From an accepted request to a turn that can run: everything that waits for nobody.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,25 +10,22 @@ use crate::coach::Coach;
 use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
 use crate::routing::budget::{Asked, Over};
-use crate::session::{
-    Begun, Generation, Listener, MAX_REMEMBERED_BYTES, Repeat, Speaker, Ticket, beginning,
-    has_signed_form,
-};
+use crate::session::{Listener, MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
 use crate::speech::Language;
-use crate::telemetry::events::{RepeatHeard, ReplyHeard};
+use crate::telemetry::events::RepeatHeard;
 use crate::telemetry::spans;
 use crate::turn::{
-    Ask, CallerProfile, Conversation, FinishReason, Head, Identity, LastReply, Mark, MemoryOutcome,
-    Message, Outcome, Timings, TraceContext, TurnId,
+    Ask, CallerProfile, Conversation, FinishReason, Head, Mark, MemoryOutcome, Message, Outcome,
+    Timings, TraceContext, TurnId,
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
-use super::admission::Permit;
 use super::choose::{Chosen, choose};
+use super::entering::{Entered, enter};
 use super::guard::{Guard, Said};
 use super::running::Running;
 use super::runway::Runway;
-use super::{Mouth, Rooms, SharedMouth, money, stream};
+use super::{Mouth, Rooms, SharedMouth, ending, money, stream};
 
 /// More of a history's end than a prompt can hold.
 const MAX_UNSAID_BYTES: usize = 128 << 10;
@@ -205,61 +201,6 @@ fn unpaid(mut guard: Box<Guard>, over: Over, timings: Timings) -> Prepared {
     }
 }
 
-/// A turn's place in the house and in its session.
-struct Entered {
-    place: String,
-    /// Absent: there is no room.
-    permit: Option<Permit>,
-    ticket: Option<Ticket>,
-    generation: Arc<Generation>,
-}
-
-/// Takes both places; or listens, where the request came before.
-fn enter(rooms: &Rooms, request: &mut TurnRequest, head: &Head) -> Result<Entered, Listener> {
-    let turns = &rooms.turns;
-    let place = place(&request.speaker);
-    let key = turns.key(&place, &head.coach, &request.conversation);
-    // Who is nobody in particular shares a name with strangers at most: they must not meet.
-    let is_known = request.speaker.identity != Identity::None;
-    // A repeat needs no place of its own, so that a full house does not tell a caller to repeat what
-    // it is repeating.
-    let repeated = match is_known {
-        true => turns.repeat(&place, key),
-        false => Repeat::Unknown,
-    };
-    let is_crowded = match repeated {
-        Repeat::Heard(listener) => return Err(listener),
-        Repeat::Full => true,
-        Repeat::Unknown => false,
-    };
-    let permit = rooms.admission.admit();
-    let mut permit = permit.filter(|_| rooms.lifecycle.is_open() && !is_crowded);
-    // One body asked for while a stream of the session speaks is a program's helper, not the speaker:
-    // it neither ends the stream nor is remembered.
-    let is_helper = !request.streams && turns.is_speaking(&place);
-    let mut ticket = None;
-    let mut generation = None;
-    if is_known && !is_helper && permit.is_some() {
-        match turns.begin(&place, key, &request.conversation, head.clone()) {
-            Begun::Repeat(listener) => return Err(listener),
-            Begun::Full => permit = None,
-            Begun::Fresh(fresh) => {
-                rooms.remember(fresh.committed);
-                tell(fresh.last_reply.as_ref());
-                request.conversation.last_reply = fresh.last_reply;
-                ticket = Some(fresh.ticket);
-                generation = Some(fresh.generation);
-            }
-        }
-    }
-    Ok(Entered {
-        place,
-        permit,
-        ticket,
-        generation: generation.unwrap_or_else(|| Arc::new(Generation::apart(head.clone()))),
-    })
-}
-
 /// The language that is spoken: this turn's, and the talk's before it.
 fn tongue(conversation: &Conversation) -> Language {
     let before = conversation.history.iter().rev().map(|m| m.text.as_str());
@@ -276,16 +217,6 @@ fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
     let mut newest = history.split_off(reaches.map_or(0, |at| at + 1));
     rooms.roster.unsay_all(&mut newest);
     history.append(&mut newest);
-}
-
-/// Where a turn stands among others: its session, and in it the user. Where a request names both as
-/// it likes, two users of one session id are two sessions.
-pub(super) fn place(speaker: &Speaker) -> String {
-    let session = speaker.session.as_str();
-    match speaker.user.as_deref().filter(|user| *user != session) {
-        None => session.to_owned(),
-        Some(user) => format!("{session}\n{user}"),
-    }
 }
 
 fn repeat(rooms: &Rooms, request: &TurnRequest, listener: Listener, timings: Timings) -> Prepared {
@@ -324,16 +255,6 @@ fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option
             Some(coach.nudge(nudged).unwrap_or_default().to_owned())
         }
     }
-}
-
-/// Counts how much of replies is heard.
-fn tell(last_reply: Option<&LastReply>) {
-    let how = match last_reply {
-        None => return,
-        Some(LastReply::CutAfter(_)) => "cut",
-        Some(LastReply::Unheard) => "unheard",
-    };
-    ReplyHeard { how }.emit();
 }
 
 impl Prepared {
@@ -375,7 +296,7 @@ impl Prepared {
     ) -> Running<M> {
         match self.kind {
             Kind::Shed(guard, why) => Running::alone(mouth.clone(), async move {
-                stream::shed(guard, why, &mouth);
+                ending::shed(guard, why, &mouth);
             }),
             Kind::Repeat(repeated) => {
                 Running::alone(mouth.clone(), stream::repeat(repeated, mouth))
