@@ -21,6 +21,7 @@ pub mod memory;
 pub mod coach;
 pub mod routing;
 pub mod prompt;
+pub mod council;
 pub mod upstream;
 pub mod simulate;
 pub mod record;

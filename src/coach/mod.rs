@@ -9,9 +9,11 @@ mod check;
 mod scan;
 mod named;
 mod offered;
+mod everybody;
 mod select;
 mod nudges;
 mod phrases;
 
+pub use everybody::asks_everybody;
 pub use roster::{Coach, MASTER, Models, Roster, RosterError};
 pub use select::{Reason, Selection, select};

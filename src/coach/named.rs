@@ -117,20 +117,20 @@ pub(super) fn only_one(names: &[Name], text: &str) -> Option<usize> {
 
 /// What was heard right before a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pause {
+pub(super) enum Pause {
     None,
     Clause,
     Sentence,
 }
 
 #[derive(Clone, Debug)]
-struct Word {
-    text: String,
-    pause: Pause,
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) pause: Pause,
 }
 
 /// Lower-case words with the pauses before them; apostrophes stay within a word.
-fn split(line: &str) -> Vec<Word> {
+pub(super) fn split(line: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut pause = Pause::Sentence;
     let mut open = false;

@@ -283,6 +283,13 @@ impl Roster {
         self.coaches.iter()
     }
 
+    /// The coaches of whom this line holds a keyword, in the roster's order.
+    pub fn touched(&self, line: &str) -> impl Iterator<Item = &Coach> {
+        let all = self.coaches.iter().enumerate();
+        all.filter(move |(at, _)| self.index.touches(line, *at))
+            .map(|(_, coach)| coach)
+    }
+
     /// Every model slug that a turn may ask for, each once.
     #[must_use]
     pub fn slugs(&self) -> Vec<String> {

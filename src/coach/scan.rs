@@ -111,6 +111,22 @@ impl Index {
         }
     }
 
+    /// Whether this line holds a keyword of the coach at this position.
+    pub(super) fn touches(&self, line: &str, coach: usize) -> bool {
+        let mut inside = false;
+        line.char_indices().any(|(at, c)| {
+            let before = inside;
+            inside = is_word(c, before);
+            let starts = inside && !before;
+            let rest = line.get(at..).unwrap_or_default();
+            starts
+                && self
+                    .keywords
+                    .iter()
+                    .any(|k| k.coach == coach && begins(rest, &k.text))
+        })
+    }
+
     fn may_open(&self, first: u8, tail: &[u8]) -> bool {
         let [second, ..] = tail else {
             return true;

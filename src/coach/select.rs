@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use super::everybody::asks_everybody;
 use super::named;
 use super::offered;
 use super::roster::{Coach, Roster};
@@ -87,7 +88,8 @@ fn chosen_by<'r>(roster: &'r Roster, before: &[Message], line: &str) -> Option<S
         let reason = Reason::Named;
         return Some(Selection { coach, reason });
     }
-    let keyword = heard.keyword?;
+    // "Ask the whole team" is about no team that is led.
+    let keyword = heard.keyword.filter(|_| !asks_everybody(line))?;
     Some(Selection {
         coach: roster.at(keyword.coach)?,
         reason: Reason::Keyword(keyword.text.clone()),

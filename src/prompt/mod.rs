@@ -13,4 +13,5 @@ mod murmur;
 mod resume;
 
 pub use compose::{PromptMessage, compose};
+pub use quote::{Source, quote};
 pub use resume::{instructed, prefilled};

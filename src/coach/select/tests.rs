@@ -43,6 +43,9 @@ fn one_line_chooses() {
         ("we're connected", "network keyword:connect"),
         ("the team lost a contact", "leadership keyword:team"),
         ("a job on a team", "career keyword:job"),
+        // A word of a request that is about none of us.
+        ("Ask the whole team", "master default"),
+        ("Ask the whole team at work", "leadership keyword:team"),
         // Not at a word start.
         ("I feel overmanaged", "master default"),
         ("a nonjob day", "master default"),

@@ -1,0 +1,389 @@
+//! Tells a request for the whole team of coaches from talk of a team of the user's own.
+//!
+//! "What would the whole team say?" and "Let me hear everybody" ask for a council; "What would the
+//! whole team say if I left?" is about the people at work. A request has a form of its own: a wish, a
+//! verb, all of us, and then nothing but words that carry nothing. When in doubt it is no request: a
+//! council that nobody asked for costs half a minute and five calls, a missed one is asked for again.
+//!
+//! To add a form: a row of phrases here, and its lines in the tables below.
+
+use super::named::{Pause, Word, split};
+
+/// Only so much of a line's end is looked at, in bytes: a request is what somebody says last.
+const MOST_BYTES: usize = 512;
+
+/// Words that carry nothing and may stand anywhere.
+const FILLERS: &[&str] = &[
+    "um", "uh", "er", "erm", "hmm", "please", "just", "now", "maybe", "actually", "perhaps", "ok",
+    "okay", "well", "so", "then", "and", "but", "hey", "yes", "yeah", "right", "oh", "also",
+];
+/// Before these words a sentence reports or supposes; what follows is not said to us.
+const REPORTS: &[&str] = &[
+    "said", "says", "told", "tells", "asked", "asks", "if", "when", "whether", "because", "don't",
+    "not", "never", "wants",
+];
+
+/// All of us, whoever else the user knows.
+const TEAM: &[&str] = &[
+    "the whole team",
+    "the entire team",
+    "your whole team",
+    "your entire team",
+    "your team",
+    "all the coaches",
+    "all of the coaches",
+    "all your coaches",
+    "all of your coaches",
+    "all five coaches",
+    "all five of you",
+    "all coaches",
+    "all of you",
+    "you all",
+    "every coach",
+    "the coaches",
+    "the other coaches",
+    "your colleagues",
+    "all your colleagues",
+    "all of your colleagues",
+    "everyone on your team",
+    "everybody on your team",
+];
+/// All of us, where it is we who are to be heard or asked.
+const EVERYBODY: &[&str] = &["everybody", "everyone", "the others"];
+const THEIR: &[&str] = &[
+    "everybody's",
+    "everyone's",
+    "the whole team's",
+    "your whole team's",
+    "your team's",
+    "the coaches",
+    "all the coaches",
+    "your colleagues",
+];
+
+const QUESTIONS: &[&str] = &[
+    "what would",
+    "what does",
+    "what do",
+    "what will",
+    "what might",
+    "what could",
+    "how would",
+    "how do",
+    "how does",
+];
+const OPINES: &[&str] = &[
+    "say",
+    "think",
+    "advise",
+    "suggest",
+    "recommend",
+    "make of",
+    "see",
+    "have to say",
+    "look at",
+];
+const WISHES: &[&str] = &[
+    "let me",
+    "let's",
+    "let us",
+    "can i",
+    "could i",
+    "may i",
+    "can we",
+    "could we",
+    "i want to",
+    "i wanna",
+    "i need to",
+    "i would like to",
+    "i'd like to",
+    "i would love to",
+    "i'd love to",
+];
+const ORDERS: &[&str] = &[
+    "can you",
+    "could you",
+    "would you",
+    "will you",
+    "let's",
+    "let us",
+    "can we",
+    "could we",
+    "shall we",
+    "why don't you",
+    "go ahead",
+    "i want you to",
+    "i would like you to",
+    "i'd like you to",
+    "i want to",
+    "i would like to",
+    "i'd like to",
+];
+const HEARS: &[&str] = &["hear from", "hear what", "hear it from", "hear"];
+const HEARD: &[&str] = &[
+    "think",
+    "thinks",
+    "say",
+    "says",
+    "would say",
+    "has to say",
+    "have to say",
+];
+const ASKS: &[&str] = &[
+    "ask",
+    "consult",
+    "poll",
+    "put this to",
+    "put it to",
+    "put that to",
+    "run this by",
+    "run it by",
+];
+const GATHERS: &[&str] = &[
+    "bring in", "call in", "gather", "get", "bring", "call", "convene",
+];
+const TOGETHER: &[&str] = &["together", "in", "what they think", "what they'd say"];
+const GIVES: &[&str] = &[
+    "give me",
+    "get me",
+    "get",
+    "i want",
+    "i'd like",
+    "i would like",
+    "let me hear",
+    "let me have",
+    "can i hear",
+    "can i have",
+    "can i get",
+    "what's",
+    "what is",
+    "what are",
+    "i want to hear",
+    "i'd like to hear",
+];
+const VIEWS: &[&str] = &[
+    "view",
+    "views",
+    "take",
+    "takes",
+    "opinion",
+    "opinions",
+    "thought",
+    "thoughts",
+    "perspective",
+    "perspectives",
+    "input",
+    "advice",
+];
+/// What may follow a request without making it one about something else.
+const TAIL: &[&str] = &[
+    "about",
+    "on",
+    "to",
+    "of",
+    "for",
+    "this",
+    "that",
+    "it",
+    "here",
+    "together",
+    "too",
+    "in",
+    "first",
+    "today",
+    "as",
+    "a",
+    "one",
+    "question",
+    "before",
+    "i",
+    "decide",
+    "thank",
+    "thanks",
+    "you",
+    "instead",
+    "my",
+    "matter",
+    "topic",
+    "situation",
+    "all",
+    "at",
+    "once",
+];
+
+/// Whether this line asks to hear all coaches.
+#[must_use]
+pub fn asks_everybody(line: &str) -> bool {
+    let end = line.char_indices().rev().map(|(at, _)| at);
+    let from = end.take_while(|at| line.len() - at <= MOST_BYTES).last();
+    let words = split(line.get(from.unwrap_or(0)..).unwrap_or_default());
+    let mut rest = words.as_slice();
+    while !rest.is_empty() {
+        let next = rest.iter().skip(1);
+        let length = next.take_while(|w| w.pause != Pause::Sentence).count() + 1;
+        let (sentence, others) = rest.split_at(length);
+        rest = others;
+        if is_request(sentence) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a sentence is a request, or goes over to one where a clause begins.
+fn is_request(sentence: &[Word]) -> bool {
+    let mut words = Vec::with_capacity(sentence.len());
+    let mut begins = vec![0];
+    for word in sentence {
+        if word.pause != Pause::None {
+            begins.push(words.len());
+        }
+        let text = word.text.as_str();
+        if !FILLERS.contains(&text) {
+            words.push(text);
+        }
+    }
+    let forms: [fn(&[&str]) -> Option<usize>; 4] = [opinion, hearing, asking, views];
+    begins.into_iter().any(|at| {
+        let (before, clause) = words.split_at(at);
+        let is_report = before.iter().any(|word| REPORTS.contains(word));
+        !is_report
+            && forms.iter().any(|form| {
+                let after = form(clause).and_then(|length| clause.get(length..));
+                after.is_some_and(|tail| tail.iter().all(|word| TAIL.contains(word)))
+            })
+    })
+}
+
+/// "What would the whole team say"
+fn opinion(words: &[&str]) -> Option<usize> {
+    let at = one_of(words, 0, &[QUESTIONS])?;
+    let at = one_of(words, at, &[TEAM])?;
+    one_of(words, at, &[OPINES])
+}
+
+/// "Let me hear everybody"
+fn hearing(words: &[&str]) -> Option<usize> {
+    let at = one_of(words, 0, &[WISHES])?;
+    let at = one_of(words, at, &[HEARS])?;
+    let at = one_of(words, at, &[TEAM, EVERYBODY])?;
+    Some(one_of(words, at, &[HEARD]).unwrap_or(at))
+}
+
+/// "Ask the whole team"
+fn asking(words: &[&str]) -> Option<usize> {
+    let from = one_of(words, 0, &[ORDERS]).unwrap_or(0);
+    if let Some(at) = one_of(words, from, &[&["convene the council"]]) {
+        return Some(at);
+    }
+    let at = match one_of(words, from, &[ASKS]) {
+        // Whom the user wants to ask themselves is somebody else, unless it can only be us.
+        Some(at) if words.first() == Some(&"i") => one_of(words, at, &[TEAM]),
+        Some(at) => one_of(words, at, &[TEAM, EVERYBODY]),
+        None => one_of(words, from, &[GATHERS]).and_then(|at| one_of(words, at, &[TEAM])),
+    }?;
+    Some(one_of(words, at, &[TOGETHER]).unwrap_or(at))
+}
+
+/// "Give me everyone's view"
+fn views(words: &[&str]) -> Option<usize> {
+    let at = one_of(words, 0, &[GIVES])?;
+    let at = one_of(words, at, &[THEIR])?;
+    one_of(words, at, &[VIEWS])
+}
+
+/// Where the longest of these phrases ends that stands at this word.
+fn one_of(words: &[&str], at: usize, phrases: &[&[&str]]) -> Option<usize> {
+    let rest = words.get(at..)?;
+    let lengths = phrases.iter().flat_map(|list| *list).filter_map(|phrase| {
+        let length = phrase.split(' ').count();
+        let heard = rest.get(..length)?;
+        phrase
+            .split(' ')
+            .eq(heard.iter().copied())
+            .then_some(length)
+    });
+    Some(at + lengths.max()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_whole_team_is_asked_for_in_many_words() {
+        for line in [
+            "What would the whole team say?",
+            "what would the whole team say about this",
+            "Hmm, what do all of you think?",
+            "What would all the coaches advise?",
+            "What do you all think of it?",
+            "How would your colleagues see that?",
+            "let me hear everybody",
+            "Let me hear everybody.",
+            "Okay, please let me hear from everyone!",
+            "I'd like to hear what everybody thinks about that.",
+            "Could I hear what the others have to say?",
+            "Ask the whole team",
+            "Can you ask the whole team, please?",
+            "Could you ask everybody?",
+            "I want you to ask all your colleagues first",
+            "Let’s ask the whole team together.",
+            "I'm torn between two offers. Ask the whole team!",
+            "I am torn, so let me hear everybody",
+            "Please put this to the whole team",
+            "Bring in the whole team",
+            "Get all the coaches together",
+            "Convene the council",
+            "Give me everyone's view on this",
+            "Can I get everybody's opinion?",
+        ] {
+            assert!(asks_everybody(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_team_of_the_users_own_is_not_meant() {
+        for line in [
+            "",
+            "?",
+            "What would the whole team say if I left?",
+            "What would my whole team say?",
+            "I told the whole team",
+            "I have to ask the whole team at work",
+            "I want to ask everybody at the office",
+            "I want to ask everyone",
+            "My boss said, ask the whole team",
+            "Don't ask the whole team",
+            "What would everyone think?",
+            "What would they say?",
+            "Everybody wants to be heard",
+            "The whole team is tired",
+            "I lead the whole team",
+            "Let me hear the career coach",
+            "What does the council of our town say?",
+            "Should I get everybody's approval?",
+            "She asks all the coaches of the club",
+            "When I let me hear everybody, it gets loud",
+        ] {
+            assert!(!asks_everybody(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_line_is_looked_at() {
+        let long = "I go on and on. ".repeat(200);
+        assert!(asks_everybody(&format!("{long}Let me hear everybody.")));
+        assert!(!asks_everybody(&format!("Let me hear everybody. {long}")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_answered(line in ".{0,700}") {
+            let asked = asks_everybody(&line);
+            prop_assert!(!asked || !line.is_empty());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The council: several coaches heard as one answer. Pure; who runs it is `pipeline/council.rs`.
+//!
+//! The master says a sentence of its own at once, plans whom to hear (`plan`), hears them side by side
+//! (`brief`), and answers with what they said (`synthesise`). Whoever is slow, fails or says nothing is
+//! left out; with nobody left the master answers alone. What the specialists say is data to the master
+//! as memory is: quoted, attributed, and never obeyed.
+//!
+//! To add a way to call one: a variant of [`Called`], and where `pipeline/choose.rs` looks for it.
+
+mod plan;
+mod brief;
+mod synthesise;
+
+use std::time::Duration;
+
+use crate::coach::{Roster, asks_everybody};
+use crate::turn::{Ask, Conversation, MicroUsd, Murmur};
+
+pub use brief::{apart, brief};
+pub use plan::{Named, instead, named, parse, question};
+pub use synthesise::{Contribution, weave};
+
+/// What a session is pinned to that wants every turn to be a council.
+pub const PIN: &str = "council";
+/// As many specialists as a listener can tell apart.
+pub const MAX_SPECIALISTS: usize = 3;
+/// The plan is three short lines.
+pub const PLAN_TOKENS: u32 = 120;
+/// A contribution is two short sentences.
+pub const SPECIALIST_TOKENS: u32 = 160;
+/// How long the plan may take. After that the user's own words decide who is heard.
+pub const PLAN_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long the specialists may take, from the first of them asked. Together with the plan it is less
+/// than the master's opening takes to be spoken.
+pub const HEARD_WITHIN: Duration = Duration::from_millis(2_500);
+/// What the calls of one council may cost at most at list price. Specialists that would go beyond it are
+/// not asked; the master's own answer always is, as in any turn.
+pub const COST_CAP: MicroUsd = MicroUsd(100_000);
+
+/// Who called the council.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// The user's own words.
+    Asked,
+    /// The session is pinned to it.
+    Pinned,
+    /// The council's own route.
+    Route,
+}
+
+impl Called {
+    /// Why the master answers, as records have it.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Asked => "council:asked",
+            Self::Pinned => "council:pinned",
+            Self::Route => "council:route",
+        }
+    }
+
+    /// Whether what was said calls a council. A sound, a silence and a tool's result never do.
+    #[must_use]
+    pub fn of(conversation: &Conversation, pin: Option<&str>, roster: &Roster) -> Option<Self> {
+        let Ask::Words(words) = &conversation.ask else {
+            return None;
+        };
+        if words.trim().is_empty() || Murmur::of(words).is_some() {
+            return None;
+        }
+        // A coach of that name is a coach.
+        if pin == Some(PIN) && roster.get(PIN).is_none() {
+            return Some(Self::Pinned);
+        }
+        // Who is pinned to one coach is to hear no other.
+        let is_free = pin.is_none_or(|id| roster.get(id).is_none());
+        (is_free && asks_everybody(words)).then_some(Self::Asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_or_a_pin_call_a_council_and_sounds_do_not() {
+        let roster = Roster::built_in().unwrap();
+        let words = |text: &str| Ask::Words(text.to_owned());
+        for (ask, pin, expected) in [
+            (words("Ask the whole team"), None, Some(Called::Asked)),
+            (
+                words("Ask the whole team"),
+                Some("nobody"),
+                Some(Called::Asked),
+            ),
+            (words("Ask the whole team"), Some("career"), None),
+            (words("Should I go?"), None, None),
+            (words("Should I go?"), Some("council"), Some(Called::Pinned)),
+            (words("mm-hm"), Some("council"), None),
+            (words("  "), Some("council"), None),
+            (Ask::Greeting, Some("council"), None),
+            (Ask::Silence, Some("council"), None),
+            (Ask::ToolResult, Some("council"), None),
+        ] {
+            let conversation = tests_of::saying(ask.clone());
+            let called = Called::of(&conversation, pin, &roster);
+            assert_eq!(called, expected, "{ask:?} {pin:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests_of {
+    use super::*;
+
+    /// A conversation in which this is all.
+    pub(super) fn saying(ask: Ask) -> Conversation {
+        Conversation {
+            history: Vec::new(),
+            ask,
+            context: Vec::new(),
+            expressions: Vec::new(),
+            tools: None,
+            last_reply: None,
+        }
+    }
+}
