@@ -1,5 +1,7 @@
 //! `clm say TEXT`: one turn to a running server, through the route that voice platforms use.
 
+mod council;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -17,7 +19,9 @@ use super::{Exit, ask, server, settings, waterfall};
 
 /// `clm say`
 #[derive(Debug, clap::Args)]
-#[command(before_help = "Example:\n  clm say \"I have an interview on Monday\" --session demo")]
+#[command(
+    before_help = "Examples:\n  clm say \"I have an interview on Monday\" --session demo\n  clm say --council \"Two offers, which one?\""
+)]
 pub(super) struct SayArgs {
     /// What the user says.
     text: String,
@@ -34,6 +38,9 @@ pub(super) struct SayArgs {
     /// What the models do wrong, in order, such as `cut:7,restart`: heeded by `clm demo` alone.
     #[arg(long, value_name = "FAULTS")]
     fault: Option<String>,
+    /// Hear the whole team as one answer; needs an admin key.
+    #[arg(long, conflicts_with = "fault")]
+    council: bool,
     /// Print the turn's record as JSON instead of the words and the waterfall.
     #[arg(long)]
     json: bool,
@@ -100,18 +107,20 @@ pub(super) async fn run(
         return Ok(Exit::Usage);
     };
     let key = args.key.clone().map(SecretString::from);
+    let admin_key = settings.keys.admins.first().cloned();
     let turn = Turn {
         base,
+        admin_key: key.clone().filter(|_| args.council).or(admin_key),
         key: key.or_else(|| settings.keys.callers.first().cloned()),
-        admin_key: settings.keys.admins.first().cloned(),
         session: args.session.clone(),
         messages: vec![json!({ "role": "user", "content": args.text })],
         faults: args.fault.clone(),
     };
-    let spoken = if args.json {
-        speak(&turn, &mut io::sink()).await
-    } else {
-        speak(&turn, out).await
+    let spoken = match (args.council, args.json) {
+        (true, true) => held(&turn, args, (&mut io::sink(), &mut io::sink())).await,
+        (true, false) => held(&turn, args, (out, err)).await,
+        (false, true) => speak(&turn, &mut io::sink()).await,
+        (false, false) => speak(&turn, out).await,
     };
     let heard = match spoken {
         Ok(heard) => heard,
@@ -146,6 +155,21 @@ pub(super) async fn run(
         )?,
     }
     Ok(Exit::Fine)
+}
+
+/// A council, timed as a turn is.
+async fn held(
+    turn: &Turn,
+    args: &SayArgs,
+    (out, err): (&mut impl Write, &mut impl Write),
+) -> Result<Heard, Unheard> {
+    let began = Instant::now();
+    let turn_id = council::hold(turn, &args.text, out, err).await?;
+    Ok(Heard {
+        turn_id,
+        first_word: None,
+        total: began.elapsed(),
+    })
 }
 
 /// Speaks one turn; the words go to `out` as they come.

@@ -78,6 +78,33 @@ impl Called {
     }
 }
 
+/// What became of a specialist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It thinks.
+    Asked,
+    Answered,
+    /// It was not done in time, and is not heard.
+    Late,
+    /// No model of its had anything to say.
+    Failed,
+    /// There was no money to ask it.
+    Dropped,
+}
+
+impl State {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Answered => "answered",
+            Self::Late => "late",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -84,19 +84,31 @@ fn is_json(request: &HttpRequest) -> bool {
     subtype == "json" || subtype.ends_with("+json")
 }
 
+/// A mouth whose words go out as they come.
+pub(super) trait Outlet {
+    /// Takes away what was said since the last taking.
+    fn take(&mut self) -> Bytes;
+}
+
+impl Outlet for EventMouth {
+    fn take(&mut self) -> Bytes {
+        Self::take(self)
+    }
+}
+
 /// A turn's response body. It owns the turn: dropping it drops the upstream response, the permit and
 /// the guard with it.
-pub(super) struct TurnBody {
+pub(super) struct TurnBody<M> {
     /// `None` once the turn has ended; what it said may still have to be taken.
     turn: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    mouth: Rc<RefCell<EventMouth>>,
+    mouth: Rc<RefCell<M>>,
     keep_alive: Option<Pin<Box<Sleep>>>,
 }
 
-impl TurnBody {
+impl<M: Outlet> TurnBody<M> {
     pub(super) fn new(
         turn: impl Future<Output = ()> + 'static,
-        mouth: Rc<RefCell<EventMouth>>,
+        mouth: Rc<RefCell<M>>,
         keeps_alive: bool,
     ) -> Self {
         let keep_alive = keeps_alive.then(|| Box::pin(sleep(KEEP_ALIVE)));
@@ -118,7 +130,7 @@ impl TurnBody {
     }
 }
 
-impl MessageBody for TurnBody {
+impl<M: Outlet> MessageBody for TurnBody<M> {
     type Error = std::convert::Infallible;
 
     fn size(&self) -> BodySize {

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod budget;
 pub mod callers;
+mod council;
 mod csv;
 mod emotion;
 mod error;
@@ -189,6 +190,11 @@ fn records(config: &mut ServiceConfig) {
             get("/v1/export/{what}")
                 .route(web::get().to(export::export))
                 .route(web::head().to(export::export)),
+        )
+        .service(
+            web::resource("/v1/council")
+                .route(web::post().to(council::hold))
+                .default_service(web::to(ops::post_only)),
         )
         .service(
             get("/v1/budget")

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
+use crate::council;
 use crate::memory::Person;
 use crate::record::{Reader, SessionFilter, SessionModel, SessionRecord, TurnFilter};
 use crate::session::{IdentityError, MintRequest};
@@ -49,7 +50,7 @@ async fn minted(
     if let Some(coach) = wanted
         .coach
         .as_deref()
-        .filter(|id| door.rooms.roster.get(id).is_none())
+        .filter(|id| *id != council::PIN && door.rooms.roster.get(id).is_none())
     {
         let ids: Vec<_> = door.rooms.roster.iter().map(|c| c.id.as_str()).collect();
         let message = format!("no coach is called `{coach}`; there are {}", ids.join(", "));

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
+use crate::council;
 use crate::pipeline::{self, Prepared, Shed, TurnRequest};
 use crate::session::{IdentityError, Unproven};
 use crate::turn::{Head, InvalidSessionId, SessionId, Timings};
@@ -93,7 +94,7 @@ async fn accept(
         .as_deref()
         .filter(|_| dialect.model_names_coach);
     let pin = pin
-        .filter(|model| door.rooms.roster.get(model).is_some())
+        .filter(|model| *model == council::PIN || door.rooms.roster.get(model).is_some())
         .map(str::to_owned);
     let session = speaker.session.clone();
     let streams = decoded.stream.unwrap_or(dialect.streams_by_default);
@@ -107,6 +108,7 @@ async fn accept(
             speaker,
             conversation: decoded.conversation,
             pin,
+            council: None,
             streams,
             signals,
             as_written,
@@ -185,7 +187,7 @@ async fn respond(
 }
 
 /// A refusal of a turn that was accepted: with what every turn's response carries.
-fn refused(
+pub(super) fn refused(
     refusal: &Refusal,
     request: &HttpRequest,
     mut head: HttpResponseBuilder,
@@ -214,7 +216,7 @@ fn faults(request: &HttpRequest, simulated: bool) -> Vec<String> {
         .collect()
 }
 
-fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
+pub(super) fn head(head: &Head, timings: &Timings) -> HttpResponseBuilder {
     let ms = |d: Option<std::time::Duration>| d.unwrap_or_default().as_secs_f64() * 1e3;
     let mut response = HttpResponse::Ok();
     response

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::coach::Coach;
 use crate::config::Deadlines;
+use crate::council;
 use crate::prompt::{self, PromptMessage};
-use crate::turn::{Cause, Conversation, Tools};
+use crate::turn::{Cause, Tools};
 use crate::upstream::{Allowance, AttemptLog, Call, Health, OpenRouter, Search};
 
 use super::arm;
+use super::council::Ground;
 use super::guard::Guard;
-use super::stream::coach;
+use super::stream::{Turn, coach};
 
 /// The prompt of a turn and the rules it is asked by. Made again where an answer has to be
 /// continued: a stream that runs well need not hold it.
@@ -31,15 +34,25 @@ pub(super) struct Asking<'t> {
     log: Rc<AttemptLog>,
 }
 
+/// What is asked in a council.
+pub(super) struct Asked {
+    pub(super) messages: Vec<PromptMessage>,
+    pub(super) max_tokens: u32,
+}
+
 impl<'t> Asking<'t> {
-    pub(super) fn new(guard: &Guard, conversation: &'t Conversation) -> Self {
+    pub(super) fn new(guard: &Guard, turn: &'t Turn) -> Self {
         let rooms = &guard.rooms;
         let coach = arm::changed(coach(guard, &rooms.roster), guard.arm.as_deref());
         let user = guard.speaker.user.as_deref();
         let memory = guard.recalled.context.as_deref();
+        let mut messages = prompt::compose(&coach, &turn.conversation, memory);
+        if let Some(held) = &turn.council {
+            messages = council::weave(messages, held.opening(), held.heard());
+        }
         Self {
-            messages: prompt::compose(&coach, conversation, memory),
-            tools: conversation.tools.as_ref(),
+            messages,
+            tools: turn.conversation.tools.as_ref(),
             max_tokens: coach.max_tokens,
             temperature: coach.temperature,
             user: user.map(|u| rooms.pseudonyms.user(u)),
@@ -49,6 +62,42 @@ impl<'t> Asking<'t> {
             health: Arc::clone(&rooms.health),
             allowance: guard.switches.hedging.then(|| Arc::clone(&rooms.allowance)),
             log: Rc::clone(&guard.attempts),
+        }
+    }
+
+    /// One question of a council: a few words of this coach's, nothing to call, and no hedge.
+    pub(super) fn of_council(ground: &Ground, coach: &Coach, asked: Asked) -> Asking<'static> {
+        let rooms = &ground.rooms;
+        Asking {
+            messages: asked.messages,
+            tools: None,
+            max_tokens: asked.max_tokens.min(coach.max_tokens),
+            temperature: coach.temperature,
+            user: ground.user.clone(),
+            session: ground.session.clone(),
+            deadlines: rooms.deadlines,
+            fallback: rooms.fallback,
+            health: Arc::clone(&rooms.health),
+            allowance: None,
+            log: Rc::clone(&ground.log),
+        }
+    }
+
+    /// The search for a planner, or for the words of this specialist.
+    pub(super) fn consult<'a>(
+        &'a self,
+        upstream: &'a OpenRouter,
+        candidates: &'a [String],
+        due: Instant,
+        coach: Option<&'a str>,
+    ) -> Search<'a> {
+        Search {
+            coach,
+            cause: match coach {
+                None => Cause::Plan,
+                Some(_) => Cause::Specialist,
+            },
+            ..self.search(upstream, candidates, due)
         }
     }
 
@@ -83,6 +132,8 @@ impl<'t> Asking<'t> {
                 user: self.user.as_deref(),
                 session: &self.session,
             },
+            cause: Cause::First,
+            coach: None,
             said: None,
             candidates,
             fallback: self.fallback,
@@ -102,6 +153,7 @@ impl<'t> Asking<'t> {
     ) -> Search<'a> {
         let search = self.search(upstream, candidates, due);
         Search {
+            cause: Cause::Resume,
             said: Some(said),
             // One hedge a turn.
             allowance: search.allowance.filter(|_| !self.log.has(Cause::Hedge)),

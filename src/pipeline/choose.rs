@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::coach::{self, Coach};
 use crate::config::Switches;
+use crate::council::Called;
 use crate::routing::experiment::Arm;
 use crate::routing::{self, Plan, Worth};
 
+use super::council::Council;
 use super::prepare::TurnRequest;
 use super::{Rooms, arm};
 
@@ -16,6 +18,8 @@ pub(super) struct Chosen<'r> {
     pub(super) coach: &'r Coach,
     pub(super) coach_reason: String,
     pub(super) plan: Plan,
+    /// Where several coaches are to be heard.
+    pub(super) council: Option<Box<Council>>,
     /// Of an experiment that the session takes part in.
     pub(super) arm: Option<Arc<Arm>>,
     /// 0 to 1.
@@ -30,7 +34,19 @@ pub(super) fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> Chosen<'r> 
     let session = speaker.session.as_str();
     let pin = speaker.pin.as_deref().or(request.pin.as_deref());
     let lines = request.conversation.lines();
-    let selection = coach::select(&rooms.roster, lines, pin);
+    let switches = rooms.flags.of(session, now_ms);
+    let called = match request.council {
+        Some(_) => Some(Called::Route),
+        None => Called::of(&request.conversation, pin, &rooms.roster),
+    };
+    let called = called.filter(|_| switches.council);
+    let (coach, coach_reason) = match called {
+        Some(called) => (rooms.roster.master(), called.reason().to_owned()),
+        None => {
+            let selection = coach::select(&rooms.roster, lines, pin);
+            (selection.coach, selection.reason.to_string())
+        }
+    };
     let complexity = routing::complexity(&request.conversation);
     let is_budget_low = rooms.budget.standing(now_ms).is_low();
     let worth = Worth {
@@ -38,20 +54,23 @@ pub(super) fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> Chosen<'r> 
         complexity,
         is_budget_low,
     };
-    let mut plan = routing::plan(selection.coach, worth, rooms.fallback);
-    // With little left everybody gets the cheapest, and no experiment is told of it.
-    let arm = match is_budget_low {
+    let mut plan = routing::plan(coach, worth, rooms.fallback);
+    // With little left everybody gets the cheapest, and no experiment is told of it; nor of a council,
+    // which is no turn of one coach's.
+    let arm = match is_budget_low || called.is_some() {
         true => None,
-        false => arm::enrol(rooms, request, selection.coach, &mut plan),
+        false => arm::enrol(rooms, request, coach, &mut plan),
     };
+    let council = called.map(|_| Box::new(Council::of(rooms, request, worth)));
     rooms.flags.admit(&mut plan.candidates, session, now_ms);
     plan.candidates.splice(..0, request.faults.iter().cloned());
     Chosen {
-        coach: selection.coach,
-        coach_reason: selection.reason.to_string(),
+        coach,
+        coach_reason,
         plan,
+        council,
         arm,
         complexity,
-        switches: rooms.flags.of(session, now_ms),
+        switches,
     }
 }

@@ -8,6 +8,7 @@ use crate::turn::{Head, Identity, LastReply};
 
 use super::Rooms;
 use super::admission::Permit;
+use super::council::Council;
 use super::prepare::TurnRequest;
 
 /// A turn's place in the house and in its session.
@@ -24,10 +25,14 @@ pub(super) fn enter(
     rooms: &Rooms,
     request: &mut TurnRequest,
     head: &Head,
+    council: Option<&Council>,
 ) -> Result<Entered, Listener> {
     let turns = &rooms.turns;
     let place = place(&request.speaker);
-    let key = turns.key(&place, &head.coach, &request.conversation);
+    // The same words to a council are another request.
+    let voice = council.map(Council::voice);
+    let voice = voice.as_deref().unwrap_or(&head.coach);
+    let key = turns.key(&place, voice, &request.conversation);
     // Who is nobody in particular shares a name with strangers at most: they must not meet.
     let is_known = request.speaker.identity != Identity::None;
     // A repeat needs no place of its own, so that a full house does not tell a caller to repeat what

@@ -85,6 +85,8 @@ pub(super) struct Said {
     has_words: bool,
     has_tool: bool,
     lead_in: bool,
+    /// A phrase went before, with its own space at its end.
+    is_led: bool,
 }
 
 /// The call that speaks.
@@ -107,8 +109,7 @@ impl Guard {
 
     /// Words of the model's on their way to the caller.
     pub(super) fn say<M: Mouth>(&mut self, words: &str, mouth: &SharedMouth<M>) {
-        // A lead-in ends with its own space.
-        let words = match self.said.lead_in && !self.said.has_words {
+        let words = match self.said.is_led && !self.said.has_words {
             true => words.trim_start(),
             false => words,
         };
@@ -131,7 +132,17 @@ impl Guard {
     /// A phrase while the model is slow; the answer follows after it.
     pub(super) fn lead_in<M: Mouth>(&mut self, phrase: &str, mouth: &SharedMouth<M>) {
         self.said.lead_in = true;
+        self.said.is_led = true;
         self.phrase(&format!("{phrase} "), mouth);
+    }
+
+    /// The sentence that opens a council; the answer follows after it.
+    pub(super) fn open<M: Mouth>(&mut self, sentence: &str, mouth: &SharedMouth<M>) {
+        self.said.is_led = true;
+        let sentence = format!("{sentence} ");
+        self.runway.send(&sentence, Instant::now());
+        self.generation.phrase(&sentence);
+        mouth.borrow_mut().opening(&sentence);
     }
 
     pub(super) fn tool<M: Mouth>(&mut self, call: &ToolCall, mouth: &SharedMouth<M>) {

@@ -14,6 +14,7 @@ mod prepare;
 mod entering;
 mod running;
 mod stream;
+mod council;
 mod relay;
 mod ending;
 mod asking;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::coach::Roster;
 use crate::config::{Deadlines, SilenceReply};
+use crate::council::{Named, State};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Exchange, Memory};
 use crate::record::Recorder;
@@ -46,6 +48,7 @@ use crate::upstream::{Allowance, Health};
 pub use admission::{Admission, Permit};
 pub use arm::Owner;
 pub use capture::{Captor, Words, unseal};
+pub use money::{Bill, Share};
 pub use prepare::{Prepared, Shed, TurnRequest, prepare};
 pub use pressure::is_full;
 pub use running::Running;
@@ -113,10 +116,25 @@ impl Rooms {
     }
 }
 
+/// How a council gets on.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// Who is to be heard.
+    Plan(&'a [Named]),
+    /// What became of one specialist.
+    Specialist(&'a str, State),
+}
+
 /// Where the words of a turn go: a caller's dialect, as an event stream or as one JSON body. What
 /// is said gathers inside and is taken by the response body.
 pub trait Mouth {
     fn words(&mut self, words: &str);
+    /// The sentence that opens a council: words like any others, unless they are told apart.
+    fn opening(&mut self, words: &str) {
+        self.words(words);
+    }
+    /// How a council gets on, for callers who want to know.
+    fn progress(&mut self, _progress: Progress<'_>) {}
     fn tool(&mut self, call: &ToolCall);
     /// The proper end, exactly once; nothing is said after it.
     fn end(&mut self, reason: FinishReason, usage: Option<&Usage>);

@@ -1,12 +1,17 @@
 //! A turn's money: what is set aside for it before a model is asked, and what it is charged at its end.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::coach::Coach;
-use crate::routing::budget::{Asked, Over, Payer};
+use crate::routing::budget::{self, Over, Payer};
 use crate::routing::catalog::{self, Catalog};
 use crate::turn::{AttemptRecord, Conversation, CostSource, MicroUsd};
+use crate::upstream::AttemptLog;
 
+use super::council::Council;
 use super::guard::Guard;
 
 /// As much of a conversation as a prompt holds, in bytes.
@@ -14,35 +19,51 @@ const MOST_HISTORY: usize = 48_000;
 /// Rules, persona, memory and notes around it, in bytes.
 const AROUND: usize = 12_000;
 
-/// Sets aside what the planned model may cost at most.
+/// What a turn is to be paid for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'t> {
+    pub(super) coach: &'t Coach,
+    pub(super) council: Option<&'t Council>,
+    pub(super) conversation: &'t Conversation,
+}
+
+/// Sets aside what the planned model may cost at most, and a council's with it.
 ///
 /// # Errors
 /// The limit that it would go beyond.
-pub(super) fn reserve(
-    guard: &Guard,
-    coach: &Coach,
-    conversation: &Conversation,
-) -> Result<Asked, Over> {
+pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, Over> {
     let rooms = &guard.rooms;
-    let history = conversation.history.iter().map(|m| m.text.len());
-    let said: usize = history.sum::<usize>().min(MOST_HISTORY);
-    let bytes = said + conversation.ask.words().len() + AROUND;
-    let (prompt, completion) = (catalog::tokens_of(bytes), u64::from(coach.max_tokens));
-    let amount = rooms.catalog.ceiling(&guard.head.model, prompt, completion);
+    let own = own(guard, asked.coach, asked.conversation);
+    let council = asked.council;
+    let council = council.map(|council| council.most(rooms, asked.conversation, own));
     let user = guard.user_hash();
     let session = rooms.session_key(guard.speaker.session.as_str());
     let payer = Payer {
         user: user.as_deref(),
         session: &session,
     };
+    let amount = own + council.unwrap_or_default();
     rooms.budget.reserve(payer, amount, guard.created_at)
+}
+
+/// What the answer of the planned model may cost at most.
+pub(super) fn own(guard: &Guard, coach: &Coach, conversation: &Conversation) -> MicroUsd {
+    let history = conversation.history.iter().map(|m| m.text.len());
+    let said: usize = history.sum::<usize>().min(MOST_HISTORY);
+    let bytes = said + conversation.ask.words().len() + AROUND;
+    let (prompt, completion) = (catalog::tokens_of(bytes), u64::from(coach.max_tokens));
+    let catalog = &guard.rooms.catalog;
+    catalog.ceiling(&guard.head.model, prompt, completion)
 }
 
 /// The reservation of a turn, once there is one or none to be had: waited for no longer than memory.
 ///
 /// # Errors
 /// The limit that it would go beyond.
-pub(super) async fn secure(asked: Option<Asked>, due: Instant) -> Result<Option<Reserved>, Over> {
+pub(super) async fn secure(
+    asked: Option<budget::Asked>,
+    due: Instant,
+) -> Result<Option<Reserved>, Over> {
     match asked {
         None => Ok(None),
         Some(asked) => asked.until(due).await.map(Some),
@@ -50,6 +71,56 @@ pub(super) async fn secure(asked: Option<Asked>, due: Instant) -> Result<Option<
 }
 
 pub(super) use crate::routing::budget::Reservation as Reserved;
+
+/// A turn's calls as they stand, for whoever tells of them while it runs.
+#[derive(Clone)]
+pub struct Bill {
+    log: Rc<AttemptLog>,
+    catalog: Catalog,
+    began: Instant,
+}
+
+/// What some of a turn's calls come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The model asked last.
+    pub model: Option<String>,
+    /// Absent where nobody knows.
+    pub cost: Option<MicroUsd>,
+    /// Read and written.
+    pub tokens: u64,
+}
+
+impl Bill {
+    pub(super) fn of(guard: &Guard) -> Self {
+        Self {
+            log: Rc::clone(&guard.attempts),
+            catalog: guard.rooms.catalog.clone(),
+            began: guard.began,
+        }
+    }
+
+    /// All calls, or those for one specialist of a council.
+    #[must_use]
+    pub fn share(&self, coach: Option<&str>) -> Share {
+        let attempts = self.log.so_far(coach);
+        let tokens = |a: &AttemptRecord| {
+            let read = a.prompt_tokens.unwrap_or_default();
+            read.saturating_add(a.completion_tokens.unwrap_or_default())
+        };
+        Share {
+            model: attempts.last().map(|a| a.model.clone()),
+            cost: Cost::of(&attempts, &self.catalog).sum,
+            tokens: attempts.iter().map(tokens).fold(0, u64::saturating_add),
+        }
+    }
+
+    /// Since the turn began.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
 
 /// What all attempts of a turn cost.
 pub(super) struct Cost {

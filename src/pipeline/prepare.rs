@@ -23,6 +23,7 @@ use crate::upstream::{AttemptLog, OpenRouter};
 use super::choose::{Chosen, choose};
 use super::entering::{Entered, enter};
 use super::guard::{Guard, Said};
+use super::money::Bill;
 use super::running::Running;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth, ending, money, stream};
@@ -38,6 +39,8 @@ pub struct TurnRequest {
     pub conversation: Conversation,
     /// A coach named by the request itself, as the `openai` profile's model.
     pub pin: Option<String>,
+    /// Where the council's own route asks: the specialists it names, or none for a plan to be made.
+    pub council: Option<Vec<String>>,
     /// Whether the caller wants a stream; one body otherwise.
     pub streams: bool,
     /// Whether the caller wants a failure told in its stream rather than spoken.
@@ -92,6 +95,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         coach,
         coach_reason,
         plan,
+        council,
         arm,
         complexity,
         switches,
@@ -113,7 +117,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         permit,
         ticket,
         generation,
-    } = match enter(rooms, &mut request, &head) {
+    } = match enter(rooms, &mut request, &head, council.as_deref()) {
         Ok(entered) => entered,
         Err(listener) => return repeat(rooms, &request, listener, timings),
     };
@@ -164,7 +168,12 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         speaker: request.speaker,
         said: Said::default(),
     });
-    let money = asks_model.then(|| money::reserve(&guard, coach, &request.conversation));
+    let asked = money::Asked {
+        coach,
+        council: council.as_deref(),
+        conversation: &request.conversation,
+    };
+    let money = asks_model.then(|| money::reserve(&guard, asked));
     let money = match money.transpose() {
         Ok(Some(Asked::Granted(reserved))) => {
             guard.reserved = Some(reserved);
@@ -177,6 +186,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         money,
         panics: request.faults.iter().any(|fault| fault == "sim/panic"),
         plan,
+        council,
         conversation: request.conversation,
         recall,
         wordless,
@@ -266,6 +276,15 @@ impl Prepared {
     #[must_use]
     pub fn timings(&self) -> &Timings {
         &self.timings
+    }
+
+    /// What the turn's calls come to, whenever it is asked; `None` for one that makes none.
+    #[must_use]
+    pub fn bill(&self) -> Option<Bill> {
+        match &self.kind {
+            Kind::Turn(guard, _) => Some(Bill::of(guard)),
+            Kind::Shed(..) | Kind::Repeat(_) => None,
+        }
     }
 
     /// Why this turn is refused, where its caller would rather be told than spoken to.

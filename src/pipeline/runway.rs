@@ -36,6 +36,11 @@ impl Runway {
         self.sounding_until = Some(from + self.per_word.saturating_mul(count));
     }
 
+    /// When everything that was sent has been spoken; `None` where nothing was.
+    pub(super) fn sounds_until(&self) -> Option<Instant> {
+        self.sounding_until
+    }
+
     /// When a model that was last heard at `last` is given up: once all that was sent has been
     /// spoken, but never before [`SHORTEST_STALL`] and never after `longest`.
     pub(super) fn give_up_at(&self, last: Instant, longest: Duration) -> Instant {

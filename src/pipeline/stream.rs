@@ -3,6 +3,7 @@
 use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
@@ -19,6 +20,7 @@ use crate::upstream::{Answer, OpenRouter, Seam, Speaking};
 
 use super::admission::Presence;
 use super::asking::Asking;
+use super::council::{Council, Ground};
 use super::ending::{break_off, close, fail, finish, shed};
 use super::guard::Guard;
 use super::lead_in;
@@ -32,6 +34,8 @@ pub(super) struct Turn {
     pub(super) conversation: Conversation,
     /// The word on its money that is waited for, if it is.
     pub(super) money: Option<Asked>,
+    /// Where several coaches are to be heard.
+    pub(super) council: Option<Box<Council>>,
     /// What is waited for from memory, if anything.
     pub(super) recall: Option<Recall>,
     /// What is said without asking a model, where that is how silence is answered.
@@ -138,10 +142,15 @@ async fn speak<M: Mouth>(
     if turn.panics {
         resume_unwind(Box::new("rehearsed"));
     }
+    // A council speaks at once, unless there may be no money for it.
+    if turn.money.is_none() {
+        open(guard, turn, mouth);
+    }
     if let Err(over) = await_leave(guard, turn).await {
         guard.unpaid(over);
         return Ending::Unpaid;
     }
+    open(guard, turn, mouth);
     let span = guard.span.clone();
     // Stages have spans, words have none: the relay below is not entered with every token.
     let begun = Box::pin(begin(guard, turn, upstream, mouth)).instrument(span);
@@ -170,25 +179,40 @@ async fn begin<M: Mouth>(
     upstream: &OpenRouter,
     mouth: &SharedMouth<M>,
 ) -> Option<Speaking> {
-    let asking = Asking::new(guard, &turn.conversation);
+    let mut lead_in_due = lead_in::due(guard, turn);
+    let mut line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
+    if let Some(mut council) = turn.council.take() {
+        let convened = Instant::now();
+        let (ground, talk) = (Ground::of(guard, &turn.conversation), &turn.conversation);
+        let hearing = council.hear(&ground, talk, upstream, mouth);
+        lead_in::meanwhile(guard, talk, mouth, &mut lead_in_due, hearing).await;
+        turn.council = Some(council);
+        // The opening still sounds or has just been heard: the master is not given less for it.
+        line_due = line_due.max(Instant::now() + guard.rooms.deadlines.first_token);
+        guard.timings.upstream_wait = convened.elapsed();
+    }
+    let asking = Asking::new(guard, turn);
     guard.mark(Mark::Plan);
-    let raced = Instant::now();
-    let line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
-    let mut lead_in_due = lead_in::due(guard, &turn.conversation);
+    let (raced, race) = (Instant::now(), spans::race(&guard.span));
     let search = asking.begin(upstream, &turn.plan.candidates, line_due);
-    let mut search = pin!(search.first_words().instrument(spans::race(&guard.span)));
-    let spoke = loop {
-        tokio::select! {
-            biased;
-            spoke = &mut search => break spoke,
-            () = sleep_until(lead_in_due.unwrap_or(line_due)), if lead_in_due.is_some() => {
-                lead_in_due = None;
-                lead_in::say(guard, &turn.conversation, mouth);
-            }
-        }
-    };
-    guard.timings.upstream_wait = raced.elapsed();
+    let search = search.first_words().instrument(race);
+    let spoke = lead_in::meanwhile(guard, &turn.conversation, mouth, &mut lead_in_due, search);
+    let spoke = spoke.await;
+    guard.timings.upstream_wait += raced.elapsed();
     spoke.ok()
+}
+
+/// Where a council is held, the master's first sentence; once.
+fn open<M: Mouth>(guard: &mut Guard, turn: &mut Turn, mouth: &SharedMouth<M>) {
+    let roster = Arc::clone(&guard.rooms.roster);
+    if let Some(council) = &mut turn.council
+        && council.opening().is_empty()
+    {
+        let seed = guard.created_at.unsigned_abs();
+        let sentence = coach(guard, &roster).opening_line(seed);
+        council.open(sentence);
+        guard.open(sentence, mouth);
+    }
 }
 
 /// Memory and the word on the turn's money, side by side.
@@ -236,7 +260,7 @@ async fn resume<M: Mouth>(
         return Ending::Broken;
     }
     let said = guard.generation.text();
-    let asking = Asking::new(guard, &turn.conversation);
+    let asking = Asking::new(guard, turn);
     let due = Instant::now() + guard.rooms.deadlines.fallback_first_token;
     let search = asking.go_on(upstream, &others, due, &said);
     let Ok(speaking) = search

@@ -66,6 +66,10 @@ const GOING_ON: &str = " and from there we take one small step at a time. You do
 pub(super) const EMOJI: &str = "That is wonderful 🎉 and you earned it 👏🏽, step by step. \
     Café or couch 🛋️, take a moment to enjoy it – really. What made the difference 🤔 this time?";
 
+/// What a council's question to its planner has in it, and a plan.
+const PLANS: &str = "Who is to be heard?";
+const PLAN: &str = "career: what the next step should be\nskills: what it takes to get there";
+
 /// Starts an answer that ignores what was already said.
 pub(super) const OTHER_START: &str = "Sure, let me answer that from the beginning. ";
 
@@ -92,6 +96,10 @@ pub(super) fn answer(body: &Value) -> Answer {
         let whole = reply(&messages, last_user(earlier));
         let rest = after(&whole, last.1.trim()).map_or_else(|| GOING_ON.to_owned(), str::to_owned);
         let spoken = Some(last.1.clone());
+        return Answer { spoken, rest };
+    }
+    if last.1.contains(PLANS) {
+        let (spoken, rest) = (None, PLAN.to_owned());
         return Answer { spoken, rest };
     }
     if last.1.to_lowercase().contains("continue")

@@ -12,6 +12,14 @@ pub fn data(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     out.put_slice(b"\n\n");
 }
 
+/// The same for an event with a name, which is one word.
+pub fn named(out: &mut BytesMut, name: &str, write: impl FnOnce(&mut BytesMut)) {
+    out.put_slice(b"event: ");
+    out.put_slice(name.as_bytes());
+    out.put_slice(b"\n");
+    data(out, write);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,5 +29,8 @@ mod tests {
         let mut out = BytesMut::new();
         data(&mut out, |o| o.put_slice(b"{}"));
         assert_eq!(&out[..], b"data: {}\n\n");
+        out.clear();
+        named(&mut out, "plan", |o| o.put_slice(b"{}"));
+        assert_eq!(&out[..], b"event: plan\ndata: {}\n\n");
     }
 }

@@ -6,4 +6,4 @@ mod decode;
 mod encode;
 
 pub use decode::{Decoder, EVENT_LIMIT_BYTES, TooLarge};
-pub use encode::{DONE, data};
+pub use encode::{DONE, data, named};

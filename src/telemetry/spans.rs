@@ -84,6 +84,32 @@ pub fn race(turn: &Span) -> Span {
     info_span!(parent: turn, "upstream", stage = "upstream")
 }
 
+/// A council, from its plan to the last specialist that was waited for.
+#[must_use]
+pub fn council(turn: &Span) -> Span {
+    info_span!(parent: turn, "council", stage = "upstream")
+}
+
+/// One specialist's part in it; `outcome` is `answered`, `late` or `failed`.
+#[must_use]
+pub fn specialist(council: &Span, coach: &str) -> Span {
+    info_span!(
+        parent: council,
+        "specialist",
+        otel.status_code = field::Empty,
+        stage = "upstream",
+        coach,
+        outcome = field::Empty,
+        "error.type" = field::Empty,
+    )
+}
+
+/// How a specialist's part ended. One that is not heard is no failure of the turn's.
+pub fn heard(specialist: &Span, outcome: &str) {
+    specialist.record("outcome", outcome);
+    end(specialist);
+}
+
 /// From one model's first words to its last. Held, never entered: words have no spans.
 #[must_use]
 pub fn relay(turn: &Span) -> Span {

@@ -123,6 +123,10 @@ closed_set! {
         Hedge => "hedge",
         /// The model before it broke off in mid-answer.
         Resume => "resume",
+        /// Whom a council is to hear.
+        Plan => "plan",
+        /// What a specialist of a council has to say.
+        Specialist => "specialist",
     }
 }
 
@@ -155,5 +159,7 @@ closed_set! {
         Openai => "openai",
         Elevenlabs => "elevenlabs",
         Vapi => "vapi",
+        /// No caller's: the council's own route.
+        Council => "council",
     }
 }

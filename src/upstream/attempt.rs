@@ -37,6 +37,10 @@ pub struct Search<'a> {
     /// The hedges that may be spent; absent where none may.
     pub allowance: Option<&'a Allowance>,
     pub call: Call<'a>,
+    /// Why the first of them is asked.
+    pub cause: Cause,
+    /// The specialist of a council that is asked, where one is.
+    pub coach: Option<&'a str>,
     /// What was said already, where an answer is to be continued.
     pub said: Option<&'a str>,
     /// In order of preference, each once.
@@ -78,10 +82,7 @@ impl Search<'_> {
         let course = Course {
             candidates: self.candidates,
             fallback: self.fallback,
-            cause: match self.said {
-                None => Cause::First,
-                Some(_) => Cause::Resume,
-            },
+            cause: self.cause,
             due: self.due,
         };
         race(course, self).await
@@ -89,10 +90,13 @@ impl Search<'_> {
 
     /// Asks one model, and once more if its refusal can be mended.
     async fn ask(&self, model: &str, cause: Cause, pass: Pass) -> Result<Speaking, Next> {
-        // Whoever is to go on is waited for by somebody in mid-sentence.
+        // Whoever is to go on is waited for by somebody in mid-sentence; who sits in a council has a
+        // deadline of its own.
         let window = match cause {
-            Cause::First | Cause::Resume => self.deadlines.first_token,
-            _ => self.deadlines.fallback_first_token,
+            Cause::Fallback | Cause::Mended | Cause::Hedge => self.deadlines.fallback_first_token,
+            Cause::First | Cause::Resume | Cause::Plan | Cause::Specialist => {
+                self.deadlines.first_token
+            }
         };
         let until = Instant::now() + window;
         let mut outcome = self.attempt(model, self.call, cause, until).await;
@@ -138,6 +142,9 @@ impl Search<'_> {
         until: Instant,
     ) -> Result<(Speaking, Duration), Failure> {
         let row = self.log.begin(model, cause);
+        if let Some(coach) = self.coach {
+            row.of_coach(coach);
+        }
         let began = Instant::now();
         let span = spans::chat(model, self.upstream.address(), self.call.session);
         let (asked, messages) = self.continuing(model, call.messages);

@@ -29,9 +29,11 @@ pub struct AttemptLog {
     rows: RefCell<Vec<Entry>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     record: AttemptRecord,
+    /// The specialist of a council that the call was made for.
+    coach: Option<String>,
     is_open: bool,
     /// Bytes of text sent and received: what an estimate goes by.
     prompt_bytes: usize,
@@ -77,6 +79,7 @@ impl AttemptLog {
                 cost_source: CostSource::Unknown,
                 cancelled: false,
             },
+            coach: None,
             is_open: true,
             prompt_bytes: 0,
             said_bytes: 0,
@@ -114,6 +117,18 @@ impl AttemptLog {
             entry.estimate(&self.catalog);
         }
         rows.into_iter().map(|entry| entry.record).collect()
+    }
+
+    /// The same without an end to it: every row as it stands; of one coach of a council, or of all.
+    #[must_use]
+    pub fn so_far(&self, coach: Option<&str>) -> Vec<AttemptRecord> {
+        let rows = self.rows.borrow();
+        let of = |entry: &&Entry| coach.is_none() || entry.coach.as_deref() == coach;
+        let rows = rows.iter().filter(of).cloned().map(|mut entry| {
+            entry.estimate(&self.catalog);
+            entry.record
+        });
+        rows.collect()
     }
 
     fn now(&self) -> f64 {
@@ -183,6 +198,11 @@ impl Row {
             entry.record.status = Some(status);
             entry.record.headers_ms = Some(now);
         });
+    }
+
+    /// Notes for which specialist of a council the call is made.
+    pub(super) fn of_coach(&self, coach: &str) {
+        self.change(|entry| entry.coach = Some(coach.to_owned()));
     }
 
     /// The request goes out: so many bytes of it.

@@ -18,6 +18,7 @@ mod stored;
 mod turns;
 mod quirks;
 mod coaches;
+mod council;
 mod experiments;
 mod matrix;
 mod breaks;

@@ -142,7 +142,7 @@ fn count_attempt(attempt: &AttemptRecord) {
 /// Counts what an attempt was made for, where that is a race or another's failure.
 fn count_cause(turn: &TurnRecord, attempt: &AttemptRecord) {
     let (name, label, value) = match attempt.cause {
-        Cause::First | Cause::Mended => return,
+        Cause::First | Cause::Mended | Cause::Plan | Cause::Specialist => return,
         Cause::Fallback => (names::FAILOVERS_TOTAL, "phase", "before_speech"),
         Cause::Resume => (names::FAILOVERS_TOTAL, "phase", "after_speech"),
         Cause::Hedge => (names::HEDGES_TOTAL, "result", hedge_result(turn, attempt)),

@@ -1,0 +1,483 @@
+//! Several coaches heard as one answer: what is heard, what is recorded, and what one of them that is
+//! slow, fails or says nothing changes.
+
+use std::time::Duration;
+
+use quest_clm::coach::Roster;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, is_fallback_line, saying, until};
+use crate::caller::{Request, Response};
+use crate::errors::refused;
+use crate::heard::Heard;
+
+const ASKED: &str = "What would the whole team say?";
+const PLAN: &str = "career: one\nskills: two\nnetwork: three";
+/// The master's own answers have room for so many tokens; nobody else's do.
+const MASTER_TOKENS: u64 = 1500;
+
+/// A model that says exactly this.
+fn model(text: &str) -> String {
+    format!("sim/{}", saying(text))
+}
+
+/// A team of which each member has a model of its own, and only that.
+async fn team(settings: &[(&str, &str)]) -> TestApp {
+    let says = ["career", "skills", "network"].map(|coach| model(&format!("I am {coach}.")));
+    let master = model("Here is what we think.");
+    let ours = [
+        ("ZEP_API_KEY", ""),
+        ("HEDGING", "false"),
+        ("OPENROUTER_FALLBACK_ENABLED", "false"),
+        ("COACH_MODEL_CAREER", &says[0]),
+        ("COACH_MODEL_SKILLS", &says[1]),
+        ("COACH_MODEL_NETWORK", &says[2]),
+        ("COACH_MODEL_MASTER", &master),
+    ];
+    let all: Vec<_> = ours.iter().chain(settings).copied().collect();
+    TestApp::spawn(&all).await
+}
+
+/// The answer behind one of the master's openings.
+fn after_opening(text: &str) -> &str {
+    let roster = Roster::built_in().unwrap();
+    let mut openings = roster.master().openings.iter();
+    let rest = openings.find_map(|opening| text.strip_prefix(opening.as_str()));
+    rest.unwrap_or_else(|| panic!("no opening: {text}"))
+        .trim_start()
+}
+
+/// What the master was told of its colleagues, one line each; of the last time it was asked.
+fn colleagues(app: &TestApp) -> Vec<String> {
+    let chats = app.chats();
+    let mut masters = chats
+        .iter()
+        .rev()
+        .filter(|c| c.body["max_tokens"] == MASTER_TOKENS);
+    let body = &masters.next().expect("the master was asked").body;
+    let messages = body["messages"].as_array().unwrap().iter();
+    let mut texts = messages.filter_map(|m| m["content"].as_str());
+    let quoted = texts.find(|text| text.contains("<colleagues>"));
+    let lines = quoted.unwrap_or_default().lines();
+    lines
+        .filter_map(|l| l.strip_prefix("| "))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn causes(record: &Value) -> Vec<&str> {
+    let attempts = record["attempts"].as_array().unwrap().iter();
+    attempts.map(|a| a["cause"].as_str().unwrap()).collect()
+}
+
+fn microusd(dollars: &Value) -> i64 {
+    let dollars: f64 = dollars.as_str().unwrap().parse().unwrap();
+    format!("{:.0}", dollars * 1e6).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_team_is_heard_as_one_answer_and_the_master_speaks_at_once() {
+    let app = team(&[]).await;
+    app.script(&[&saying(PLAN)]);
+    let slow = Duration::from_millis(300);
+    app.options(|o| o.first_token = slow);
+    let heard = app.say("s", ASKED).await;
+    assert_eq!(after_opening(&heard.text), "Here is what we think.");
+    assert!(
+        heard.spoke.unwrap() < slow,
+        "before any model has answered: {heard:?}"
+    );
+    assert!(
+        heard.ended > slow * 3,
+        "plan, specialists, master: {heard:?}"
+    );
+    assert!(
+        heard.ended < slow * 4,
+        "the specialists think side by side: {heard:?}"
+    );
+    assert_eq!(
+        colleagues(&app),
+        [
+            "career coach: I am career.",
+            "skills coach: I am skills.",
+            "network coach: I am network."
+        ]
+    );
+    let record = app.record(&heard.turn_id).await;
+    assert_eq!(record["outcome"], "complete", "{record}");
+    assert_eq!(
+        (&record["coach"], &record["coach_reason"]),
+        (&json!("master"), &json!("council:asked"))
+    );
+    assert_eq!(
+        causes(&record),
+        ["plan", "specialist", "specialist", "specialist", "first"]
+    );
+    let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
+    assert_eq!(microusd(&record["cost_usd"]), billed, "{record}");
+    let session = app.send(&Request::get("/v1/sessions/s")).await.json();
+    assert_eq!(session["cost_usd"], record["cost_usd"], "{session}");
+    let again = app.say("s", ASKED).await;
+    assert_eq!(again.text, heard.text);
+    assert_eq!(app.chats().len(), 5, "what comes again is not paid again");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_slow_fails_or_says_nothing_changes_nothing_but_the_trace() {
+    let (career, skills) = ("career coach: I am career.", "skills coach: I am skills.");
+    let network = "network coach: I am network.";
+    let all = [career, skills, network];
+    let plan = saying(PLAN);
+    for (planner, broken, heard, calls) in [
+        // A plan that names nobody, does not come, or fails: the user's words decide, or the usual one.
+        (saying("Sorry, I cannot."), "", &[career][..], 3),
+        ("empty".to_owned(), "", &[career], 3),
+        ("500".to_owned(), "", &[career], 3),
+        ("cut:1".to_owned(), "", &[career], 3),
+        ("hang".to_owned(), "", &[career], 3),
+        (plan.clone(), "", &all, 5),
+        (plan.clone(), "sim/500", &[career, network], 5),
+        (plan.clone(), "sim/empty", &[career, network], 5),
+        (plan.clone(), "sim/cut:2", &[career, network], 5),
+        (plan.clone(), "sim/flood", &[career, network], 5),
+        (plan.clone(), "sim/hang", &[career, network], 5),
+        (plan.clone(), "sim/stall:2", &[career, network], 5),
+    ] {
+        let settings = [("COACH_MODEL_SKILLS", broken)];
+        let app = team(if broken.is_empty() { &[] } else { &settings }).await;
+        app.script(&[&planner]);
+        let said = app.say("s", ASKED).await;
+        let what = format!("{planner} {broken}");
+        assert_eq!(
+            after_opening(&said.text),
+            "Here is what we think.",
+            "{what}"
+        );
+        assert_eq!(colleagues(&app), heard, "{what}");
+        let record = app.record(&said.turn_id).await;
+        assert_eq!(record["outcome"], "complete", "{what}: {record}");
+        assert_eq!(causes(&record).len(), calls, "{what}: {record}");
+        assert!(
+            said.ended < Duration::from_millis(4_500),
+            "{what}: {said:?}"
+        );
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nobody_left_the_master_answers_alone_and_without_it_a_line_is_said() {
+    let broken = [
+        ("COACH_MODEL_CAREER", "sim/500"),
+        ("COACH_MODEL_SKILLS", "sim/empty"),
+        ("COACH_MODEL_NETWORK", "sim/cut:1"),
+    ];
+    let app = team(&broken).await;
+    app.script(&[&saying(PLAN)]);
+    let heard = app.say("s", ASKED).await;
+    assert_eq!(after_opening(&heard.text), "Here is what we think.");
+    assert!(colleagues(&app).is_empty());
+    assert_eq!(app.record(&heard.turn_id).await["outcome"], "complete");
+    app.stop().await;
+    let all = broken.iter().chain(&[("COACH_MODEL_MASTER", "sim/500")]);
+    let app = team(&all.copied().collect::<Vec<_>>()).await;
+    let heard = app.say("s", ASKED).await;
+    assert!(
+        is_fallback_line(after_opening(&heard.text)),
+        "{}",
+        heard.text
+    );
+    assert!(heard.ended < Duration::from_secs(5), "{heard:?}");
+    assert_eq!(app.record(&heard.turn_id).await["outcome"], "failed");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_breaks_off_is_gone_on_with_by_one_who_knows_what_was_said() {
+    let app = team(&[
+        ("COACH_MODEL_MASTER", "sim/cut:5"),
+        ("OPENROUTER_FALLBACK_ENABLED", "true"),
+    ]);
+    let app = app.await;
+    app.script(&[&saying(PLAN)]);
+    let heard = app.say("s", ASKED).await;
+    let record = app.record(&heard.turn_id).await;
+    assert_eq!(record["outcome"], "partial_recovered", "{record}");
+    assert_eq!(causes(&record).last(), Some(&"resume"));
+    assert_eq!(colleagues(&app).len(), 3);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hang_up_closes_every_call() {
+    for (what, planner, settings, calls) in [
+        ("plan", "hang".to_owned(), &[][..], 1),
+        (
+            "specialists",
+            saying(PLAN),
+            &[
+                ("COACH_MODEL_CAREER", "sim/hang"),
+                ("COACH_MODEL_SKILLS", "sim/stall:2"),
+                ("COACH_MODEL_NETWORK", "sim/hang"),
+            ],
+            4,
+        ),
+        (
+            "synthesis",
+            saying(PLAN),
+            &[("COACH_MODEL_MASTER", "sim/stall:3")],
+            5,
+        ),
+    ] {
+        let app = team(settings).await;
+        app.script(&[&planner]);
+        let mut call = app.call(&Request::hume("s", ASKED)).await;
+        let turn = call.turn_id().await;
+        until("everybody is asked", async || {
+            (app.chats().len() == calls).then_some(())
+        })
+        .await;
+        call.reset();
+        until("everything is closed", async || {
+            app.chats().iter().all(|c| c.end.is_some()).then_some(())
+        })
+        .await;
+        let record = app.record(&turn).await;
+        assert_eq!(record["outcome"], "interrupted", "{what}: {record}");
+        assert_eq!(causes(&record).len(), calls, "{what}: {record}");
+        app.stop().await;
+    }
+}
+
+/// Name and data of each event.
+fn events(response: &Response) -> Vec<(String, Value)> {
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.headers["content-type"], "text/event-stream");
+    let text = response.text();
+    let events = text
+        .split_terminator("\n\n")
+        .filter(|event| !event.starts_with(':'));
+    events
+        .map(|event| {
+            let (name, data) = event.split_once('\n').unwrap();
+            let data = data.strip_prefix("data: ").unwrap();
+            let name = name.strip_prefix("event: ").unwrap();
+            (name.to_owned(), serde_json::from_str(data).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_route_tells_who_said_what_at_which_cost() {
+    let app = team(&[("COACH_MODEL_SKILLS", "sim/500")]).await;
+    app.script(&[&saying(PLAN)]);
+    let asked = json!({ "message": "Two offers. Which one?", "session_id": "s", "user_id": "ada" });
+    let response = app.send(&Request::post("/v1/council", &asked)).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    let told = response.json();
+    assert_eq!(told["answer"], "Here is what we think.");
+    assert_eq!(told["plan"][1], json!({ "coach": "skills", "why": "two" }));
+    let outcomes: Vec<_> = told["coaches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["answered", "failed", "answered"]);
+    assert_eq!(told["coaches"][1]["model"], "sim/500");
+    assert_eq!(told["coaches"][1]["cost_usd"], "0.000000");
+    let record = app.record(told["turn_id"].as_str().unwrap()).await;
+    assert_eq!(
+        told["totals"]["cost_usd"], record["cost_usd"],
+        "{told} {record}"
+    );
+    let tokens = ["prompt_tokens", "completion_tokens"].map(|t| record[t].as_u64().unwrap());
+    assert_eq!(told["totals"]["tokens"], tokens[0] + tokens[1]);
+    let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
+    assert_eq!(microusd(&told["totals"]["cost_usd"]), billed, "{told}");
+    for (field, expected) in [
+        ("profile", json!("council")),
+        ("coach_reason", json!("council:route")),
+        ("session_id", json!("s")),
+        ("outcome", json!("complete")),
+    ] {
+        assert_eq!(record[field], expected, "{record}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_route_shows_how_a_council_gets_on() {
+    let app = team(&[]).await;
+    let asked =
+        json!({ "message": "Which one?", "coaches": ["network", "career"], "stream": true });
+    let told = events(&app.send(&Request::post("/v1/council", &asked)).await);
+    let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..2], ["opening", "plan"], "{names:?}");
+    assert_eq!(names.iter().filter(|n| **n == "specialist").count(), 4);
+    assert_eq!(names.last(), Some(&"totals"));
+    let states = |coach: &str| -> Vec<&Value> {
+        let of_coach = told.iter().filter(|(_, data)| data["coach"] == coach);
+        of_coach.map(|(_, data)| &data["state"]).collect()
+    };
+    assert_eq!(states("career"), ["asked", "answered"]);
+    assert_eq!(states("network"), ["asked", "answered"]);
+    let words = told.iter().filter(|(name, _)| name == "delta");
+    let words: String = words
+        .map(|(_, data)| data["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, "Here is what we think.");
+    let (_, plan) = &told[1];
+    assert_eq!(plan["plan"][0], json!({ "coach": "network", "why": "" }));
+    assert_eq!(app.chats().len(), 3, "no plan was asked for");
+    app.stop().await;
+    let app = team(&[("COACH_MODEL_MASTER", "sim/500")]).await;
+    let told = events(&app.send(&Request::post("/v1/council", &asked)).await);
+    let (name, error) = told.last().unwrap();
+    assert_eq!(
+        (name.as_str(), &error["error"]["type"]),
+        ("error", &json!("upstream_failed"))
+    );
+    let whole = json!({ "message": "Which one?" });
+    refused(
+        &app.send(&Request::post("/v1/council", &whole)).await,
+        502,
+        "upstream_failed",
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_route_takes_what_it_can_use_and_an_admin_only() {
+    let keys = [
+        ("ADMIN_API_KEYS", "admin-key-0123456789"),
+        ("SESSION_SIGNING_KEYS", "signing-key-0123456789"),
+    ];
+    let app = team(&keys).await;
+    let ask = |body: &Value| Request::post("/v1/council", body);
+    let admin = |body: &Value| ask(body).header("authorization", "Bearer admin-key-0123456789");
+    let hello = json!({ "message": "Which one?", "coaches": ["career"], "user_id": "ada" });
+    refused(&app.send(&ask(&hello)).await, 401, "unauthorized");
+    for (body, kind) in [
+        (json!({ "message": " " }), "invalid_request"),
+        (json!({ "coaches": ["career"] }), "invalid_request"),
+        (
+            json!({ "message": "x", "coaches": ["master"] }),
+            "invalid_request",
+        ),
+        (
+            json!({ "message": "x", "coaches": ["nobody"] }),
+            "invalid_request",
+        ),
+        (
+            json!({ "message": "x", "coaches": ["career", "skills", "network", "leadership"] }),
+            "invalid_request",
+        ),
+        (json!({ "message": "x", "model": "y" }), "invalid_request"),
+        (
+            json!({ "message": "x", "session_id": "a\nb" }),
+            "invalid_session_id",
+        ),
+    ] {
+        refused(&app.send(&admin(&body)).await, 400, kind);
+    }
+    let long = json!({ "message": "x".repeat(70_000) });
+    refused(&app.send(&admin(&long)).await, 413, "payload_too_large");
+    assert!(app.chats().is_empty());
+    for (body, identity) in [
+        (hello.clone(), "signed"),
+        (
+            json!({ "message": "x", "session_id": "s", "user_id": "ada" }),
+            "body",
+        ),
+        (json!({ "message": "x", "session_id": "s2" }), "none"),
+    ] {
+        let told = app.send(&admin(&body)).await.json();
+        let turn = told["turn_id"].as_str().unwrap();
+        let path = format!("/v1/turns/{turn}");
+        let request = Request::get(&path).header("authorization", "Bearer admin-key-0123456789");
+        let record = until("the record", async || {
+            let response = app.send(&request).await;
+            (response.status == 200).then(|| response.json())
+        });
+        assert_eq!(record.await["identity"], identity, "{body}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_or_a_model_name_pins_the_council_and_a_switch_ends_it() {
+    let keys = [("SESSION_SIGNING_KEYS", "signing-key-0123456789")];
+    let app = team(&keys).await;
+    let wanted = json!({ "user_id": "ada", "coach": "council" });
+    let minted = app
+        .send(&Request::post("/v1/sessions", &wanted))
+        .await
+        .json();
+    let session = minted["session_id"].as_str().unwrap();
+    let reason = async |heard: Heard| app.record(&heard.turn_id).await["coach_reason"].clone();
+    assert_eq!(
+        reason(app.say(session, "Should I go?").await).await,
+        "council:pinned"
+    );
+    assert_eq!(reason(app.say(session, "mm-hm").await).await, "default");
+    let body = json!({ "model": "council", "stream": true, "messages": [{ "role": "user", "content": "Go?" }] });
+    let heard = app
+        .hear(&Request::post("/v1/chat/completions", &body))
+        .await;
+    assert_eq!(reason(heard).await, "council:pinned");
+    app.stop().await;
+    let app = team(&[("COUNCIL", "false")]).await;
+    let heard = app.say("s", ASKED).await;
+    assert_eq!(heard.text, "Here is what we think.");
+    assert_eq!(app.record(&heard.turn_id).await["coach_reason"], "default");
+    let asked = json!({ "message": "Which one?", "coaches": ["network"] });
+    let told = app.send(&Request::post("/v1/council", &asked)).await.json();
+    assert_eq!(
+        (&told["answer"], &told["plan"]),
+        (&json!("Here is what we think."), &json!([]))
+    );
+    assert_eq!(app.chats().len(), 2);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn specialists_beyond_the_cap_are_not_asked() {
+    // Models without a price count as the dearest there are.
+    let dear = [
+        ("COACH_MODEL_CAREER", "x/dear"),
+        ("COACH_MODEL_SKILLS", "x/dear"),
+        ("COACH_MODEL_NETWORK", "x/dear"),
+    ];
+    let app = team(&dear).await;
+    let message = "What now? ".repeat(2_000);
+    let asked = json!({ "message": message, "coaches": ["career", "skills", "network"] });
+    let told = app.send(&Request::post("/v1/council", &asked)).await.json();
+    let outcomes: Vec<_> = told["coaches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["answered", "dropped", "dropped"], "{told}");
+    assert_eq!(told["answer"], "Here is what we think.");
+    assert_eq!(app.chats().len(), 2);
+    let budget = app.send(&Request::get("/v1/budget")).await.json();
+    assert_eq!(budget["reserved_usd"], "0.000000", "{budget}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silence_behind_the_opening_is_bridged_once() {
+    let app = team(&[("COACH_MODEL_CAREER", "sim/hang"), ("SPEECH_WPM", "400")]).await;
+    app.script(&["hang"]);
+    let heard = app.say("s", ASKED).await;
+    let rest = after_opening(&heard.text).to_owned();
+    let roster = Roster::built_in().unwrap();
+    let mut phrases = roster.master().lead_ins().iter();
+    let answer = phrases.find_map(|phrase| rest.strip_prefix(phrase.as_str()));
+    assert_eq!(answer, Some(" Here is what we think."), "{rest}");
+    assert_eq!(app.record(&heard.turn_id).await["lead_in"], true);
+    app.stop().await;
+}
