@@ -211,6 +211,9 @@ const TAIL: &[&str] = &[
     "once",
 ];
 
+/// Where a request of one form ends that begins with the first of these words.
+type Form = fn(&[&str]) -> Option<usize>;
+
 /// Whether this line asks to hear all coaches.
 #[must_use]
 pub fn asks_everybody(line: &str) -> bool {
@@ -243,7 +246,7 @@ fn is_request(sentence: &[Word]) -> bool {
             words.push(text);
         }
     }
-    let forms: [fn(&[&str]) -> Option<usize>; 4] = [opinion, hearing, asking, views];
+    let forms: [Form; 4] = [opinion, hearing, asking, views];
     begins.into_iter().any(|at| {
         let (before, clause) = words.split_at(at);
         let is_report = before.iter().any(|word| REPORTS.contains(word));

@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use super::MAX_SPECIALISTS;
-use crate::coach::{MASTER, Roster};
+use crate::coach::{MASTER, Roster, asks_everybody};
 use crate::prompt::{PromptMessage, Source, quote};
 use crate::turn::{Conversation, Role};
 
@@ -108,17 +108,30 @@ pub fn named(ids: &[String], roster: &Roster) -> Vec<Named> {
     table.named
 }
 
-/// Who is heard where there is no plan: whoever the words concern, or the usual one.
+/// Who is heard where there is no plan: whomever the newest of the user's lines concerns that concerns
+/// anybody, or the usual one.
 #[must_use]
-pub fn instead(words: &str, roster: &Roster) -> Vec<Named> {
-    let touched: Vec<String> = roster.touched(words).map(|c| c.id.clone()).collect();
-    let found = named(&touched, roster);
-    if !found.is_empty() {
+pub fn instead(conversation: &Conversation, roster: &Roster) -> Vec<Named> {
+    let lines: Vec<&str> = conversation.lines().map(|(_, line)| line).collect();
+    let newest = lines.iter().rev().take(NEWEST);
+    let found = newest.map(|line| concerned(line, roster));
+    if let Some(found) = found.into_iter().find(|found| !found.is_empty()) {
         return found;
     }
     let first = roster.iter().find(|coach| coach.id != MASTER);
     let usual = roster.get(USUAL).or(first);
     named(usual.map(|c| c.id.clone()).as_slice(), roster)
+}
+
+/// Whom a line concerns. The team that it asks for is nobody's subject.
+fn concerned(line: &str, roster: &Roster) -> Vec<Named> {
+    let mut ids = Vec::new();
+    for sentence in line.split_inclusive(['.', '!', '?', '\n']) {
+        if !asks_everybody(sentence) {
+            ids.extend(roster.touched(sentence).map(|coach| coach.id.clone()));
+        }
+    }
+    named(&ids, roster)
 }
 
 /// Who is named so far.
@@ -294,23 +307,39 @@ mod tests {
     #[test]
     fn without_a_plan_the_users_words_decide() {
         let roster = Roster::built_in().unwrap();
-        for (words, expected) in [
+        for (before, words, expected) in [
             (
+                "",
                 "I want a promotion but lack a certification",
                 "career,skills",
             ),
             (
+                "",
                 "my team and my network and a job and training",
                 "career,skills,leadership",
             ),
-            ("I feel stuck", "career"),
-            ("", "career"),
+            ("I need a referral", "I feel stuck", "network"),
+            (
+                "I need a referral",
+                "What would the whole team say?",
+                "network",
+            ),
+            (
+                "I need a referral",
+                "A job it is. Ask the whole team!",
+                "career",
+            ),
+            ("", "Ask the whole team", "career"),
+            ("", "I feel stuck", "career"),
+            ("", "", "career"),
         ] {
-            let ids: Vec<_> = instead(words, &roster)
+            let mut talk = saying(Ask::Words(words.to_owned()));
+            talk.history.push(Message::user(before));
+            let ids: Vec<_> = instead(&talk, &roster)
                 .into_iter()
                 .map(|n| n.coach)
                 .collect();
-            assert_eq!(ids.join(","), expected, "{words}");
+            assert_eq!(ids.join(","), expected, "{before} / {words}");
         }
         let ids = ["skills", "nobody", "skills", "master", "career"].map(str::to_owned);
         let found: Vec<_> = named(&ids, &roster).into_iter().map(|n| n.coach).collect();

@@ -210,7 +210,7 @@ impl Council {
             Err(_) => Vec::new(),
         };
         match named.is_empty() {
-            true => council::instead(talk.ask.words(), roster),
+            true => council::instead(talk, roster),
             false => named,
         }
     }

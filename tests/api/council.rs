@@ -116,7 +116,10 @@ async fn the_team_is_heard_as_one_answer_and_the_master_speaks_at_once() {
     let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
     assert_eq!(microusd(&record["cost_usd"]), billed, "{record}");
     let session = app.send(&Request::get("/v1/sessions/s")).await.json();
-    assert_eq!(session["cost_usd"], record["cost_usd"], "{session}");
+    assert_eq!(
+        session["totals"]["cost_usd"], record["cost_usd"],
+        "{session}"
+    );
     let again = app.say("s", ASKED).await;
     assert_eq!(again.text, heard.text);
     assert_eq!(app.chats().len(), 5, "what comes again is not paid again");
@@ -140,7 +143,6 @@ async fn whoever_is_slow_fails_or_says_nothing_changes_nothing_but_the_trace() {
         (plan.clone(), "sim/500", &[career, network], 5),
         (plan.clone(), "sim/empty", &[career, network], 5),
         (plan.clone(), "sim/cut:2", &[career, network], 5),
-        (plan.clone(), "sim/flood", &[career, network], 5),
         (plan.clone(), "sim/hang", &[career, network], 5),
         (plan.clone(), "sim/stall:2", &[career, network], 5),
     ] {
@@ -340,11 +342,9 @@ async fn the_route_shows_how_a_council_gets_on() {
         ("error", &json!("upstream_failed"))
     );
     let whole = json!({ "message": "Which one?" });
-    refused(
-        &app.send(&Request::post("/v1/council", &whole)).await,
-        502,
-        "upstream_failed",
-    );
+    let refusal = app.send(&Request::post("/v1/council", &whole)).await;
+    assert_eq!(refusal.status, 502, "{}", refusal.text());
+    assert_eq!(refusal.json()["error"]["type"], "upstream_failed");
     app.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! How a council is told: events as it gets on, or everything in one body at its end.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::council::{Named, State};
 use crate::http::body::Outlet;
@@ -9,6 +9,7 @@ use crate::http::error::Refusal;
 use crate::pipeline::{Bill, Mouth, Progress, Share};
 use crate::sse;
 use crate::turn::{Fault, FinishReason, Head, ToolCall, Usage};
+use crate::upstream::millis;
 
 /// In which form it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) struct CouncilMouth {
     plan: Value,
     /// The specialists that were named, in the plan's order, and what became of each.
     seats: Vec<(String, State)>,
-    /// What it came to, once it has ended.
+    /// What it came to, once it has ended: the specialists, and all of it. Afterwards nobody knows.
+    coaches: Value,
     totals: Option<Value>,
     fault: Option<Fault>,
     /// Nobody takes anything any more.
@@ -51,6 +53,7 @@ impl CouncilMouth {
             answer: String::new(),
             plan: json!([]),
             seats: Vec::new(),
+            coaches: json!([]),
             totals: None,
             fault: None,
             left: false,
@@ -64,16 +67,11 @@ impl CouncilMouth {
 
     /// The whole council.
     pub(super) fn body(&self) -> Value {
-        let coaches = self.seats.iter().map(|(coach, state)| {
-            let mut seat = self.seat(coach);
-            seat["outcome"] = json!(state.as_str());
-            seat
-        });
         json!({
             "answer": self.answer,
             "opening": self.opening,
             "plan": self.plan,
-            "coaches": coaches.collect::<Vec<_>>(),
+            "coaches": self.coaches,
             "totals": self.totals,
             "turn_id": self.turn_id,
             "session_id": self.session,
@@ -81,26 +79,34 @@ impl CouncilMouth {
     }
 
     /// A specialist with what it cost so far.
-    fn seat(&self, coach: &str) -> Value {
+    fn seat(&self, coach: &str, field: &str, state: State) -> Value {
         let bill = self.bill.as_ref();
         let share = bill.map(|bill| bill.share(Some(coach))).unwrap_or_default();
         json!({
             "coach": coach,
+            (field): state.as_str(),
             "model": share.model,
             "cost_usd": dollars(&share),
             "tokens": share.tokens,
         })
     }
 
-    fn totals(&self) -> Value {
+    fn coaches(&self) -> Value {
+        let seats = self.seats.iter();
+        seats
+            .map(|(coach, state)| self.seat(coach, "outcome", *state))
+            .collect()
+    }
+
+    fn totals(&self) -> Map<String, Value> {
         let bill = self.bill.as_ref();
         let share = bill.map(|bill| bill.share(None)).unwrap_or_default();
         let took = bill.map(Bill::duration).unwrap_or_default();
-        json!({
-            "cost_usd": dollars(&share),
-            "tokens": share.tokens,
-            "duration_ms": (took.as_secs_f64() * 1e6).round() / 1e3,
-        })
+        let mut totals = Map::new();
+        totals.insert("cost_usd".to_owned(), json!(dollars(&share)));
+        totals.insert("tokens".to_owned(), json!(share.tokens));
+        totals.insert("duration_ms".to_owned(), json!(millis(took)));
+        totals
     }
 
     fn event(&mut self, name: &str, data: &Value) {
@@ -148,8 +154,7 @@ impl Mouth for CouncilMouth {
                     Some((_, old)) => *old = state,
                     None => self.seats.push((coach.to_owned(), state)),
                 }
-                let mut seat = self.seat(coach);
-                seat["state"] = json!(state.as_str());
+                let seat = self.seat(coach, "state", state);
                 self.event("specialist", &seat);
             }
         }
@@ -162,12 +167,13 @@ impl Mouth for CouncilMouth {
         if self.has_ended() {
             return;
         }
+        self.coaches = self.coaches();
         let totals = self.totals();
-        self.totals = Some(totals.clone());
-        let mut told = totals;
-        told["turn_id"] = json!(self.turn_id);
-        told["session_id"] = json!(self.session);
-        self.event("totals", &told);
+        let mut told = totals.clone();
+        self.totals = Some(totals.into());
+        told.insert("turn_id".to_owned(), json!(self.turn_id));
+        told.insert("session_id".to_owned(), json!(self.session));
+        self.event("totals", &told.into());
     }
 
     fn fault(&mut self, fault: Fault) {
