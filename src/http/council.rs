@@ -96,6 +96,7 @@ fn turn(
         streams: wanted.stream,
         // Whoever calls this reads statuses.
         signals: true,
+        as_written: false,
         faults: Vec::new(),
         trace: trace(request),
         auth,
