@@ -15,6 +15,7 @@ mod entering;
 mod running;
 mod stream;
 mod council;
+mod consult;
 mod relay;
 mod ending;
 mod asking;

@@ -1,0 +1,138 @@
+//! One call of a council: its words are gathered, not passed on.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::sse::TooLarge;
+use crate::telemetry::spans;
+use crate::turn::{Delta, FinishReason, Usage};
+use crate::upstream::{AttemptError, Search, Speaking};
+
+use super::council::Ground;
+
+/// A contribution beyond this is none.
+const MOST_BYTES: usize = 4 << 10;
+/// How long a specialist's bill is waited for once it has said everything: somebody listens.
+const BILL_WAIT: Duration = Duration::from_millis(100);
+/// Why nothing was heard of somebody.
+pub(super) enum Unheard {
+    Late,
+    Failed,
+}
+
+/// Everything that whoever this search finds has to say, if it is all said by `due`.
+///
+/// # Errors
+/// When it is not, or when nobody says anything.
+pub(super) async fn answer(
+    search: &Search<'_>,
+    ground: &Ground,
+    due: Instant,
+) -> Result<String, Unheard> {
+    let unheard = || match Instant::now() >= due {
+        true => Unheard::Late,
+        false => Unheard::Failed,
+    };
+    let Ok(speaking) = search.first_words().await else {
+        return Err(unheard());
+    };
+    let mut call = Call::of(speaking);
+    match timeout_at(due, call.listen()).await {
+        // Dropped with its row, which says that we closed it.
+        Err(_) => Err(Unheard::Late),
+        Ok(Err(error)) => {
+            call.failed(&error, ground);
+            Err(Unheard::Failed)
+        }
+        Ok(Ok(())) => Ok(call.end().await),
+    }
+}
+
+/// A call whose words are gathered.
+struct Call {
+    speaking: Speaking,
+    words: String,
+    finish: Option<FinishReason>,
+    usage: Option<Usage>,
+}
+
+impl Call {
+    fn of(speaking: Speaking) -> Self {
+        let words = match &speaking.first {
+            Delta::Words(words) => words.clone(),
+            _ => String::new(),
+        };
+        speaking.row.words(words.len());
+        Self {
+            speaking,
+            words,
+            finish: None,
+            usage: None,
+        }
+    }
+
+    /// To the model's last word.
+    async fn listen(&mut self) -> Result<(), AttemptError> {
+        while self.finish.is_none() {
+            match self.speaking.answer.next().await? {
+                Some(delta) => self.take(delta),
+                None => return Err(AttemptError::Cut),
+            }
+            if self.words.len() > MOST_BYTES {
+                return Err(TooLarge.into());
+            }
+        }
+        match self.words.trim().is_empty() {
+            true => Err(AttemptError::Empty),
+            false => Ok(()),
+        }
+    }
+
+    fn take(&mut self, delta: Delta) {
+        match delta {
+            Delta::Words(words) => {
+                self.speaking.row.words(words.len());
+                self.words.push_str(&words);
+            }
+            Delta::Usage(usage) => {
+                self.speaking.row.usage(&usage);
+                self.usage = Some(usage);
+            }
+            Delta::Finish(reason) => self.finish = Some(reason),
+            Delta::Tool(_) => {}
+        }
+    }
+
+    fn failed(self, error: &AttemptError, ground: &Ground) {
+        let Speaking {
+            answer,
+            model,
+            row,
+            span,
+            ..
+        } = self.speaking;
+        ground.rooms.health.broke(&model, Instant::now());
+        spans::failed(&span, error.kind());
+        row.describe(answer.meta());
+        row.failed(error);
+    }
+
+    /// The bill follows the last word; without one in time the cost is estimated.
+    async fn end(mut self) -> String {
+        let bill = async {
+            while let Ok(Some(delta)) = self.speaking.answer.next().await {
+                self.take(delta);
+            }
+        };
+        // A bill that does not come is no reason to wait on.
+        let _ = timeout(BILL_WAIT, bill).await;
+        let Speaking {
+            answer, row, span, ..
+        } = self.speaking;
+        let model = answer.meta().model.clone();
+        spans::spoken(&span, model.as_deref(), self.finish, self.usage.as_ref());
+        row.close();
+        self.words
+    }
+}
