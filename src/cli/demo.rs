@@ -165,6 +165,7 @@ async fn show(
     writeln!(
         out,
         "\nServing on {address} until Ctrl-C. Try:\n\n{}\n\n\
+         Playground    {address}/playground\nDashboard     {address}/dashboard\n\
          Turns so far  {address}/v1/turns\nMetrics       {address}/metrics\nReadiness     {address}/readyz",
         http::curl(address, !settings.keys.callers.is_empty())
     )?;

@@ -13,7 +13,7 @@ fn expected() -> Vec<String> {
     all.chain(rows('F', 1, 4))
         .chain(rows('G', 1, 9))
         .chain(rows('H', 1, 7))
-        .chain(rows('I', 3, 5))
+        .chain(rows('I', 1, 5))
         .collect()
 }
 

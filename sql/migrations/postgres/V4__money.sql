@@ -6,6 +6,8 @@ alter table turn add column ceiling_microusd bigint;
 comment on column turn.model_reason is 'Why planned_model: tier:<tier>, budget:<limit>, complexity:<n>, override or experiment:<name>/<variant>.';
 comment on column turn.ceiling_microusd is 'What it cost at most, where that was not known when it ended: what budgets count until it is.';
 
+comment on column attempt.cause is 'Why it was made: first, fallback, mended, hedge, resume, plan or specialist.';
+
 create table lease (
     day_at     timestamptz not null,
     machine    text not null,
