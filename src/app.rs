@@ -197,7 +197,7 @@ impl Application {
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, target.clone(), door)?;
-        let watch = Watch::new(alerts.clone(), rooms.clone(), records.health());
+        let watch = Watch::new(alerts.clone(), rooms.clone(), records.health(), &slugs);
         house::keep(&rooms, watch);
         watch::watch_balance(alerts, target.clone(), client.clone(), &lifecycle);
         switches::follow(flags, records.switchboard(), live, &lifecycle);
@@ -205,6 +205,7 @@ impl Application {
             budget,
             reader: records.reader(),
             clock,
+            recorded: Arc::default(),
         }
         .start(records.backlog(), leases, &lifecycle);
         models::keep_fresh(rooms.catalog.clone(), target, client, &lifecycle, slugs);

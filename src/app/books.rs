@@ -1,5 +1,6 @@
 //! The records and those who look over what is in them.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -49,9 +50,10 @@ pub(super) fn keep(
     let corrections: Arc<OnceLock<Corrections>> = Arc::default();
     let considering = Arc::clone(&corrections);
     let spending = budget.clone();
+    let is_refused = AtomicBool::new(false);
     let recorder = records.start(move |turn| {
         counters.note(turn);
-        watch::witness(&alerts, turn);
+        watch::witness(&alerts, &is_refused, turn);
         watch::witness_cap(&alerts, &spending, turn);
         if let Some(corrections) = considering.get() {
             corrections.consider(turn);

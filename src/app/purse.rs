@@ -1,5 +1,6 @@
 //! Keeps the budget's books true: with what the records say, and with the other machines.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -45,6 +46,8 @@ pub(super) struct Purse {
     pub(super) budget: Budget,
     pub(super) reader: Reader,
     pub(super) clock: Clock,
+    /// A day, and what the records last said it cost.
+    pub(super) recorded: Arc<Mutex<(i64, MicroUsd)>>,
 }
 
 impl Purse {
@@ -59,6 +62,10 @@ impl Purse {
             soft.run_until_cancelled(work).await;
         });
         if let Some(leases) = leases {
+            let (soft, adding) = (lifecycle.soft().clone(), self.clone());
+            lifecycle.spawn(async move {
+                soft.run_until_cancelled(adding.add_up()).await;
+            });
             lifecycle.spawn(async move {
                 hard.run_until_cancelled(self.clone().share(&leases)).await;
                 // What is not spent is the others'.
@@ -84,17 +91,23 @@ impl Purse {
                     (is_settled, is_rebuilt) = (true, false);
                 }
             }
-            for owner in self.budget.strangers(now_ms) {
+            let strangers = self.budget.strangers(now_ms);
+            let is_quiet = strangers.is_empty();
+            for owner in strangers {
+                let day_ms = self.budget.standing(self.clock.now_ms()).day_ms;
                 let since_ms = match owner {
-                    Owner::User(_) => self.budget.standing(now_ms).day_ms,
+                    Owner::User(_) => day_ms,
                     Owner::Session(_) => 0,
                 };
                 // A store that is away is asked again when they speak again.
                 if let Ok(spent) = self.reader.spent(since_ms, Some(&owner)).await {
-                    self.budget.know(&owner, spent, now_ms);
+                    let now_ms = self.clock.now_ms();
+                    self.budget.know(&owner, spent, day_ms, now_ms);
                 }
             }
-            sleep(LOOK).await;
+            if is_quiet {
+                sleep(LOOK).await;
+            }
         }
     }
 
@@ -109,21 +122,31 @@ impl Purse {
         }
     }
 
+    /// Adds up now and then what the records say the day cost: a question that may take its time, and
+    /// that no turn waits for.
+    async fn add_up(self) {
+        loop {
+            let day_ms = self.budget.standing(self.clock.now_ms()).day_ms;
+            if let Ok(spent) = self.reader.spent(day_ms, None).await {
+                *self.recorded() = (day_ms, spent);
+            }
+            sleep(ADD_UP).await;
+        }
+    }
+
     /// Shares the cap with other machines.
     async fn share(self, leases: &Leases) {
-        let mut recorded = MicroUsd::default();
-        let mut added_up: Option<Instant> = None;
         let mut is_apart = false;
         let mut told = Instant::now();
         loop {
-            if added_up.is_none_or(|at| at.elapsed() >= ADD_UP) {
-                let day_ms = self.budget.standing(self.clock.now_ms()).day_ms;
-                if let Ok(Ok(spent)) = timeout(PATIENCE, self.reader.spent(day_ms, None)).await {
-                    (recorded, added_up) = (spent, Some(Instant::now()));
-                }
-            }
             let Some(renewal) = self.budget.renewal(self.clock.now_ms()) else {
                 return;
+            };
+            let (day_ms, spent) = *self.recorded();
+            // Yesterday's says nothing of today.
+            let recorded = match day_ms == renewal.day_ms {
+                true => spent,
+                false => MicroUsd::default(),
             };
             let renewed = timeout(PATIENCE, leases.renew(renewal, recorded)).await;
             let now_ms = self.clock.now_ms();
@@ -152,6 +175,10 @@ impl Purse {
             let _ = timeout(TELL, self.budget.wanted()).await;
             told = Instant::now();
         }
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, (i64, MicroUsd)> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps what is spent and set aside, and nothing ahead.

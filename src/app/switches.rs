@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::record::{FlagRow, Switchboard, in_force};
 use crate::routing::flags::Flags;
@@ -19,7 +20,9 @@ pub(super) fn follow(flags: Flags, switchboard: Switchboard, live: Live, lifecyc
     let following = async move {
         let mut before = None;
         loop {
-            if let Ok(rows) = switchboard.flags().await {
+            if let Ok(mut rows) = switchboard.flags().await {
+                let now_ms = Clock::System.now_ms();
+                rows.retain(|row| row.expires_at.is_none_or(|at| now_ms < at));
                 flags.take(in_force(&rows));
                 tell(
                     before.replace(rows.clone()).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! What the operator is told of: looked at as often as it may change, told once by `alert`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -38,18 +39,30 @@ pub(super) struct Watch {
     pub(super) records: RecordsHealth,
     models: Successors,
     models_seen: Option<Instant>,
-    open: HashSet<String>,
+    /// Targets whose breaker was open since the start.
+    opened: HashSet<String>,
 }
 
 impl Watch {
-    pub(super) fn new(alerts: Alerts, rooms: Rooms, records: RecordsHealth) -> Self {
+    /// `others` are models that experiments ask.
+    pub(super) fn new(
+        alerts: Alerts,
+        rooms: Rooms,
+        records: RecordsHealth,
+        others: &[String],
+    ) -> Self {
+        let mut models = successors(&rooms.roster);
+        for model in others {
+            let known = || config::successor(model).map(str::to_owned);
+            models.entry(model.clone()).or_insert_with(known);
+        }
         Self {
-            models: successors(&rooms.roster),
+            models,
             alerts,
             rooms,
             records,
             models_seen: None,
-            open: HashSet::new(),
+            opened: HashSet::new(),
         }
     }
 
@@ -92,11 +105,12 @@ impl Watch {
             let target = target.clone();
             self.alerts.raise(Alert::BreakerOpen { target });
         }
-        for target in self.open.difference(&open) {
+        // Said again each second: a word that was lost must not keep the next opening quiet.
+        self.opened.extend(open.iter().cloned());
+        for target in self.opened.difference(&open) {
             let target = target.clone();
             self.alerts.over(&Alert::BreakerOpen { target }.key());
         }
-        self.open = open;
     }
 
     fn look_at_spool(&self, now_ms: i64) {
@@ -151,7 +165,9 @@ fn successors(roster: &Roster) -> Successors {
 }
 
 /// What a settled turn tells of the key and of prices.
-pub(super) fn witness(alerts: &Alerts, turn: &TurnRecord) {
+///
+/// `is_refused` remembers that the key was refused, so that only what follows a refusal ends it.
+pub(super) fn witness(alerts: &Alerts, is_refused: &AtomicBool, turn: &TurnRecord) {
     for attempt in &turn.attempts {
         let refusal = match attempt.error_kind.as_deref() {
             Some("key_limit") => Refusal::of(403),
@@ -160,9 +176,15 @@ pub(super) fn witness(alerts: &Alerts, turn: &TurnRecord) {
             _ => None,
         };
         if let Some(status) = refusal {
+            is_refused.store(true, Ordering::Relaxed);
             alerts.raise(Alert::KeyRefused { status });
         } else if attempt.status == Some(200) {
-            for status in [401, 402, 403].into_iter().filter_map(Refusal::of) {
+            let ends = is_refused.swap(false, Ordering::Relaxed);
+            for status in [401, 402, 403]
+                .into_iter()
+                .filter(|_| ends)
+                .filter_map(Refusal::of)
+            {
                 alerts.over(&Alert::KeyRefused { status }.key());
             }
             if attempt.cost_microusd.is_none() {

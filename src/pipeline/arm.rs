@@ -35,31 +35,28 @@ impl Owner {
     }
 }
 
-/// The arm of the turn's session, if it is in an experiment; its model is asked first.
-pub(super) fn enrol(
-    rooms: &Rooms,
-    request: &TurnRequest,
-    coach: &Coach,
-    plan: &mut Plan,
-) -> Option<Arc<Arm>> {
+/// The arm of the turn's session, if it is in an experiment.
+pub(super) fn enrol(rooms: &Rooms, request: &TurnRequest, coach: &Coach) -> Option<Arc<Arm>> {
     let speaker = &request.speaker;
     // No turn of theirs is ever known to count.
     if speaker.identity == Identity::None {
         return None;
     }
-    let arm = rooms.experiments.arm(&Asked {
+    rooms.experiments.arm(&Asked {
         coach: &coach.id,
         session: &place(speaker),
         now_ms: rooms.clock.now_ms(),
         is_adrift: speaker.is_new && !request.conversation.history.is_empty(),
-    })?;
+    })
+}
+
+/// Puts the arm's model first, and says why.
+pub(super) fn ask_first(arm: &Arm, plan: &mut Plan, fallback: bool) {
     if let Some(model) = &arm.changes.model {
-        plan.candidates
-            .retain(|other| rooms.fallback && other != model);
+        plan.candidates.retain(|other| fallback && other != model);
         plan.candidates.insert(0, model.clone());
     }
     plan.reason = format!("experiment:{}/{}", arm.experiment, arm.variant);
-    Some(arm)
 }
 
 /// The coach as the arm has it.

@@ -55,12 +55,15 @@ pub(super) fn choose<'r>(rooms: &'r Rooms, request: &TurnRequest) -> Chosen<'r> 
         is_budget_low,
     };
     let mut plan = routing::plan(coach, worth, rooms.fallback);
-    // With little left everybody gets the cheapest, and no experiment is told of it; nor of a council,
-    // which is no turn of one coach's.
-    let arm = match is_budget_low || called.is_some() {
-        true => None,
-        false => arm::enrol(rooms, request, coach, &mut plan),
+    // A council is no turn of one coach's, so no experiment is told of it.
+    let arm = match called {
+        Some(_) => None,
+        None => arm::enrol(rooms, request, coach),
     };
+    // With little left everybody gets the cheapest model, whatever else an arm changes.
+    if let Some(arm) = arm.as_deref().filter(|_| !is_budget_low) {
+        arm::ask_first(arm, &mut plan, rooms.fallback);
+    }
     let council = called.map(|_| Box::new(Council::of(rooms, request, worth)));
     rooms.flags.admit(&mut plan.candidates, session, now_ms);
     plan.candidates.splice(..0, request.faults.iter().cloned());

@@ -25,15 +25,19 @@ pub(super) struct Asked<'t> {
     pub(super) coach: &'t Coach,
     pub(super) council: Option<&'t Council>,
     pub(super) conversation: &'t Conversation,
+    /// Whoever may come to answer.
+    pub(super) candidates: &'t [String],
 }
 
-/// Sets aside what the planned model may cost at most, and a council's with it.
+/// Sets aside what the dearest candidate may cost at most, since any of them may come to answer, and a
+/// council's calls with it.
 ///
 /// # Errors
 /// The limit that it would go beyond.
 pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, Over> {
     let rooms = &guard.rooms;
-    let own = own(guard, asked.coach, asked.conversation);
+    let of = |model: &String| cost(guard, model, asked.coach, asked.conversation);
+    let own = asked.candidates.iter().map(of).max().unwrap_or_default();
     let council = asked.council;
     let council = council.map(|council| council.most(rooms, asked.conversation, own));
     let user = guard.user_hash();
@@ -48,12 +52,17 @@ pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, 
 
 /// What the answer of the planned model may cost at most.
 pub(super) fn own(guard: &Guard, coach: &Coach, conversation: &Conversation) -> MicroUsd {
+    cost(guard, &guard.head.model, coach, conversation)
+}
+
+/// What an answer of this model may cost at most. A count of tokens by length may be a quarter too low.
+fn cost(guard: &Guard, model: &str, coach: &Coach, conversation: &Conversation) -> MicroUsd {
     let history = conversation.history.iter().map(|m| m.text.len());
     let said: usize = history.sum::<usize>().min(MOST_HISTORY);
     let bytes = said + conversation.ask.words().len() + AROUND;
     let (prompt, completion) = (catalog::tokens_of(bytes), u64::from(coach.max_tokens));
     let catalog = &guard.rooms.catalog;
-    catalog.ceiling(&guard.head.model, prompt, completion)
+    catalog.ceiling(model, prompt + prompt / 4, completion)
 }
 
 /// The reservation of a turn, once there is one or none to be had: waited for no longer than memory.

@@ -172,6 +172,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         coach,
         council: council.as_deref(),
         conversation: &request.conversation,
+        candidates: &plan.candidates,
     };
     let money = asks_model.then(|| money::reserve(&guard, asked));
     let money = match money.transpose() {

@@ -74,6 +74,8 @@ pub enum Over {
     Day,
     User,
     Session,
+    /// Nobody could say in time whether there is money.
+    Unknown,
 }
 
 impl Over {
@@ -84,6 +86,7 @@ impl Over {
             Self::Day => "cap",
             Self::User => "user_cap",
             Self::Session => "session_cap",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -118,6 +121,7 @@ impl Budget {
             books: Mutex::new(Books {
                 day: Day::default(),
                 ahead_ms: 0,
+                granted_at_ms: None,
                 now_ms: 0,
                 users: Purses::new(limits.user),
                 sessions: Purses::new(limits.session),
@@ -136,12 +140,7 @@ impl Budget {
     /// The limit that it would go beyond.
     pub fn reserve(&self, payer: Payer<'_>, amount: MicroUsd, now_ms: i64) -> Result<Asked, Over> {
         let mut books = self.books(now_ms);
-        if !books.users.has_room(payer.user, amount) {
-            return Err(Over::User);
-        }
-        if !books.sessions.has_room(Some(payer.session), amount) {
-            return Err(Over::Session);
-        }
+        books.has_room(payer, amount)?;
         if amount.0 <= books.day.at_hand(&self.0.limits, self.0.sharing) {
             let reservation = self.take(&mut books, payer, amount);
             self.look_ahead(&books);
@@ -182,8 +181,12 @@ impl Budget {
     }
 
     /// Takes over what the records say was spent since this day began, by a process before this one.
-    /// What this one spent meanwhile is in it or will be: the larger of the two stands.
+    /// What this one spent meanwhile is in it or will be: the larger of the two stands. Where the cap is
+    /// shared the leases tell what others spent, and this is nothing to add.
     pub fn rebuild(&self, spent: MicroUsd, day_ms: i64, now_ms: i64) {
+        if self.0.sharing != Sharing::Alone {
+            return;
+        }
         let mut books = self.books(now_ms);
         if Day::begins_ms(books.day.number) == day_ms {
             books.day.settled = books.day.settled.max(spent.0);
@@ -210,11 +213,13 @@ impl Budget {
         strangers
     }
 
-    /// What the records say somebody spent: a user today, a session in its life.
-    pub fn know(&self, owner: &Owner, spent: MicroUsd, now_ms: i64) {
+    /// What the records say somebody spent: a user in the day that began then, a session in its life.
+    pub fn know(&self, owner: &Owner, spent: MicroUsd, day_ms: i64, now_ms: i64) {
         let mut books = self.books(now_ms);
+        let is_today = Day::begins_ms(books.day.number) == day_ms;
         match owner {
-            Owner::User(user) => books.users.know(user, spent),
+            Owner::User(user) if is_today => books.users.know(user, spent),
+            Owner::User(_) => {}
             Owner::Session(session) => books.sessions.know(session, spent),
         }
     }
@@ -223,9 +228,9 @@ impl Budget {
     /// not.
     #[must_use]
     pub fn renewal(&self, now_ms: i64) -> Option<Renewal> {
-        let books = self.books(now_ms);
+        let mut books = self.books(now_ms);
         let day = books.day;
-        let asked = books.waiting.sum();
+        let asked = books.waiting.ask_for_all();
         let (ahead, needed) = match self.0.sharing {
             Sharing::Alone => return None,
             Sharing::Leased(lease) => (lease.0, asked),
@@ -241,8 +246,8 @@ impl Budget {
         })
     }
 
-    /// Takes what the store granted, and answers whoever waits for it: all of them, as the store has
-    /// no more.
+    /// Takes what the store granted, and answers whoever it was asked for: all of them, as the store has
+    /// no more. Who came meanwhile is asked for next.
     pub fn granted(&self, grant: Grant, clock_ms: i64) {
         let mut books = self.books(clock_ms);
         books.ahead_ms = grant.now_ms.saturating_sub(clock_ms);
@@ -257,14 +262,27 @@ impl Budget {
         books.day.held = grant.held.0;
         books.day.others = grant.others.0;
         books.day.is_apart = false;
-        self.answer(books);
+        books.granted_at_ms = Some(clock_ms);
+        let has_more = books.waiting.has_unasked();
+        self.answer(books, Over::Day);
+        if has_more {
+            self.0.wanted.notify_one();
+        }
     }
 
     /// The store does not answer. Whoever waits gets what is at hand.
+    ///
+    /// Once the others take this machine for dead they share what it held: it goes no further than what
+    /// it has taken, and a lease.
     pub fn apart(&self, now_ms: i64) {
         let mut books = self.books(now_ms);
         books.day.is_apart = true;
-        self.answer(books);
+        let heard = books.granted_at_ms.unwrap_or_default();
+        if now_ms.saturating_sub(heard) >= lease::ALIVE_MS {
+            books.forget_held();
+        }
+        books.waiting.ask_for_all();
+        self.answer(books, Over::Unknown);
     }
 
     /// Resolves when something is wanted of the store.
@@ -275,15 +293,18 @@ impl Budget {
         self.0.wanted.notified().await;
     }
 
-    /// Answers whoever waits, outside the lock: a reservation that nobody waits for any more is dropped,
-    /// which takes the lock.
-    fn answer(&self, mut books: MutexGuard<'_, Books>) {
+    /// Answers whoever was asked for, outside the lock: a reservation that nobody waits for any more is
+    /// dropped, which takes the lock. Other limits may have been reached since they came.
+    fn answer(&self, mut books: MutexGuard<'_, Books>, over: Over) {
         let mut answers = Vec::new();
-        while let Some(ask) = books.waiting.next() {
+        while let Some(ask) = books.waiting.next_asked() {
             let at_hand = books.day.at_hand(&self.0.limits, self.0.sharing);
-            let answer = match ask.amount.0 <= at_hand {
-                true => Ok(self.take(&mut books, ask.payer(), ask.amount)),
-                false => Err(Over::Day),
+            let answer = match books.has_room(ask.payer(), ask.amount) {
+                Err(over) => Err(over),
+                Ok(()) if ask.amount.0 <= at_hand => {
+                    Ok(self.take(&mut books, ask.payer(), ask.amount))
+                }
+                Ok(()) => Err(over),
             };
             answers.push((ask, answer));
         }

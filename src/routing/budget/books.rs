@@ -1,14 +1,18 @@
 //! A day's sums, and whose purses and waits go with them.
 
+use crate::turn::MicroUsd;
+
 use super::purse::Purses;
 use super::waiting::Waiting;
-use super::{DAY_MS, Limits, Sharing};
+use super::{DAY_MS, Limits, Over, Payer, Sharing};
 
 #[derive(Debug)]
 pub(super) struct Books {
     pub(super) day: Day,
     /// The store's clock less ours, milliseconds: the day is the same for all machines.
     pub(super) ahead_ms: i64,
+    /// When the store last granted anything, by our clock.
+    pub(super) granted_at_ms: Option<i64>,
     /// When the books were last opened.
     pub(super) now_ms: i64,
     pub(super) users: Purses,
@@ -52,6 +56,23 @@ impl Day {
 }
 
 impl Books {
+    /// # Errors
+    /// The cap of the user or the session, if this would go beyond it.
+    pub(super) fn has_room(&mut self, payer: Payer<'_>, amount: MicroUsd) -> Result<(), Over> {
+        if !self.users.has_room(payer.user, amount) {
+            return Err(Over::User);
+        }
+        match self.sessions.has_room(Some(payer.session), amount) {
+            true => Ok(()),
+            false => Err(Over::Session),
+        }
+    }
+
+    /// What was held and not taken is others' by now.
+    pub(super) fn forget_held(&mut self) {
+        self.day.held = self.day.held.min(self.day.taken());
+    }
+
     /// A new day, of which nothing is known.
     pub(super) fn begin(&mut self, number: i64) {
         self.day = Day {

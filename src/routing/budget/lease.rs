@@ -1,13 +1,13 @@
 //! Shares of a day's cap: what each machine holds of it. Pure; whoever keeps the table asks [`renew`]
 //! under a lock that all machines share.
 //!
-//! A machine that has told nothing for a while is taken for dead, and holds no more than it had spent
+//! A machine that has told nothing for a while is taken for dead, and holds no more than it had taken
 //! when it last told. Should it live it tells again, and what it spent meanwhile counts.
 
 use crate::turn::MicroUsd;
 
 /// After so long without a word a machine is taken for dead.
-const ALIVE_MS: i64 = 60_000;
+pub(super) const ALIVE_MS: i64 = 60_000;
 
 /// What a machine tells and asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,14 @@ pub fn renew(renewal: &Renewal, others: &[Lease], recorded: MicroUsd, now_ms: i6
     let is_alive = |lease: &&Lease| now_ms.saturating_sub(lease.told_at_ms) < ALIVE_MS;
     let sum = |of: fn(&Lease) -> i64| others.iter().map(of).fold(0_i64, i64::saturating_add);
     let spent = sum(|lease| lease.spent.0);
-    let alive: Vec<&Lease> = others.iter().filter(is_alive).collect();
-    let unspent = alive.iter().fold(0_i64, |sum, lease| {
-        let rest = lease.held.0.max(lease.taken.0) - lease.spent.0;
-        sum.saturating_add(rest)
+    let alive = others.iter().filter(is_alive).count();
+    // The dead may have had turns running, and what those cost is in no row yet.
+    let unspent = others.iter().fold(0_i64, |sum, lease| {
+        let held = match is_alive(&lease) {
+            true => lease.held.0.max(lease.taken.0),
+            false => lease.taken.0,
+        };
+        sum.saturating_add(held - lease.spent.0)
     });
     // Untold spending of the dead is in the records, and in nobody's row.
     let untold = recorded
@@ -80,9 +84,7 @@ pub fn renew(renewal: &Renewal, others: &[Lease], recorded: MicroUsd, now_ms: i6
     let taken = renewal.spent.0.saturating_add(renewal.reserved.0);
     let committed = others_spent.saturating_add(unspent).saturating_add(taken);
     let room = renewal.cap.0.saturating_sub(committed).max(0);
-    let machines = i64::try_from(alive.len())
-        .unwrap_or(i64::MAX)
-        .saturating_add(1);
+    let machines = i64::try_from(alive).unwrap_or(i64::MAX).saturating_add(1);
     let fair = (room / machines.saturating_mul(2)).max(renewal.needed.0);
     let ahead = renewal.ahead.0.min(fair).min(room).max(0);
     Holding {

@@ -39,16 +39,20 @@ struct Purse {
     /// By this process.
     settled: i64,
     reserved: i64,
-    /// By everybody, as the records say; what this process spent may be in it or not yet.
+    /// By everybody, as the records said when they were asked; what this process spent until then may be
+    /// in it or not yet.
     recorded: i64,
+    /// Settled by this process when they were asked.
+    settled_then: i64,
     /// When they were last asked, by the clock of whoever asks.
     asked_at_ms: Option<i64>,
 }
 
 impl Purse {
     fn taken(&self) -> i64 {
-        let spent = self.settled.max(self.recorded);
-        spent.saturating_add(self.reserved)
+        let since = self.settled.saturating_sub(self.settled_then);
+        let then = self.settled_then.max(self.recorded);
+        then.saturating_add(since).saturating_add(self.reserved)
     }
 }
 
@@ -102,7 +106,8 @@ impl Purses {
 
     pub(super) fn know(&mut self, owner: &str, spent: MicroUsd) {
         if let Some(purse) = self.purses.get_mut(owner) {
-            purse.recorded = purse.recorded.max(spent.0);
+            purse.recorded = spent.0;
+            purse.settled_then = purse.settled;
         }
     }
 

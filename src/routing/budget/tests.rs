@@ -152,7 +152,10 @@ fn of_strangers_the_records_are_asked_and_believed() {
     let stranger = Owner::User("u".to_owned());
     assert_eq!(budget.strangers(NOON), std::slice::from_ref(&stranger));
     assert_eq!(budget.strangers(NOON), []);
-    budget.know(&stranger, MicroUsd(25), NOON);
+    budget.know(&stranger, MicroUsd(25), DAY_MS, NOON);
+    drop(take(&budget, 20).unwrap());
+    let today = budget.standing(NOON).day_ms;
+    budget.know(&stranger, MicroUsd(25), today, NOON);
     assert_eq!(take(&budget, 6).unwrap_err(), Over::User);
     drop(take(&budget, 5).unwrap());
     assert_eq!(budget.strangers(NOON), [], "asked a moment ago");
@@ -261,7 +264,70 @@ async fn apart_from_the_store_a_machine_goes_one_lease_further_and_a_strict_one_
     let strict = Budget::new(LIMITS, Sharing::Strict);
     let asked = ask(&strict);
     strict.apart(NOON);
-    assert_eq!(answered(asked).unwrap_err(), Over::Day);
+    assert_eq!(answered(asked).unwrap_err(), Over::Unknown);
+}
+
+#[tokio::test]
+async fn whoever_the_others_take_for_dead_goes_one_lease_beyond_what_it_took() {
+    let budget = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
+    Desk::default().renew(0, &budget);
+    let first = take(&budget, 4).unwrap();
+    budget.apart(NOON);
+    assert_eq!(budget.standing(NOON).at_hand, MicroUsd(16));
+    budget.apart(NOON + 60_000);
+    assert_eq!(budget.standing(NOON).at_hand, MicroUsd(10));
+    first.settle(MicroUsd(4));
+    budget.apart(NOON + 61_000);
+    assert_eq!(budget.standing(NOON).at_hand, MicroUsd(10));
+}
+
+#[tokio::test]
+async fn who_comes_while_the_store_is_asked_is_asked_for_next() {
+    let budget = Budget::new(LIMITS, Sharing::Strict);
+    let mut desk = Desk::default();
+    let ask = || budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
+    let first = ask();
+    assert!(budget.wanted().now_or_never().is_some());
+    let renewal = budget.renewal(NOON).unwrap();
+    // Under way to the store and back.
+    let second = ask();
+    let grant = Grant {
+        day_ms: renewal.day_ms,
+        held: renewal.needed,
+        others: MicroUsd(0),
+        now_ms: NOON,
+    };
+    budget.granted(grant, NOON);
+    let first = answered(first).unwrap();
+    assert!(budget.wanted().now_or_never().is_some(), "the second waits");
+    desk.renew(0, &budget);
+    let second = answered(second).unwrap();
+    assert_eq!(sums(&budget), (0, 8));
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn a_cap_that_was_reached_while_a_turn_waited_holds() {
+    let limits = Limits {
+        user: Some(MicroUsd(10)),
+        ..LIMITS
+    };
+    let budget = Budget::new(limits, Sharing::Strict);
+    let asked: Vec<Asked> = (0..4)
+        .map(|_| budget.reserve(PAYER, MicroUsd(6), NOON).unwrap())
+        .collect();
+    Desk::default().renew(0, &budget);
+    let answers: Vec<_> = asked.into_iter().map(answered).collect();
+    assert!(answers[0].is_ok());
+    assert!(answers[1..].iter().all(|a| matches!(a, Err(Over::User))));
+}
+
+#[test]
+fn where_the_cap_is_shared_the_leases_tell_what_others_spent() {
+    let budget = Budget::new(LIMITS, Sharing::Strict);
+    let today = budget.standing(NOON).day_ms;
+    budget.rebuild(MicroUsd(40), today, NOON);
+    assert_eq!(sums(&budget), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +335,7 @@ async fn who_waits_too_long_gets_nothing_and_takes_nothing() {
     let budget = Budget::new(LIMITS, Sharing::Strict);
     let due = tokio::time::Instant::now() + std::time::Duration::from_millis(250);
     let asked = budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
-    assert_eq!(asked.until(due).await.unwrap_err(), Over::Day);
+    assert_eq!(asked.until(due).await.unwrap_err(), Over::Unknown);
     Desk::default().renew(0, &budget);
     assert_eq!(sums(&budget), (0, 0));
 }

@@ -32,7 +32,7 @@ impl Asked {
             Self::Granted(reservation) => Ok(reservation),
             Self::Waiting(answer) => match timeout_at(due, answer).await {
                 Ok(Ok(answer)) => answer,
-                _ => Err(Over::Day),
+                _ => Err(Over::Unknown),
             },
         }
     }
@@ -63,7 +63,11 @@ impl Ask {
 
 /// First come, first served.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(VecDeque<Ask>);
+pub(super) struct Waiting {
+    asks: VecDeque<Ask>,
+    /// So many of the first were asked for.
+    asked: usize,
+}
 
 impl Waiting {
     /// `None` where as many wait as may.
@@ -72,11 +76,11 @@ impl Waiting {
         payer: Payer<'_>,
         amount: MicroUsd,
     ) -> Option<oneshot::Receiver<Result<Reservation, Over>>> {
-        if self.0.len() >= MOST {
+        if self.asks.len() >= MOST {
             return None;
         }
         let (answer, asked) = oneshot::channel();
-        self.0.push_back(Ask {
+        self.asks.push_back(Ask {
             user: payer.user.map(str::to_owned),
             session: payer.session.to_owned(),
             amount,
@@ -85,19 +89,27 @@ impl Waiting {
         Some(asked)
     }
 
-    /// What all that wait would take together.
-    pub(super) fn sum(&self) -> i64 {
-        let waiting = self.0.iter().filter(|ask| !ask.answer.is_closed());
+    /// What all that wait would take together: it is asked for now.
+    pub(super) fn ask_for_all(&mut self) -> i64 {
+        self.asked = self.asks.len();
+        let waiting = self.asks.iter().filter(|ask| !ask.answer.is_closed());
         waiting.fold(0, |sum, ask| sum.saturating_add(ask.amount.0))
     }
 
-    /// The next that still waits.
-    pub(super) fn next(&mut self) -> Option<Ask> {
-        loop {
-            let ask = self.0.pop_front()?;
+    /// Whether somebody came since.
+    pub(super) fn has_unasked(&self) -> bool {
+        self.asks.len() > self.asked
+    }
+
+    /// The next that was asked for and still waits.
+    pub(super) fn next_asked(&mut self) -> Option<Ask> {
+        while self.asked > 0 {
+            self.asked -= 1;
+            let ask = self.asks.pop_front()?;
             if !ask.answer.is_closed() {
                 return Some(ask);
             }
         }
+        None
     }
 }
