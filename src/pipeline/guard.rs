@@ -82,6 +82,8 @@ pub(super) struct Said {
     /// Of all calls that spoke.
     usage: Option<Usage>,
     outcome: Option<Outcome>,
+    /// Bytes of the model's words.
+    bytes: usize,
     has_words: bool,
     has_tool: bool,
     lead_in: bool,
@@ -116,7 +118,11 @@ impl Guard {
         if words.is_empty() {
             return;
         }
+        if !self.has_spoken() {
+            self.mark(Mark::FirstSpeakable);
+        }
         self.said.has_words = true;
+        self.said.bytes += words.len();
         self.runway.send(words, Instant::now());
         self.generation.say(words);
         mouth.borrow_mut().words(words);
@@ -146,6 +152,9 @@ impl Guard {
     }
 
     pub(super) fn tool<M: Mouth>(&mut self, call: &ToolCall, mouth: &SharedMouth<M>) {
+        if !self.has_spoken() {
+            self.mark(Mark::FirstSpeakable);
+        }
         self.said.has_tool = true;
         self.generation.tool(call);
         mouth.borrow_mut().tool(call);
@@ -232,6 +241,11 @@ impl Guard {
             spans::spoken(&call.span, model, call.finish, call.usage.as_ref());
             call.row.close();
         }
+    }
+
+    /// How much of the model's words was said, in bytes.
+    pub(super) fn said_bytes(&self) -> usize {
+        self.said.bytes
     }
 
     /// Whether the model has said anything.

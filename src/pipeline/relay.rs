@@ -56,12 +56,16 @@ pub(super) async fn relay<M: Mouth>(
                     return Relayed::Enough;
                 }
                 guard.heard(words.len());
+                let before = guard.said_bytes();
                 voice.say(guard, &words, mouth);
                 room(mouth).await;
-                last = Instant::now();
+                // What is left out is silence to whoever listens.
+                if guard.said_bytes() > before || voice.holds() || voice.is_sewing() {
+                    last = Instant::now();
+                }
                 may_pause = voice.holds();
                 if may_pause {
-                    pause.as_mut().reset(last + PAUSE);
+                    pause.as_mut().reset(Instant::now() + PAUSE);
                 }
             }
             Some(Delta::Tool(call)) => {
@@ -81,13 +85,16 @@ pub(super) async fn relay<M: Mouth>(
             None => {}
         }
         // One timer for the whole stream: it is moved only when it fires, not with every token.
-        next = loop {
+        let error = loop {
             tokio::select! {
                 biased;
                 delta = answer.next() => match delta {
-                    Ok(Some(delta)) => break Some(delta),
-                    Ok(None) => return Relayed::Broken(AttemptError::Cut),
-                    Err(error) => return Relayed::Broken(error),
+                    Ok(Some(delta)) => {
+                        next = Some(delta);
+                        break None;
+                    }
+                    Ok(None) => break Some(AttemptError::Cut),
+                    Err(error) => break Some(error),
                 },
                 () = &mut pause, if may_pause => {
                     may_pause = false;
@@ -96,12 +103,19 @@ pub(super) async fn relay<M: Mouth>(
                 () = &mut silence => {
                     let due = guard.runway.give_up_at(last, longest);
                     if Instant::now() >= due {
-                        return Relayed::Broken(AttemptError::Idle(last.elapsed()));
+                        break Some(AttemptError::Idle(last.elapsed()));
                     }
                     silence.as_mut().reset(due);
                 }
             }
         };
+        if let Some(error) = error {
+            // Where nobody goes on, what is held is the last that is heard.
+            if guard.has_spoken() && !guard.may_resume() {
+                voice.flush(guard, mouth);
+            }
+            return Relayed::Broken(error);
+        }
     }
 }
 

@@ -154,21 +154,52 @@ async fn speak<M: Mouth>(
     let span = guard.span.clone();
     // Stages have spans, words have none: the relay below is not entered with every token.
     let begun = Box::pin(begin(guard, turn, upstream, mouth)).instrument(span);
-    let Some(speaking) = begun.await else {
-        return Ending::Nobody;
-    };
-    guard.mark(Mark::FirstSpeakable);
-    let (mut answer, first) = served(guard, speaking);
-    match relay(guard, &mut answer, first, None, mouth).await {
-        Relayed::Finished(reason) => Ending::Finished(answer, reason),
-        Relayed::Enough => enough(guard, &answer),
-        Relayed::Broken(error) => {
-            let died = guard.broke_off(&answer, &error);
-            // Its connection closes before the next is asked.
-            drop(answer);
-            Box::pin(resume(guard, turn, upstream, &died, mouth)).await
+    let mut begun = begun.await;
+    let mut died = Vec::new();
+    loop {
+        let Some(speaking) = begun else {
+            return Ending::Nobody;
+        };
+        let (mut answer, first) = served(guard, speaking);
+        match relay(guard, &mut answer, first, None, mouth).await {
+            Relayed::Finished(reason) => return Ending::Finished(answer, reason),
+            Relayed::Enough => return enough(guard, &answer),
+            Relayed::Broken(error) => died.push(guard.broke_off(&answer, &error)),
         }
+        // Its connection closes before the next is asked.
+        drop(answer);
+        if guard.has_spoken() {
+            return Box::pin(resume(guard, turn, upstream, &died, mouth)).await;
+        }
+        // Of what it wrote nothing could be said: that was no answer.
+        begun = Box::pin(again(guard, turn, upstream, &died)).await;
     }
+}
+
+/// Asks whoever has not been asked, while nothing was heard and the line is not due.
+async fn again(
+    guard: &mut Guard,
+    turn: &Turn,
+    upstream: &OpenRouter,
+    died: &[String],
+) -> Option<Speaking> {
+    let others = others(turn, died);
+    if others.is_empty() || !guard.rooms.fallback {
+        return None;
+    }
+    let due = guard.began + guard.rooms.deadlines.spoken_fallback;
+    let (raced, race) = (Instant::now(), spans::race(&guard.span));
+    let asking = Asking::new(guard, turn);
+    let search = asking.begin(upstream, &others, due);
+    let spoke = search.first_words().instrument(race).await;
+    guard.timings.upstream_wait += raced.elapsed();
+    spoke.ok()
+}
+
+/// The candidates that did not break off.
+fn others(turn: &Turn, died: &[String]) -> Vec<String> {
+    let candidates = turn.plan.candidates.iter();
+    candidates.filter(|m| !died.contains(m)).cloned().collect()
 }
 
 /// Prompt and race: until somebody speaks or nobody will. A coach whose model is slow says a
@@ -251,11 +282,10 @@ async fn resume<M: Mouth>(
     guard: &mut Guard,
     turn: &Turn,
     upstream: &OpenRouter,
-    died: &str,
+    died: &[String],
     mouth: &SharedMouth<M>,
 ) -> Ending {
-    let others = turn.plan.candidates.iter().filter(|m| *m != died);
-    let others: Vec<String> = others.cloned().collect();
+    let others = others(turn, died);
     if others.is_empty() || !guard.may_resume() {
         return Ending::Broken;
     }

@@ -44,6 +44,11 @@ impl Voice {
         self.filter.as_ref().is_some_and(Filter::holds)
     }
 
+    /// Whether words are still compared with another model's, and held for that.
+    pub(super) fn is_sewing(&self) -> bool {
+        self.seam.is_some()
+    }
+
     /// Nothing came for a while: what was held for the sake of what follows is said.
     pub(super) fn pause<M: Mouth>(&mut self, guard: &mut Guard, mouth: &SharedMouth<M>) {
         self.filtered(guard, mouth, Filter::pause);

@@ -7,8 +7,12 @@
 use super::Language;
 
 /// More of a talk's end is not read.
-const ENOUGH: usize = 2_000;
+const ENOUGH: usize = 600;
 
+/// No word of the lists is longer, in bytes.
+const LONGEST: usize = 8;
+
+/// In order, as the others are.
 const ENGLISH: &[&str] = &[
     "a", "about", "am", "and", "are", "at", "be", "but", "can", "do", "for", "have", "how", "i",
     "i'm", "is", "it", "just", "like", "me", "my", "not", "of", "so", "that", "the", "they",
@@ -20,10 +24,10 @@ const OTHERS: &[&str] = &[
     "aber", "als", "auf", "che", "com", "como", "con", "dans", "das", "de", "dei", "del", "della",
     "dem", "den", "der", "det", "di", "dit", "du", "een", "ein", "eine", "el", "elle", "em", "en",
     "es", "est", "et", "eu", "für", "gli", "hab", "habe", "het", "hola", "ich", "ik", "il", "ist",
-    "ja", "jag", "je", "jest", "la", "las", "le", "les", "lo", "los", "lui", "mais", "maar",
-    "mehr", "meine", "meu", "mi", "mich", "mijn", "minha", "mit", "mon", "não", "nein", "nicht",
-    "nie", "niet", "non", "noch", "och", "oder", "para", "pas", "per", "perché", "pero", "por",
-    "porque", "pour", "que", "qui", "quiero", "się", "sie", "som", "sono", "sont", "sur", "też",
+    "ja", "jag", "je", "jest", "la", "las", "le", "les", "lo", "los", "lui", "maar", "mais",
+    "mehr", "meine", "meu", "mi", "mich", "mijn", "minha", "mit", "mon", "nein", "nicht", "nie",
+    "niet", "noch", "non", "não", "och", "oder", "para", "pas", "per", "perché", "pero", "por",
+    "porque", "pour", "que", "qui", "quiero", "sie", "się", "som", "sono", "sont", "sur", "też",
     "todo", "trabajo", "um", "uma", "una", "und", "une", "van", "vous", "wie", "wir", "yo", "zu",
 ];
 
@@ -41,9 +45,13 @@ impl Language {
                 if word.is_empty() {
                     continue;
                 }
+                if word.len() > LONGEST && word.is_ascii() {
+                    continue;
+                }
                 let word = word.to_lowercase();
-                english += usize::from(ENGLISH.contains(&word.as_str()));
-                let is_foreign = OTHERS.contains(&word.as_str()) || !word.chars().all(is_latin);
+                let is_in = |words: &[&str]| words.binary_search(&word.as_str()).is_ok();
+                english += usize::from(is_in(ENGLISH));
+                let is_foreign = is_in(OTHERS) || !word.chars().all(is_latin);
                 others += usize::from(is_foreign);
             }
         }
@@ -61,6 +69,14 @@ fn is_latin(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lists_are_in_order_and_no_word_is_longer_than_the_longest() {
+        for words in [ENGLISH, OTHERS] {
+            assert!(words.is_sorted());
+            assert!(words.iter().all(|word| word.len() <= LONGEST));
+        }
+    }
 
     #[test]
     fn little_words_tell_the_language() {

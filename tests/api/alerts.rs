@@ -103,7 +103,7 @@ async fn h7_each_threshold_of_the_budget_is_told_once_and_so_is_the_cap() {
         .app(&[
             ("DAILY_BUDGET_USD", "0.001"),
             ("DAILY_HARD_CAP_USD", "0.003"),
-            ("HEDGING", "false"),
+            ("OPENROUTER_FALLBACK_ENABLED", "false"),
         ])
         .await;
     let mut turns = 0;

@@ -12,6 +12,9 @@ const LUNA: &str = "openai/gpt-6-luna";
 const TERRA: &str = "openai/gpt-6.1-terra";
 const SONNET: &str = "anthropic/claude-sonnet-5";
 
+/// One candidate, so that what is set aside is what that one may cost.
+const ALONE: (&str, &str) = ("OPENROUTER_FALLBACK_ENABLED", "false");
+
 /// A turn that asks for a lot.
 const DEMANDING: &str = "I have to decide by Friday between two offers, and I keep going round in \
     circles. The first has a higher pay, but it means moving house, and my partner would have to \
@@ -122,8 +125,8 @@ async fn a_hundred_turns_at_once_never_go_beyond_the_cap() {
     // Room for about five turns as they are reserved: none of them costs as much.
     let app = TestApp::spawn(&[
         ("DAILY_BUDGET_USD", "0"),
-        ("DAILY_HARD_CAP_USD", "0.005"),
-        ("HEDGING", "false"),
+        ("DAILY_HARD_CAP_USD", "0.0075"),
+        ALONE,
     ])
     .await;
     let turns = (0..100).map(|n| {
@@ -148,7 +151,11 @@ async fn a_hundred_turns_at_once_never_go_beyond_the_cap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_and_a_user_have_caps_of_their_own() {
-    let capped = [("SESSION_CAP_USD", "0.0015"), ("DEFAULT_TIER", "free")];
+    let capped = [
+        ("SESSION_CAP_USD", "0.0015"),
+        ("DEFAULT_TIER", "free"),
+        ALONE,
+    ];
     let app = TestApp::spawn(&capped).await;
     let mut said = Vec::new();
     for n in 0..40 {
@@ -197,7 +204,7 @@ async fn h5_what_was_begun_is_said_to_its_end() {
     let app = TestApp::spawn(&[
         ("DAILY_BUDGET_USD", "0"),
         ("DAILY_HARD_CAP_USD", "0.0015"),
-        ("HEDGING", "false"),
+        ALONE,
     ])
     .await;
     app.options(|o| o.gap = std::time::Duration::from_millis(20));

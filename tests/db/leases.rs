@@ -125,7 +125,7 @@ async fn two_processes_race_for_one_cap_and_a_third_takes_up_what_they_spent() {
             ("DAILY_BUDGET_USD", "0".to_owned()),
             ("DAILY_HARD_CAP_USD", "0.02".to_owned()),
             ("BUDGET_STRICT", strict.to_owned()),
-            ("HEDGING", "false".to_owned()),
+            ("OPENROUTER_FALLBACK_ENABLED", "false".to_owned()),
         ]
     };
     let set = set("true");
@@ -159,7 +159,8 @@ async fn two_processes_race_for_one_cap_and_a_third_takes_up_what_they_spent() {
     .await;
     let spent: i64 = ask(url, costs).await.unwrap()[0].parse().unwrap();
     let outcomes = ask(url, outcomes).await.unwrap();
-    assert!((1..=20_000).contains(&spent), "{spent} {outcomes:?}");
+    // Each turn costs far less than what is set aside for it, so most of the cap gets spent.
+    assert!((10_000..=20_000).contains(&spent), "{spent} {outcomes:?}");
     assert!(
         outcomes.iter().any(|o| o.starts_with("shed")),
         "{outcomes:?}"
@@ -170,7 +171,7 @@ async fn two_processes_race_for_one_cap_and_a_third_takes_up_what_they_spent() {
         let request = Request::get("/v1/budget");
         let standing: Value = third.send(&request).await.json();
         let told: f64 = standing["spent_usd"].as_str().unwrap().parse().unwrap();
-        (told * 1e6).round() >= spent as f64 && standing["sharing"] == json!("strict")
+        (told * 1e6).round() == spent as f64 && standing["sharing"] == json!("strict")
     })
     .await;
 }

@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn callers_differ_in_name_and_address() {
         let names: Vec<_> = ALL.iter().map(|d| d.profile).collect();
-        assert_eq!(names, CallerProfile::ALL);
+        let all = CallerProfile::ALL
+            .iter()
+            .filter(|p| **p != CallerProfile::Council);
+        assert_eq!(names, all.copied().collect::<Vec<_>>());
         let mut prefixes: Vec<_> = ALL.iter().flat_map(|d| d.prefixes).collect();
         let all = prefixes.len();
         prefixes.sort_unstable();
