@@ -41,8 +41,10 @@ pub(super) fn run(args: &ConfigArgs, out: &mut impl Write) -> io::Result<()> {
             row.name,
             default(row)
         )?;
-        if !row.aliases.is_empty() {
-            write!(out, " (also: {})", row.aliases.join(", "))?;
+        let aliases = row.aliases.iter().map(|alias| (*alias).to_owned());
+        let also: Vec<String> = aliases.chain(row.file_name()).collect();
+        if !also.is_empty() {
+            write!(out, " (also: {})", also.join(", "))?;
         }
         writeln!(out)?;
     }
@@ -64,6 +66,7 @@ fn as_json(row: &Setting) -> serde_json::Value {
         "allowed": row.values,
         "meaning": row.meaning,
         "secret": row.secret,
+        "file": row.file_name(),
     })
 }
 
@@ -95,6 +98,9 @@ mod tests {
         for (row, value) in SETTINGS.iter().zip(&rows) {
             assert!(text.contains(row.name));
             assert_eq!(value["name"], row.name);
+            let file = row.file_name();
+            assert_eq!(value["file"].as_str(), file.as_deref());
+            assert!(file.is_none_or(|file| text.contains(&file)));
         }
         assert_eq!(rows.len(), SETTINGS.len());
     }

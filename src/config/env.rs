@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::files;
 use super::table::{Setting, find};
 
 /// No settings file is larger.
@@ -41,14 +42,16 @@ pub(super) enum Raw {
     List(Vec<String>),
     /// Something no setting takes; says what it is.
     Unusable(&'static str),
+    /// A file that should have had the value; says what is wrong with it and what to do.
+    Faulty(String),
 }
 
 impl Raw {
-    fn is_blank(&self) -> bool {
+    pub(super) fn is_blank(&self) -> bool {
         match self {
             Self::Text(text) => text.trim().is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Unusable(_) => false,
+            Self::Unusable(_) | Self::Faulty(_) => false,
         }
     }
 }
@@ -60,10 +63,10 @@ pub enum Origin {
     Unset,
     /// Built in.
     Default,
-    /// The environment; under this name, when it is an alias.
-    Environment(Option<&'static str>),
-    /// The file of this name; under that name, when it is an alias.
-    File(PathBuf, Option<&'static str>),
+    /// The environment; under this name, when it is another than the setting's.
+    Environment(Option<String>),
+    /// The file of this name; under that name, when it is another than the setting's.
+    File(PathBuf, Option<String>),
 }
 
 impl fmt::Display for Origin {
@@ -115,7 +118,7 @@ impl Sources {
         )]
         let variables = std::env::vars_os();
         let sources = Self {
-            environment: variables.filter_map(variable).collect(),
+            environment: files::read_all(variables.filter_map(variable).collect()),
             ..Self::default()
         };
         match config_file {
@@ -124,17 +127,16 @@ impl Sources {
         }
     }
 
-    /// An environment made of these pairs and no other.
+    /// An environment made of these pairs and no other. A secret's file among them is read.
     pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,
         V: Into<String>,
     {
+        let pairs = pairs.into_iter();
+        let raw = pairs.map(|(name, value)| (name.into(), Raw::Text(value.into())));
         Self {
-            environment: pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), Raw::Text(value.into())))
-                .collect(),
+            environment: files::read_all(raw.collect()),
             ..Self::default()
         }
     }
@@ -153,7 +155,8 @@ impl Sources {
             }
         })?;
         self.file = Some(name.to_owned());
-        self.from_file = table.into_iter().map(|(k, v)| (k, scalar(v))).collect();
+        let values = table.into_iter().map(|(k, v)| (k, scalar(v)));
+        self.from_file = files::read_all(values.collect());
         Ok(self)
     }
 
@@ -164,8 +167,8 @@ impl Sources {
         pairs: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
         for (name, value) in pairs {
-            for alias in find(name).map_or(&[][..], |setting| setting.aliases) {
-                self.environment.remove(*alias);
+            for other in find(name).into_iter().flat_map(names_of) {
+                self.environment.remove(&other);
             }
             self.environment.insert(name.to_owned(), Raw::Text(value));
         }
@@ -183,16 +186,15 @@ impl Sources {
 
     /// Every value there is for a setting, the one that wins first.
     pub(super) fn values_of(&self, setting: &Setting) -> Vec<(&Raw, Origin)> {
-        let names = || {
-            std::iter::once((setting.name, None))
-                .chain(setting.aliases.iter().map(|alias| (*alias, Some(*alias))))
-        };
-        let environment = names().filter_map(|(name, alias)| {
-            Some((self.environment.get(name)?, Origin::Environment(alias)))
+        let other = |name: String| Some(name).filter(|name| name != setting.name);
+        let environment = names_of(setting).filter_map(|name| {
+            let raw = self.environment.get(&name)?;
+            Some((raw, Origin::Environment(other(name))))
         });
-        let file = names().filter_map(|(name, alias)| {
+        let file = names_of(setting).filter_map(|name| {
+            let raw = self.from_file.get(&name)?;
             let path = self.file.clone().unwrap_or_default();
-            Some((self.from_file.get(name)?, Origin::File(path, alias)))
+            Some((raw, Origin::File(path, other(name))))
         });
         environment
             .chain(file)
@@ -212,6 +214,14 @@ impl Sources {
     pub(super) fn environment_names(&self) -> impl Iterator<Item = &str> {
         self.environment.keys().map(String::as_str)
     }
+}
+
+/// Every name a setting goes by, the one that wins first. A file that is faulty comes before what is set
+/// beside it, so that it is not passed over.
+fn names_of(setting: &Setting) -> impl Iterator<Item = String> {
+    let names = || std::iter::once(setting.name).chain(setting.aliases.iter().copied());
+    let files = names().map(files::of).filter(|_| setting.secret);
+    files.chain(names().map(str::to_owned))
 }
 
 /// A variable whose name is not UTF-8 is none of ours.

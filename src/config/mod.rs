@@ -6,6 +6,7 @@
 
 mod table;
 mod env;
+mod files;
 mod fault;
 mod reader;
 mod read;

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::env::{Origin, Raw, Sources};
 use super::fault::{Fault, Faults, Problem, class, nearest};
+use super::files;
 use super::table::{self, Setting};
 
 /// The longest value that is sent as a header.
@@ -51,8 +52,9 @@ impl<'a> Reader<'a> {
         /// Shorter names are one slip away from too many variables that are not ours.
         const MIN_NAME: usize = 8;
         let names = || table::SETTINGS.iter().map(|row| row.name);
+        let is_known = |name: &str| table::find(name).or_else(|| files::secret(name)).is_some();
         for (key, origin) in self.sources.file_keys() {
-            if table::find(key).is_none() {
+            if !is_known(key) {
                 self.faults.push(Fault {
                     variable: key.to_owned(),
                     origin,
@@ -63,9 +65,10 @@ impl<'a> Reader<'a> {
             }
         }
         for name in self.sources.environment_names() {
-            let slip = |known: &&str| strsim::damerau_levenshtein(name, known) == 1;
-            if name.len() >= MIN_NAME && table::find(name).is_none() {
-                self.warnings.extend(names().find(slip).map(|known| {
+            let slip = |known: &String| strsim::damerau_levenshtein(name, known) == 1;
+            if name.len() >= MIN_NAME && !is_known(name) {
+                let mut known = names().map(str::to_owned).chain(files::names());
+                self.warnings.extend(known.find(slip).map(|known| {
                     format!("{name} (environment) is not a setting; did you mean {known}?")
                 }));
             }
@@ -255,6 +258,7 @@ impl<'a> Reader<'a> {
 fn one_text(setting: &Setting, raw: &Raw) -> Result<String, Problem> {
     let text = match raw {
         Raw::Unusable(what) => return Err(format!("got {what}").into()),
+        Raw::Faulty(problem) => return Err(problem.as_str().into()),
         Raw::List(_) if !setting.list => return Err("takes one value, got an array".into()),
         Raw::List(items) if items.iter().any(|item| item.contains(',')) => {
             return Err("an item of the array has a comma in it".into());

@@ -48,6 +48,12 @@ impl Setting {
         row
     }
 
+    /// The name under which a file with the value is given; absent where none can be.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.secret.then(|| super::files::of(self.name))
+    }
+
     const fn or(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
