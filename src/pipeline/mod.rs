@@ -41,7 +41,7 @@ use crate::routing::budget::Budget;
 use crate::routing::catalog::Catalog;
 use crate::routing::experiment::Enrolments;
 use crate::routing::flags::Flags;
-use crate::session::{Committed, Pseudonyms, Turns};
+use crate::session::{Committed, Pseudonyms, Turns, has_signed_form};
 use crate::telemetry::events::MemoryWriteDropped;
 use crate::turn::{Fault, FinishReason, ToolCall, Usage};
 use crate::upstream::{Allowance, Health};
@@ -88,6 +88,16 @@ pub struct Rooms {
 }
 
 impl Rooms {
+    /// The session id as it is kept: a signed one opens somebody's memory, so only its pseudonym is.
+    #[must_use]
+    pub fn session_key(&self, session: &str) -> String {
+        if has_signed_form(session) {
+            format!("s_{}", self.pseudonyms.session(session))
+        } else {
+            session.to_owned()
+        }
+    }
+
     /// Hands committed turns to memory, in order, and tells the records of those of an experiment.
     /// False when memory did not take all of them, which is told and counted here.
     pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Owner>>) -> bool {

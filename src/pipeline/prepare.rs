@@ -10,7 +10,7 @@ use crate::coach::Coach;
 use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
 use crate::routing::budget::{Asked, Over};
-use crate::session::{Listener, MAX_REMEMBERED_BYTES, Speaker, beginning, has_signed_form};
+use crate::session::{Listener, MAX_REMEMBERED_BYTES, Speaker, beginning};
 use crate::speech::Language;
 use crate::telemetry::events::RepeatHeard;
 use crate::telemetry::spans;
@@ -322,18 +322,6 @@ impl Prepared {
                 Running::alone(mouth.clone(), stream::repeat(repeated, mouth))
             }
             Kind::Turn(guard, turn) => Running::turn(guard, turn, upstream, mouth),
-        }
-    }
-}
-
-impl Rooms {
-    /// The session id as it is kept: a signed one opens somebody's memory, so only its pseudonym is.
-    #[must_use]
-    pub fn session_key(&self, session: &str) -> String {
-        if has_signed_form(session) {
-            format!("s_{}", self.pseudonyms.session(session))
-        } else {
-            session.to_owned()
         }
     }
 }
