@@ -25,7 +25,7 @@ use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
-use crate::http::{self, Door, Keys};
+use crate::http::{self, Door, Keys, TurnLimits};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
@@ -186,6 +186,7 @@ impl Application {
             readings: Arc::default(),
             keys: Keys::new(settings),
             limits: settings.limits,
+            turn_limits: Arc::new(TurnLimits::new(&settings.limits)),
             simulated: settings.simulated,
             store: records.reader(),
             switchboard: records.switchboard(),

@@ -17,6 +17,7 @@ mod advise;
 mod retired;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -226,7 +227,17 @@ pub enum SilenceReply {
     Quiet,
 }
 
-/// `MAX_TURNS`, `MAX_BODY_BYTES`, `CALLER_STALL_S`.
+/// How many turns one key or one session may take. Absent: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnLimit {
+    /// Within a minute, and as many at once.
+    pub per_minute: Option<NonZeroU32>,
+    /// Open at the same time.
+    pub open: Option<NonZeroU32>,
+}
+
+/// `MAX_TURNS`, `MAX_BODY_BYTES`, `CALLER_STALL_S`, `KEY_TURNS_PER_MINUTE`, `KEY_MAX_TURNS`,
+/// `SESSION_TURNS_PER_MINUTE`, `SESSION_MAX_TURNS`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Turns open at once before new ones are shed.
@@ -235,6 +246,8 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// How long a caller may take nothing before it is disconnected.
     pub caller_stall: Duration,
+    pub key: TurnLimit,
+    pub session: TurnLimit,
 }
 
 /// `LOG_FORMAT`, `RUST_LOG`.

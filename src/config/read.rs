@@ -1,5 +1,6 @@
 //! Turns what was found into [`Settings`]: parses all, reports all.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::env::{Origin, Sources};
@@ -7,7 +8,8 @@ use super::fault::{Fault, Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, SilenceReply, Switches, Upstream, advise, alerts, otlp, records, retired, table,
+    Settings, SilenceReply, Switches, TurnLimit, Upstream, advise, alerts, otlp, records, retired,
+    table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
@@ -51,15 +53,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         budget: records::budget(r),
         alerts: alerts::webhook(r),
         prosody: prosody(r),
-        limits: Limits {
-            max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),
-            max_body_bytes: r
-                .number("MAX_BODY_BYTES", 1024..=64 << 20)
-                .unwrap_or_default(),
-            caller_stall: Duration::from_secs(
-                r.number("CALLER_STALL_S", 1..=600).unwrap_or_default(),
-            ),
-        },
+        limits: limits(r),
         switches: Switches {
             hedging: r.truth("HEDGING"),
             resume: r.truth("RESUME"),
@@ -190,6 +184,27 @@ fn sessions(r: &mut Reader<'_>) -> Sessions {
         } else {
             RequireSigned::Off
         }),
+    }
+}
+
+fn limits(r: &mut Reader<'_>) -> Limits {
+    let stall = r.number("CALLER_STALL_S", 1..=600).unwrap_or_default();
+    let mut turns = |per_minute, open| TurnLimit {
+        per_minute: r
+            .number(per_minute, 0..=1_000_000)
+            .and_then(NonZeroU32::new),
+        open: r.number(open, 0..=1_000_000).and_then(NonZeroU32::new),
+    };
+    let key = turns("KEY_TURNS_PER_MINUTE", "KEY_MAX_TURNS");
+    let session = turns("SESSION_TURNS_PER_MINUTE", "SESSION_MAX_TURNS");
+    Limits {
+        max_turns: r.number("MAX_TURNS", 1..=1_000_000).unwrap_or_default(),
+        max_body_bytes: r
+            .number("MAX_BODY_BYTES", 1024..=64 << 20)
+            .unwrap_or_default(),
+        caller_stall: Duration::from_secs(stall),
+        key,
+        session,
     }
 }
 

@@ -72,6 +72,7 @@ const KEY: &str = "one key of printable ASCII without spaces";
 const KEYS: &str = "one or more keys of printable ASCII without spaces, separated by commas";
 const SLUG: &str = "a model slug such as anthropic/claude-sonnet-5";
 const DOLLARS: &str = "0 to 100000 dollars, such as 10 or 0.25";
+const TURNS: &str = "0 to 1000000, a bare number";
 const HEADER: &str = "printable ASCII, up to 256 characters";
 
 /// In the order of the README.
@@ -148,6 +149,13 @@ pub const SETTINGS: &[Setting] = &[
         .is("derives the pseudonyms of users and sessions in records and upstream, and encrypts what words must touch the disk; unset: made once under `DATA_DIR`, mode 0600; several machines on one database need the same one"),
     Setting::new("MAX_TURNS", "4000", "1 to 1000000")
         .is("turns open at once before new ones are shed"),
+    Setting::new("KEY_TURNS_PER_MINUTE", "0", TURNS)
+        .is("turns that one of `CLM_API_KEYS` may take within a minute, and as many at once; all who need no key count as one; beyond it a 429; 0: no limit"),
+    Setting::new("KEY_MAX_TURNS", "0", TURNS).is("turns that one of them may have open at once; 0: no limit"),
+    Setting::new("SESSION_TURNS_PER_MINUTE", "60", TURNS)
+        .is("the same for one session: no call of a person's comes near it, a loop does; a repeat is not counted; 0: no limit"),
+    Setting::new("SESSION_MAX_TURNS", "10", TURNS)
+        .is("turns that one session may have open at once, repeats among them; 0: no limit"),
     Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),
     Setting::new("HEDGING", "true", BOOL)
         .is("whether a second model starts when the first is slower than usual; at most one turn in ten"),

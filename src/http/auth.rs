@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -29,6 +29,15 @@ pub struct Keys {
     /// admin door mints session ids in anybody's name, so nothing less opens it.
     anonymous_admin: bool,
     clock: Clock,
+}
+
+/// Which caller key: its place in the setting. All who need none are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyId(pub(super) u64);
+
+impl KeyId {
+    /// Who is logged in and speaks from the playground.
+    const OPERATOR: Self = Self(u64::MAX);
 }
 
 /// A key by its digest: of one length for all, so that comparing tells nothing of it.
@@ -58,19 +67,20 @@ impl Keys {
         }
     }
 
-    /// A caller's key, or the login of an operator, who speaks from the playground.
+    /// Which caller asks: by a caller's key, or as the operator who is logged in and speaks from the
+    /// playground.
     ///
     /// # Errors
     /// When no valid caller key is sent and one is needed.
-    pub fn caller(&self, request: &HttpRequest) -> Result<(), Refusal> {
+    pub(super) fn caller(&self, request: &HttpRequest) -> Result<KeyId, Refusal> {
         if self.callers.is_empty() && self.anonymous_turns {
-            return Ok(());
+            return Ok(KeyId(0));
         }
-        if sends_one_of(request, &self.callers) {
-            return Ok(());
+        if let Some(key) = sent(request, &self.callers) {
+            return Ok(key);
         }
         match self.remembered(request) {
-            Some(_) if is_ours(request) => Ok(()),
+            Some(_) if is_ours(request) => Ok(KeyId::OPERATOR),
             Some(_) => Err(Refusal::Foreign),
             None => Err(Refusal::Unauthorized),
         }
@@ -127,15 +137,27 @@ fn digest(key: &[u8]) -> Digested {
 }
 
 fn sends_one_of(request: &HttpRequest, keys: &[Digested]) -> bool {
-    bearer(request).is_some_and(|sent| is_one_of(&digest(sent), keys))
+    sent(request, keys).is_some()
 }
 
 fn is_one_of(sent: &Digested, keys: &[Digested]) -> bool {
+    place_of(sent, keys).is_some()
+}
+
+/// Which of these keys is sent.
+fn sent(request: &HttpRequest, keys: &[Digested]) -> Option<KeyId> {
+    place_of(&digest(bearer(request)?), keys)
+}
+
+fn place_of(sent: &Digested, keys: &[Digested]) -> Option<KeyId> {
     // All keys are looked at, so that the time tells not even which one it was.
-    let found = keys
-        .iter()
-        .fold(Choice::from(0), |found, key| found | key.ct_eq(sent));
-    found.into()
+    let (mut found, mut place) = (Choice::from(0), 0);
+    for (at, key) in (0..).zip(keys) {
+        let same = key.ct_eq(sent);
+        found |= same;
+        place = u64::conditional_select(&place, &at, same);
+    }
+    bool::from(found).then_some(KeyId(place))
 }
 
 /// The token of an `Authorization: Bearer` header; the scheme is case-insensitive.
@@ -181,6 +203,15 @@ mod tests {
         ] {
             assert_eq!(keys.caller(&with(header)).is_ok(), caller, "{header}");
             assert_eq!(keys.admin(&with(header)).is_ok(), admin, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_told_apart_by_its_key() {
+        let keys = keys(&[("CLM_API_KEYS", "caller-a,caller-b,caller-c")]);
+        for (header, place) in [("a", 0), ("b", 1), ("c", 2)] {
+            let request = with(&format!("Bearer caller-{header}"));
+            assert_eq!(keys.caller(&request), Ok(KeyId(place)), "{header}");
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::callers::EventMouth;
 use super::error::Refusal;
+use super::limits::Slot;
 
 /// How long a request's body may take, first byte to last.
 pub(super) const BODY_WAIT: Duration = Duration::from_secs(5);
@@ -103,6 +104,8 @@ pub(super) struct TurnBody<M> {
     turn: Option<Pin<Box<dyn Future<Output = ()>>>>,
     mouth: Rc<RefCell<M>>,
     keep_alive: Option<Pin<Box<Sleep>>>,
+    /// Given back with the body.
+    _slots: [Slot; 2],
 }
 
 impl<M: Outlet> TurnBody<M> {
@@ -116,6 +119,15 @@ impl<M: Outlet> TurnBody<M> {
             turn: Some(Box::pin(turn)),
             mouth,
             keep_alive,
+            _slots: Default::default(),
+        }
+    }
+
+    /// The same, counted among the open turns of its key and its session for as long as it lives.
+    pub(super) fn counted(self, slots: [Slot; 2]) -> Self {
+        Self {
+            _slots: slots,
+            ..self
         }
     }
 

@@ -13,6 +13,7 @@ use crate::telemetry::events::RequestRefused;
 use crate::turn::{Fault, TraceContext};
 
 use super::callers::BadBody;
+use super::limits::{Bound, Limited, Scope};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -57,6 +58,8 @@ pub enum Refusal {
     Watched,
     #[error("no turn can be taken right now: as many run as may")]
     Overloaded,
+    #[error(transparent)]
+    Limited(#[from] Limited),
     #[error("no model answered in time")]
     Unanswered,
     #[error("a budget's limit is reached")]
@@ -170,6 +173,9 @@ impl Refusal {
                 S::SERVICE_UNAVAILABLE,
                 "try again after Retry-After; MAX_TURNS is the bound",
             ),
+            Self::Limited(limited) => {
+                Row("rate_limited", S::TOO_MANY_REQUESTS, limit_hint(limited))
+            }
             Self::Unanswered => Row(
                 "upstream_failed",
                 S::BAD_GATEWAY,
@@ -197,6 +203,7 @@ impl Refusal {
                 | Self::Queue
                 | Self::Watched
                 | Self::Overloaded
+                | Self::Limited(_)
                 | Self::Unanswered
                 | Self::BrokenOff
         )
@@ -249,6 +256,9 @@ impl Refusal {
             Self::Store | Self::Queue | Self::Watched | Self::Overloaded => {
                 response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));
             }
+            Self::Limited(limited) => {
+                response.insert_header((RETRY_AFTER, limited.retry_after_s()));
+            }
             // What is left of such a body is not worth reading.
             Self::Slow(_) | Self::TooLarge(_) | Self::Broken => {
                 response.insert_header((CONNECTION, HeaderValue::from_static("close")));
@@ -256,6 +266,23 @@ impl Refusal {
             _ => {}
         }
         response.json(self.json(&trace_id))
+    }
+}
+
+fn limit_hint(limited: &Limited) -> &'static str {
+    match (limited.scope, limited.bound) {
+        (Scope::Key, Bound::PerMinute) => {
+            "try again after Retry-After; KEY_TURNS_PER_MINUTE is the bound of each key"
+        }
+        (Scope::Key, Bound::Open) => {
+            "try again when one of them has ended; KEY_MAX_TURNS is the bound of each key"
+        }
+        (Scope::Session, Bound::PerMinute) => {
+            "try again after Retry-After; SESSION_TURNS_PER_MINUTE is the bound of each session"
+        }
+        (Scope::Session, Bound::Open) => {
+            "try again when one of them has ended; SESSION_MAX_TURNS is the bound of each session"
+        }
     }
 }
 

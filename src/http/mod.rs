@@ -13,6 +13,7 @@ mod export;
 mod feedback;
 mod flags;
 mod holder;
+mod limits;
 mod live;
 mod ops;
 mod now;
@@ -46,6 +47,7 @@ use callers::Dialect;
 use error::Refusal;
 
 pub use auth::Keys;
+pub use limits::TurnLimits;
 pub use page::curl;
 pub use root_span::root_span;
 
@@ -61,6 +63,7 @@ pub struct Door {
     pub readings: Arc<Readings>,
     pub keys: Keys,
     pub limits: Limits,
+    pub turn_limits: Arc<TurnLimits>,
     /// Whether all models are simulated, so that a request may choose their faults.
     pub simulated: bool,
     pub store: Reader,

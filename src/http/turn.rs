@@ -19,6 +19,7 @@ use crate::upstream::OpenRouter;
 use super::body::{self, TurnBody};
 use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth, Place};
 use super::error::Refusal;
+use super::limits::Slot;
 use super::{Door, page, trace};
 
 /// Simulated models that one request may name.
@@ -51,6 +52,8 @@ pub(super) async fn visited(request: HttpRequest) -> HttpResponse {
 /// An accepted turn, ready to be answered in its caller's form.
 struct Accepted {
     prepared: Prepared,
+    /// The turn's places among those of its key and its session.
+    slots: [Slot; 2],
     session: SessionId,
     model: String,
     created: i64,
@@ -66,7 +69,8 @@ async fn accept(
     dialect: &'static Dialect,
 ) -> Result<Accepted, Refusal> {
     let arrived = Instant::now();
-    door.keys.caller(request)?;
+    let key = door.keys.caller(request)?;
+    let of_key = door.turn_limits.of_key(key)?;
     let auth = arrived.elapsed();
     if request
         .path()
@@ -84,6 +88,11 @@ async fn accept(
         body_session: decoded.body_session.as_deref(),
         body_user: decoded.body_user.as_deref(),
     })?;
+    // An id that was made up for this request cannot have come before.
+    let of_session = match speaker.is_new {
+        true => Slot::default(),
+        false => door.turn_limits.of_session(speaker.session.as_str())?,
+    };
     decoded.hear(speaker.prosody, door.rooms.clock.now_ms(), |conversation| {
         let session_key = door.rooms.session_key(speaker.session.as_str());
         door.readings
@@ -118,8 +127,12 @@ async fn accept(
             began,
         },
     );
+    if prepared.is_repeat() {
+        of_session.forgive();
+    }
     Ok(Accepted {
         prepared,
+        slots: [of_key, of_session],
         session,
         model: decoded.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
         created: door.rooms.clock.now_s(),
@@ -140,6 +153,7 @@ async fn respond(
     };
     let Accepted {
         prepared,
+        slots,
         session,
         model,
         created,
@@ -171,7 +185,7 @@ async fn respond(
             .insert_header((CONTENT_TYPE, "text/event-stream"))
             .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
             .insert_header(("x-accel-buffering", "no"))
-            .body(TurnBody::new(turn, mouth, keeps_alive))
+            .body(TurnBody::new(turn, mouth, keeps_alive).counted(slots))
     } else {
         let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
         // Awaited here: a caller that hangs up drops this handler and the turn with it.

@@ -297,6 +297,12 @@ impl Prepared {
         }
     }
 
+    /// Whether the request came before, so that it is heard again and asks nobody.
+    #[must_use]
+    pub fn is_repeat(&self) -> bool {
+        matches!(self.kind, Kind::Repeat(_))
+    }
+
     /// Settles a refused turn, without a word.
     pub fn refuse(self) {
         if let Kind::Shed(mut guard, _) = self.kind {

@@ -68,6 +68,22 @@ impl RequestRefused<'_> {
     }
 }
 
+/// A key or a session has had as many turns as it may. Counted alone: the refusal has its own line.
+#[derive(Debug)]
+pub struct TurnLimited {
+    /// `key` or `session`.
+    pub scope: &'static str,
+}
+
+impl TurnLimited {
+    pub fn emit(&self) {
+        count(
+            names::RATE_LIMITED_TOTAL,
+            &[("scope", self.scope.to_owned())],
+        );
+    }
+}
+
 /// An export was broken off before its end. Its head was sent with 200, so no error counts it.
 #[derive(Debug)]
 pub struct ExportCut<'a> {

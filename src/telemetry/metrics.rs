@@ -59,6 +59,7 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
     ),
     (names::HEDGES_TOTAL, "result", &["won", "lost", "failed"]),
     (names::RESUMES_TOTAL, "result", &["recovered", "failed"]),
+    (names::RATE_LIMITED_TOTAL, "scope", &["key", "session"]),
     (names::REPEATS_TOTAL, "how", &["joined", "replayed"]),
     (names::REPLIES_HEARD_TOTAL, "how", &["cut", "unheard"]),
     (

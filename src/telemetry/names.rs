@@ -36,6 +36,7 @@ pub const COST_CORRECTIONS_TOTAL: &str = "clm_cost_corrections_total";
 pub const BUDGET_SPENT_DOLLARS: &str = "clm_budget_spent_dollars";
 pub const BUDGET_USED_RATIO: &str = "clm_budget_used_ratio";
 pub const BUDGET_REFUSALS_TOTAL: &str = "clm_budget_refusals_total";
+pub const RATE_LIMITED_TOTAL: &str = "clm_rate_limited_total";
 pub const HTTP_ERRORS_TOTAL: &str = "clm_http_errors_total";
 pub const TELEMETRY_DROPPED_TOTAL: &str = "clm_telemetry_dropped_total";
 pub const ALERTS_TOTAL: &str = "clm_alerts_total";
@@ -219,6 +220,11 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         BUDGET_REFUSALS_TOTAL,
         Kind::Counter,
         "Turns that heard a sentence instead of a model for want of money, by limit.",
+    ),
+    (
+        RATE_LIMITED_TOTAL,
+        Kind::Counter,
+        "Turns refused because their key or their session has had as many as it may, by scope.",
     ),
     (
         HTTP_ERRORS_TOTAL,

@@ -35,6 +35,7 @@ mod memory;
 mod planted;
 mod sessions;
 mod errors;
+mod limits;
 mod callers_matrix;
 mod callers_odd;
 mod callers_profiles;
