@@ -8,6 +8,7 @@
 mod tidy {
     mod doors;
     mod faults;
+    mod supplies;
 
     use self::doors::shipped;
     use std::collections::BTreeSet;
