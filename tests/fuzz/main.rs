@@ -116,7 +116,7 @@ fn fuzz(name: &str, target: Target, inputs: u64) {
     loop {
         match until {
             Until::Tried(most) if count >= most => break,
-            Until::Over(then) if count % 16 == 0 && Instant::now() >= then => break,
+            Until::Over(then) if count.is_multiple_of(16) && Instant::now() >= then => break,
             _ => count += 1,
         }
         let mut input = kept[chance.below(kept.len())].clone();
