@@ -4,6 +4,7 @@
 //! `errors.rs`; C11 `quirks.rs`; C14 and C15 `repeats.rs`; C16 in the log, C19 and more of C18 in
 //! `tests/process/`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -197,7 +198,8 @@ async fn c_one_request_decides() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c6_slow_bodies_are_cut_and_harm_nobody() {
-    const SLOW: usize = 200;
+    const SLOW: usize = 1_000;
+    allow_files(8_192);
     let app = TestApp::spawn_alone(&[("ZEP_API_KEY", "")]).await;
     app.options(|o| o.gap = Duration::ZERO);
     let alone = first_words(&app, "alone", 40).await;
@@ -221,6 +223,16 @@ async fn c6_slow_bodies_are_cut_and_harm_nobody() {
     assert!(closed <= Duration::from_millis(6500), "{closed:?}");
     assert!(beside <= alone + Duration::from_millis(40), "{beside:?}");
     app.stop().await;
+}
+
+/// Lets this process have so many files open, as far as it may: each caller takes two here.
+fn allow_files(count: u32) {
+    let pid = std::process::id().to_string();
+    let limit = format!("--nofile={count}:");
+    let raised = Command::new("prlimit")
+        .args(["--pid", &pid, &limit])
+        .status();
+    assert!(raised.unwrap().success(), "at most {count} open files");
 }
 
 /// Sends a body a byte a second until the door is shut; after how long it was

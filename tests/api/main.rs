@@ -36,6 +36,7 @@ mod planted;
 mod sessions;
 mod errors;
 mod limits;
+mod injected;
 mod callers_matrix;
 mod callers_odd;
 mod callers_profiles;
