@@ -1,4 +1,5 @@
-//! `docs/FAULTS.md`: every row of the matrix is there once, and every test it names exists.
+//! `docs/FAULTS.md` and `docs/SECURITY.md`: every row of the matrix is there once, every claim names a
+//! test, and every test they name exists.
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,13 @@ fn offences(
             offences.push(format!("{row}: shown by nothing"));
         }
     }
+    offences.extend(unknown(doc, read));
+    offences
+}
+
+/// Tests that a document names and that are not there.
+fn unknown(doc: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut offences = Vec::new();
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for (file, test) in named(doc) {
         let text = texts
@@ -76,4 +84,26 @@ fn every_fault_names_a_test_that_exists() {
     assert_eq!(offences(doc, &["A1".to_owned()], text).len(), 3);
     let there = |path: &str| super::root().join(path).is_file().then(|| read(path));
     none(&offences(&read("docs/FAULTS.md"), &expected(), there));
+}
+
+/// Claims of a document's tables that name no test.
+fn unshown(doc: &str) -> Vec<String> {
+    let rows = doc.lines().filter(|line| line.starts_with("| "));
+    rows.filter(|row| !row.starts_with("| claim |") && named(row).is_empty())
+        .map(|row| format!("shown by nothing: {row}"))
+        .collect()
+}
+
+#[test]
+fn every_claim_of_security_names_a_test_that_exists() {
+    let text = |_: &str| Some("    fn here() {}".to_owned());
+    let doc =
+        "| claim | shown by |\n|---|---|\n| x | `a.rs::here` |\n| y | `a.rs::gone` |\n| z | us |";
+    assert_eq!(unknown(doc, text), ["a.rs has no test gone"]);
+    assert_eq!(unshown(doc), ["shown by nothing: | z | us |"]);
+    let there = |path: &str| super::root().join(path).is_file().then(|| read(path));
+    let doc = read("docs/SECURITY.md");
+    assert!(doc.lines().filter(|line| line.starts_with("| ")).count() > 40);
+    none(&unknown(&doc, there));
+    none(&unshown(&doc));
 }
