@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use quest_clm::clock::Clock;
 use quest_clm::config::{Sources, load};
-use quest_clm::http::callers::{decode, hume::HUME, openai::OPENAI};
+use quest_clm::http::callers::{ALL, decode};
 use quest_clm::session::{Sessions, Unproven};
 use quest_clm::speech::{Filter, Language, normalize};
 use quest_clm::spool::{Class, Left, Limits, Spool, look};
@@ -22,7 +22,7 @@ fn about(n: usize) -> u64 {
 /// A request's body: read the same twice, and never more words than came. A character is three bytes at most
 /// for one that was broken.
 pub(crate) fn body(input: &[u8]) -> u64 {
-    [&HUME, &OPENAI].into_iter().fold(0, |before, dialect| {
+    ALL.iter().fold(0, |before, dialect| {
         let did = match decode(input, dialect) {
             Err(bad) => u64::try_from(bad.to_string().len()).unwrap(),
             Ok(mut decoded) => {
@@ -44,7 +44,7 @@ pub(crate) fn body(input: &[u8]) -> u64 {
                     | u64::from(talk.tools.is_some()) << 17
                     | u64::from(decoded.session.is_some()) << 18
                     | u64::from(decoded.model.is_some()) << 19;
-                decoded.limit_prosody(ProsodyPolicy::Off);
+                decoded.hear(ProsodyPolicy::Off, 0, |_| Vec::new());
                 assert!(decoded.conversation.expressions.is_empty());
                 1 << 31 | shape
             }
