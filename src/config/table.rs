@@ -123,7 +123,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("USER_DAILY_CAP_USD", "", DOLLARS).is("the same for one user's day; unset: none"),
     Setting::new("SESSION_CAP_USD", "", DOLLARS).is("the same for one session, as long as it lives; unset: none"),
     Setting::new("BUDGET_STRICT", "false", BOOL)
-        .is("several machines on one database: each turn asks it whether there is money, beside memory, and is refused while it is away; off: each machine takes a lease from the cap ahead"),
+        .is("several machines on one database: each turn asks it whether there is money, beside memory, and is refused where it has not said so by `MEMORY_DEADLINE_MS`; off: each machine takes a lease from the cap ahead"),
     Setting::new("BUDGET_LEASE_USD", "5", DOLLARS)
         .is("what one machine takes from the cap ahead; while the database is away a machine goes so far beyond what it holds, at most"),
     Setting::new("BASELINE_MODEL", "openai/gpt-4-turbo", SLUG).is("the model that savings are measured against"),
@@ -152,9 +152,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("KEY_TURNS_PER_MINUTE", "0", TURNS)
         .is("turns that one of `CLM_API_KEYS` may take within a minute, and as many at once; all who need no key count as one; beyond it a 429; 0: no limit"),
     Setting::new("KEY_MAX_TURNS", "0", TURNS).is("turns that one of them may have open at once; 0: no limit"),
-    Setting::new("SESSION_TURNS_PER_MINUTE", "60", TURNS)
+    Setting::new("SESSION_TURNS_PER_MINUTE", "600", TURNS)
         .is("the same for one session: no call of a person's comes near it, a loop does; a repeat is not counted; 0: no limit"),
-    Setting::new("SESSION_MAX_TURNS", "10", TURNS)
+    Setting::new("SESSION_MAX_TURNS", "64", TURNS)
         .is("turns that one session may have open at once, repeats among them; 0: no limit"),
     Setting::new("MAX_BODY_BYTES", "4194304", "1024 to 67108864 bytes, a bare number").is("largest turn body, bytes"),
     Setting::new("HEDGING", "true", BOOL)

@@ -60,5 +60,5 @@ create table alert (
     raised_at timestamptz not null
 );
 comment on table alert is 'What the operator was told, so that no other machine and no restart tells it again.';
-comment on column alert.key is 'What about, with its window: budget:<day>:<percent>, model.gone:<slug>, ….';
+comment on column alert.key is 'What about, with its window: budget:<day>:<percent>, model:<slug>:gone, ….';
 comment on column alert.raised_at is 'When.';
