@@ -16,6 +16,7 @@ mod say;
 mod serve;
 mod simulate;
 mod tail;
+mod token;
 mod turn;
 mod waterfall;
 
@@ -125,6 +126,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List every setting with its default and meaning.
     Config(config::ConfigArgs),
+    /// Make a signed session id with SESSION_SIGNING_KEYS.
+    Token(token::TokenArgs),
     /// Bring the schema of the store up to date.
     Migrate(migrate::MigrateArgs),
     /// Erase a person from every place that knows of them.
@@ -164,6 +167,7 @@ async fn dispatch(
         Command::Turn(args) => turn::run(&args, sources, out, err).await,
         Command::Report(args) => report::run(&args, sources, out, err).await,
         Command::Export(args) => export::run(&args, sources, out, err).await,
+        Command::Token(args) => token::run(&args, sources, out, err),
         Command::Migrate(args) => migrate::run(&args, sources, out, err).await,
         Command::EraseUser(args) => erase::run(&args, sources, out, err).await,
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,

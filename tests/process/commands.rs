@@ -130,7 +130,15 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
         .args(["completions", "bash"])
         .output()
         .unwrap();
-    for command in ["tail", "turn", "report", "export", "migrate", "erase-user"] {
+    for command in [
+        "tail",
+        "turn",
+        "report",
+        "export",
+        "token",
+        "migrate",
+        "erase-user",
+    ] {
         assert!(text(&script.stdout).contains(command), "{command}");
     }
 }
