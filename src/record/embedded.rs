@@ -219,6 +219,9 @@ fn keep(db: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
         Kind::Erasure => {
             run(include_str!("../../sql/keep/embedded/erasure.sql"))?;
         }
+        Kind::Chat => {
+            run(include_str!("../../sql/keep/embedded/chat.sql"))?;
+        }
     }
     Ok(())
 }

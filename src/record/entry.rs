@@ -45,6 +45,25 @@ pub struct Erasure {
     pub erased_at: i64,
 }
 
+/// What a voice platform told of one of its chats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chat {
+    /// The platform's own name for it.
+    pub chat_id: String,
+    /// The session as it is kept.
+    pub session_id: String,
+    pub user_hash: Option<String>,
+    /// `hume` or `elevenlabs`.
+    pub platform: String,
+    pub chat_group_id: Option<String>,
+    /// Milliseconds since the Unix epoch, as the platform says.
+    pub started_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub end_reason: Option<String>,
+    /// When it was told.
+    pub told_at: i64,
+}
+
 /// What is handed over to be kept.
 #[derive(Clone, Debug)]
 pub(super) enum Note {
@@ -54,6 +73,7 @@ pub(super) enum Note {
     Commit(Commit),
     Capture(Capture),
     Erasure(Erasure),
+    Chat(Chat),
 }
 
 /// Kinds of rows, in the order in which a batch of them is kept.
@@ -66,10 +86,11 @@ pub(super) enum Kind {
     Commit,
     Capture,
     Erasure,
+    Chat,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Turn,
         Self::Attempts,
         Self::Correction,
@@ -77,6 +98,7 @@ impl Kind {
         Self::Commit,
         Self::Capture,
         Self::Erasure,
+        Self::Chat,
     ];
 
     const fn letter(self) -> u8 {
@@ -88,6 +110,7 @@ impl Kind {
             Self::Commit => b'k',
             Self::Capture => b'w',
             Self::Erasure => b'e',
+            Self::Chat => b'p',
         }
     }
 
@@ -95,9 +118,12 @@ impl Kind {
     const fn class(self) -> Class {
         match self {
             Self::Attempts | Self::Capture => Class::Detail,
-            Self::Turn | Self::Correction | Self::Feedback | Self::Commit | Self::Erasure => {
-                Class::Essential
-            }
+            Self::Turn
+            | Self::Correction
+            | Self::Feedback
+            | Self::Commit
+            | Self::Erasure
+            | Self::Chat => Class::Essential,
         }
     }
 }
@@ -126,6 +152,7 @@ impl Entry {
             Note::Commit(c) => one(Kind::Commit, json!(c)),
             Note::Capture(c) => one(Kind::Capture, json!(c)),
             Note::Erasure(e) => one(Kind::Erasure, json!(e)),
+            Note::Chat(c) => one(Kind::Chat, json!(c)),
         }
     }
 

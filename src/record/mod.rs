@@ -21,9 +21,11 @@ mod worker;
 mod shipper;
 mod filter;
 mod query;
+mod chats;
 mod upkeep;
 mod leases;
 mod switchboard;
+mod revocations;
 pub mod counters;
 
 use std::path::PathBuf;
@@ -49,7 +51,8 @@ use self::store::Store;
 use self::upkeep::Upkeep;
 use self::worker::Worker;
 
-pub use entry::{Capture, Commit, Erasure, Feedback};
+pub use chats::ChatRecord;
+pub use entry::{Capture, Chat, Commit, Erasure, Feedback};
 pub use filter::{SessionFilter, TurnFilter};
 pub use leases::Leases;
 pub use outbox::{Backlog, RecordsHealth, Standing};
@@ -57,6 +60,7 @@ pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};
+pub use revocations::{Revocation, Revocations};
 pub use store::StoreError;
 pub use switchboard::{FlagChange, FlagRow, Switchboard, in_force};
 
@@ -182,6 +186,15 @@ impl Records {
     #[must_use]
     pub fn switchboard(&self) -> Switchboard {
         Switchboard {
+            store: self.store.clone(),
+            clock: self.clock,
+        }
+    }
+
+    /// Session ids that hold no more.
+    #[must_use]
+    pub fn revocations(&self) -> Revocations {
+        Revocations {
             store: self.store.clone(),
             clock: self.clock,
         }

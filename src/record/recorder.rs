@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::telemetry::events::RecordDropped;
 use crate::turn::{Correction, TurnRecord};
 
-use super::entry::{Capture, Commit, Erasure, Feedback, Note};
+use super::entry::{Capture, Chat, Commit, Erasure, Feedback, Note};
 
 /// Notes that may wait for the writer. At 20 turns a second this is more than eight minutes.
 const QUEUE: usize = 10_000;
@@ -52,6 +52,12 @@ impl Recorder {
     #[must_use]
     pub fn erase(&self, erasure: Erasure) -> bool {
         self.hand_over(Note::Erasure(erasure))
+    }
+
+    /// The same for what a voice platform told of a chat; whether it was taken.
+    #[must_use]
+    pub fn take_chat(&self, chat: Chat) -> bool {
+        self.hand_over(Note::Chat(chat))
     }
 
     fn hand_over(&self, note: Note) -> bool {

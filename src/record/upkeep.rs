@@ -103,6 +103,7 @@ impl Upkeep {
             sleep(PAUSE).await;
         }
         let rest = vec![
+            slice(include_str!("../../sql/upkeep/erase_chats.sql")),
             slice(include_str!("../../sql/upkeep/erase_sessions.sql")),
             slice(include_str!("../../sql/upkeep/erase_captures.sql")),
         ];
@@ -117,6 +118,9 @@ impl Upkeep {
         let now = self.clock.now_ms();
         let mut deleted = self
             .delete(include_str!("../../sql/upkeep/captures.sql"), now)
+            .await?;
+        deleted += self
+            .delete(include_str!("../../sql/upkeep/revocations.sql"), now)
             .await?;
         let Some(retention) = self.retention else {
             return Ok(deleted);
@@ -134,6 +138,7 @@ impl Upkeep {
             include_str!("../../sql/upkeep/erasures.sql"),
             include_str!("../../sql/upkeep/leases.sql"),
             include_str!("../../sql/upkeep/alerts.sql"),
+            include_str!("../../sql/upkeep/chats.sql"),
         ] {
             deleted += self.delete(text, before).await?;
         }

@@ -363,6 +363,7 @@ async fn keep(
         ],
         Kind::Capture => &[include_str!("../../../sql/keep/postgres/captures.sql")],
         Kind::Erasure => &[include_str!("../../../sql/keep/postgres/erasures.sql")],
+        Kind::Chat => &[include_str!("../../../sql/keep/postgres/chats.sql")],
     };
     let rows = entry::array(rows);
     if rows == "[]" {
