@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -33,10 +34,11 @@ use quest_clm::http::callers::hume::HUME;
 use quest_clm::http::callers::{EventMouth, Frame, decode};
 use quest_clm::pipeline::Mouth as _;
 use quest_clm::prompt::compose;
-use quest_clm::session::{MintRequest, Sessions, Unproven};
+use quest_clm::session::{MintRequest, Pseudonyms, Revoked, Sessions, Unproven};
 use quest_clm::sse::Decoder;
 use quest_clm::telemetry::{spans, traces};
 use quest_clm::turn::{Conversation, FinishReason, Message, Outcome, TraceContext, Usage};
+use quest_clm::vault::DataKey;
 use tokio::sync::mpsc;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -83,7 +85,27 @@ fn session_identify(criterion: &mut Criterion) {
         assert_eq!(user.as_deref(), Some("coachee-42"));
         group.bench_function(name, |b| b.iter(|| sessions.identify(black_box(unproven))));
     }
+    let names = Pseudonyms::new(&DataKey::load(&data_key()).unwrap());
+    let revoked = Revoked::new(names);
+    revoked.take((0..10_000).map(|n| (format!("s_{n:032x}"), i64::MAX)), 0);
+    let heeding = sessions(OLD).heeding(Arc::new(revoked));
+    let edited = minted.as_str().replacen('A', "B", 1);
+    for (name, sessions, id) in [
+        ("signed, 10,000 others revoked", &heeding, minted.as_str()),
+        ("edited", &heeding, edited.as_str()),
+    ] {
+        let unproven = Unproven {
+            session: Some(id),
+            ..Unproven::default()
+        };
+        group.bench_function(name, |b| b.iter(|| sessions.identify(black_box(unproven))));
+    }
     group.finish();
+}
+
+fn data_key() -> config::Store {
+    let sources = Sources::from_pairs([("DATA_KEY", "a-data-key-of-some-length")]);
+    config::load(&sources).unwrap().store
 }
 
 // What is asked.

@@ -92,7 +92,7 @@ impl Rooms {
     #[must_use]
     pub fn session_key(&self, session: &str) -> String {
         if has_signed_form(session) {
-            format!("s_{}", self.pseudonyms.session(session))
+            self.pseudonyms.session_key(session)
         } else {
             session.to_owned()
         }
@@ -125,6 +125,26 @@ impl Rooms {
         }
         taken
     }
+}
+
+impl Rooms {
+    /// A session is over: what it holds back counts now, so far as it counts by itself. A session that
+    /// goes on all the same is none the worse for it.
+    pub fn conclude(&self, session: &str) {
+        let committed = self.turns.conclude(|place| session_of(place) == session);
+        self.remember(committed);
+    }
+
+    /// Ends, politely, what speaks in sessions whose id is meant. How many did.
+    pub fn silence(&self, is_meant: impl Fn(&str) -> bool) -> usize {
+        self.turns.silence(|place| is_meant(session_of(place)))
+    }
+}
+
+/// The session of a [`prepare::place`].
+fn session_of(place: &str) -> &str {
+    // No session id has a line's end in it.
+    place.split_once('\n').map_or(place, |(session, _)| session)
 }
 
 /// How a council gets on.

@@ -1,5 +1,7 @@
 //! From what a request carries to who speaks.
 
+use std::sync::Arc;
+
 use rand::random;
 use secrecy::SecretString;
 
@@ -7,7 +9,8 @@ use crate::clock::Clock;
 use crate::config::{self, RequireSigned};
 use crate::turn::{Identity, InvalidSessionId, ProsodyPolicy, SessionId, Tier};
 
-use super::token::{Claims, Signer, TokenError};
+use super::revoked::Revoked;
+use super::token::{Claims, SKEW_S, Signer, TokenError};
 
 /// How long an id lives that was minted in mid-call, in seconds: longer than any call.
 const MINTED_TTL_S: i64 = 24 * 3600;
@@ -88,6 +91,7 @@ pub struct Sessions {
     default_tier: Tier,
     prosody: ProsodyPolicy,
     clock: Clock,
+    revoked: Option<Arc<Revoked>>,
 }
 
 impl Sessions {
@@ -106,6 +110,16 @@ impl Sessions {
             default_tier: settings.coaches.default_tier,
             prosody: settings.prosody,
             clock,
+            revoked: None,
+        }
+    }
+
+    /// The same, heeding what is revoked.
+    #[must_use]
+    pub fn heeding(self, revoked: Arc<Revoked>) -> Self {
+        Self {
+            revoked: Some(revoked),
+            ..self
         }
     }
 
@@ -128,7 +142,7 @@ impl Sessions {
                 _ => Ok(self.stranger(unproven.body_user.filter(|_| trusting))),
             };
         };
-        match self.signer.verify(session.as_str(), self.clock.now_s()) {
+        match self.verified(session.as_str()) {
             Ok(claims) => Ok(self.known(session, claims)),
             Err(why) => match self.require {
                 RequireSigned::Strict => Err(IdentityError::Refused(why)),
@@ -169,8 +183,30 @@ impl Sessions {
     /// session, under every rule: nobody else has it.
     #[must_use]
     pub fn holds(&self, session: &str) -> bool {
-        let now_s = self.clock.now_s();
-        self.signer.verify(session, now_s).is_ok()
+        self.verified(session).is_ok()
+    }
+
+    /// When an id that we signed would hold no more in any case, seconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When it was not signed here. One whose time is over is no error.
+    pub fn ends_s(&self, session: &str) -> Result<i64, TokenError> {
+        let claims = self.signer.genuine(session)?;
+        Ok(claims.expires_at.saturating_add(SKEW_S))
+    }
+
+    /// When an id of which nothing else is known holds no more, seconds since the Unix epoch.
+    #[must_use]
+    pub fn latest_end_s(&self) -> i64 {
+        self.clock.now_s() + TTL_S.end() + SKEW_S
+    }
+
+    fn verified(&self, session: &str) -> Result<Claims, TokenError> {
+        let claims = self.signer.verify(session, self.clock.now_s())?;
+        match &self.revoked {
+            Some(revoked) if revoked.has(session) => Err(TokenError::Revoked),
+            _ => Ok(claims),
+        }
     }
 
     fn known(&self, session: SessionId, claims: Claims) -> Speaker {
@@ -257,132 +293,4 @@ fn nonce() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sessions(pairs: &[(&str, &str)]) -> Sessions {
-        let sources = config::Sources::from_pairs(pairs.iter().copied());
-        Sessions::new(&config::load(&sources).unwrap(), Clock::Fixed(1_000_000))
-    }
-
-    const KEY: (&str, &str) = ("SESSION_SIGNING_KEYS", "a-signing-key-of-some-length");
-
-    fn with(id: &str) -> Unproven<'_> {
-        Unproven {
-            session: Some(id),
-            ..Unproven::default()
-        }
-    }
-
-    #[test]
-    fn without_keys_the_request_names_its_user() {
-        let s = sessions(&[]);
-        let by_id = s.identify(with("ada-1")).unwrap();
-        assert_eq!(
-            (by_id.user.as_deref(), by_id.identity),
-            (Some("ada-1"), Identity::Body)
-        );
-        let by_body = s
-            .identify(Unproven {
-                body_session: Some("x"),
-                body_user: Some("ada"),
-                session: None,
-            })
-            .unwrap();
-        assert_eq!(
-            (by_body.session.as_str(), by_body.user.as_deref()),
-            ("x", Some("ada"))
-        );
-        assert_eq!(by_body.tier, Tier::Premium);
-    }
-
-    #[test]
-    fn an_absent_id_is_minted_and_known_when_it_comes_back() {
-        for (pairs, comes_back_as) in [(&[][..], Identity::Body), (&[KEY][..], Identity::Minted)] {
-            let s = sessions(pairs);
-            let first = s.identify(Unproven::default()).unwrap();
-            assert_eq!((first.identity, first.is_new), (Identity::Minted, true));
-            let again = s.identify(with(first.session.as_str())).unwrap();
-            assert_eq!(
-                again,
-                Speaker {
-                    identity: comes_back_as,
-                    is_new: false,
-                    ..first
-                }
-            );
-        }
-    }
-
-    #[test]
-    fn with_keys_body_ids_and_unsigned_ids_name_nobody() {
-        let s = sessions(&[KEY]);
-        let forged = s
-            .identify(Unproven {
-                session: Some("ada"),
-                body_session: None,
-                body_user: Some("ada"),
-            })
-            .unwrap();
-        assert_eq!(
-            (forged.user, forged.identity, forged.tier),
-            (None, Identity::None, Tier::Free)
-        );
-        let body = s
-            .identify(Unproven {
-                session: None,
-                body_session: Some("ada"),
-                body_user: Some("ada"),
-            })
-            .unwrap();
-        assert_eq!(body.identity, Identity::Minted);
-        assert_ne!(body.user.as_deref(), Some("ada"));
-        assert_eq!(body.tier, Tier::Free);
-    }
-
-    #[test]
-    fn strict_refuses_what_is_not_signed() {
-        let s = sessions(&[KEY, ("REQUIRE_SIGNED_SESSIONS", "strict")]);
-        assert_eq!(s.identify(Unproven::default()), Err(IdentityError::Absent));
-        assert_eq!(
-            s.identify(with("ada")),
-            Err(IdentityError::Refused(TokenError::Unsigned))
-        );
-    }
-
-    #[test]
-    fn a_minted_session_carries_its_claims_and_may_only_lower_prosody() {
-        let s = sessions(&[KEY, ("PROSODY", "prompt")]);
-        let minted = s
-            .mint(MintRequest {
-                user_id: "ada".into(),
-                tier: Some(Tier::Enterprise),
-                coach: Some("career".into()),
-                ttl_s: Some(600),
-                prosody: Some(ProsodyPolicy::Full),
-            })
-            .unwrap();
-        assert_eq!(minted.expires_at, 1000 + 600);
-        let speaker = s.identify(with(minted.session.as_str())).unwrap();
-        assert_eq!(speaker.identity, Identity::Signed);
-        assert_eq!(speaker.user.as_deref(), Some("ada"));
-        assert_eq!(
-            (speaker.tier, speaker.pin.as_deref()),
-            (Tier::Enterprise, Some("career"))
-        );
-        assert_eq!(speaker.prosody, ProsodyPolicy::Prompt);
-        let bad = MintRequest {
-            user_id: "a\n".into(),
-            ..MintRequest::default()
-        };
-        assert_eq!(s.mint(bad), Err(MintError::User));
-    }
-
-    #[test]
-    fn a_session_id_that_breaks_a_rule_is_an_error_whatever_the_mode() {
-        assert!(matches!(
-            sessions(&[]).identify(with(&"x".repeat(300))),
-            Err(IdentityError::Session(InvalidSessionId::TooLong(300)))
-        ));
-    }
-}
+mod tests;

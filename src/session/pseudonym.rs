@@ -8,6 +8,18 @@ use sha2::Sha256;
 
 use crate::vault::DataKey;
 
+/// What the pseudonym of a signed session id begins with, and its length.
+const KEPT: &str = "s_";
+const DIGITS: usize = 32;
+
+/// Whether this is what a signed session id is kept under.
+#[must_use]
+pub fn is_session_key(text: &str) -> bool {
+    let digits = text.strip_prefix(KEPT).map(str::as_bytes);
+    let is_digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(is_digit))
+}
+
 /// Derives pseudonyms under the data key.
 #[derive(Clone, Debug)]
 pub struct Pseudonyms {
@@ -30,6 +42,12 @@ impl Pseudonyms {
     #[must_use]
     pub fn session(&self, session: &str) -> String {
         self.derive("session", session)
+    }
+
+    /// A signed session id as it is kept: it opens somebody's memory, so only its pseudonym is.
+    #[must_use]
+    pub fn session_key(&self, session: &str) -> String {
+        format!("{KEPT}{}", self.session(session))
     }
 
     fn derive(&self, kind: &str, id: &str) -> String {
@@ -72,6 +90,18 @@ mod tests {
         // From `printf 'user\0ada' | openssl dgst -sha256 -hmac a-data-key-0123456789`.
         assert_eq!(names.user("ada"), "ce1e8dfd5e97b5a0bb9f0dfbabfc1486");
         assert_ne!(names.user("ada"), names.session("ada"));
+        let key = names.session_key("ada");
+        assert!(is_session_key(&key), "{key}");
+        for odd in [
+            "",
+            "s_",
+            "ada",
+            &key[..33],
+            &key.to_uppercase(),
+            &format!("{key}0"),
+        ] {
+            assert!(!is_session_key(odd), "{odd}");
+        }
         assert_ne!(
             names.user("ada"),
             named("another-key-0123456789").user("ada")

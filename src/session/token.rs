@@ -14,7 +14,7 @@ use crate::turn::{MAX_SESSION_ID_BYTES, ProsodyPolicy, Tier};
 
 const PREFIX: &str = "c1.";
 /// How far two machines' clocks may differ, in seconds.
-const SKEW_S: i64 = 60;
+pub(super) const SKEW_S: i64 = 60;
 
 /// What a signed session id says. Names are one letter: the whole must fit 255 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub enum TokenError {
     Signature,
     #[error("expired")]
     Expired,
+    #[error("revoked")]
+    Revoked,
     #[error("the signed session id would be {0} bytes long; at most {MAX_SESSION_ID_BYTES} fit")]
     TooLong(usize),
 }
@@ -88,6 +90,15 @@ impl Signer {
     }
 
     pub(super) fn verify(&self, token: &str, now_s: i64) -> Result<Claims, TokenError> {
+        let claims = self.genuine(token)?;
+        if claims.expires_at.saturating_add(SKEW_S) < now_s {
+            return Err(TokenError::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// What an id says that one of our keys signed, be it expired.
+    pub(super) fn genuine(&self, token: &str) -> Result<Claims, TokenError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Unsigned)?;
         let payload = signed.strip_prefix(PREFIX).ok_or(TokenError::Unsigned)?;
         let signature = URL_SAFE_NO_PAD
@@ -104,11 +115,7 @@ impl Signer {
         let json = URL_SAFE_NO_PAD
             .decode(payload)
             .map_err(|_| TokenError::Signature)?;
-        let claims: Claims = serde_json::from_slice(&json).map_err(|_| TokenError::Signature)?;
-        if claims.expires_at.saturating_add(SKEW_S) < now_s {
-            return Err(TokenError::Expired);
-        }
-        Ok(claims)
+        serde_json::from_slice(&json).map_err(|_| TokenError::Signature)
     }
 }
 
@@ -160,6 +167,42 @@ mod tests {
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             assert!(signer.verify(&changed, 900).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_one_form() {
+        let signer = signer(&["first-key-0123456789"]);
+        let token = signer.sign(&claims()).unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        // The last of 43 digits stands for four bits: the other two may not be set.
+        let (most, last) = signature.split_at(42);
+        let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let value = digits.find(last).unwrap();
+        let same_bits: Vec<char> = digits.chars().skip(value).take(4).collect();
+        for digit in &same_bits[1..] {
+            let other = format!("{signed}.{most}{digit}");
+            assert!(signer.verify(&other, 900).is_err(), "{digit}");
+        }
+        for other in [
+            format!("{token}="),
+            format!("{token}A"),
+            format!("{token} "),
+            format!(" {token}"),
+            format!("{token}\0"),
+            format!("{signed}=.{signature}"),
+            format!("{signed}.{}", signature.replace(['-', '_'], "+")),
+            token.to_uppercase(),
+            token.to_lowercase(),
+            token.replacen("c1.", "C1.", 1),
+            token.replacen("c1.", "c1..", 1),
+            format!("{signed}.{signature}.{signature}"),
+            signed.to_owned(),
+            format!("{signed}."),
+        ] {
+            if other != token {
+                assert!(signer.verify(&other, 900).is_err(), "{other}");
+            }
         }
     }
 

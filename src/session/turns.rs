@@ -369,5 +369,6 @@ impl<T> Session<T> {
     }
 }
 
+mod closing;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@ use super::*;
 use crate::session::{Piece, REPLAY_FOR, Replay};
 use crate::turn::{Ask, FinishReason, Message, Role, TraceContext, TurnId};
 use futures::FutureExt as _;
+mod closing;
 mod sequences;
 
 fn spoken(words: &str, reply: &str) -> Spoken<()> {
@@ -360,21 +361,6 @@ fn the_oldest_answers_lose_their_words_when_there_are_too_many() {
     assert_eq!(turns.kept.load(Ordering::Relaxed), (fits - 1) * each);
     assert!(repeat(&turns, "0", &request).is_none());
     assert!(repeat(&turns, &fits.to_string(), &request).is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_longest_untouched_session_is_settled_early() {
-    let turns = Turns::default();
-    let first = fresh(&turns, "first", &next(&[], "Hi"));
-    speak(&turns, "first", first, "Hi", "Hello");
-    let mut committed = 0;
-    for n in 0..MAX_SESSIONS.get() {
-        committed += fresh(&turns, &n.to_string(), &next(&[], "Hi"))
-            .committed
-            .len();
-    }
-    assert_eq!(committed, 1);
-    assert!(repeat(&turns, "first", &next(&[], "Hi")).is_none());
 }
 
 #[tokio::test(start_paused = true)]
