@@ -3,6 +3,7 @@
 mod books;
 mod house;
 mod purse;
+mod revoked;
 mod switches;
 mod watch;
 
@@ -25,7 +26,7 @@ use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
-use crate::http::{self, Door, Keys, TurnLimits};
+use crate::http::{self, Door, Keys, TurnLimits, Webhooks};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
@@ -35,7 +36,7 @@ use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
 use crate::routing::experiment::{Enrolments, ExperimentError, Experiments};
 use crate::routing::flags::Flags;
-use crate::session::{Pseudonyms, Sessions};
+use crate::session::{Pseudonyms, Revoked, Sessions};
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
@@ -180,9 +181,14 @@ impl Application {
             admission,
             lifecycle: lifecycle.clone(),
         };
+        let revoked = Arc::new(Revoked::new(rooms.pseudonyms.clone()));
+        revoked::follow(Arc::clone(&revoked), records.revocations(), &rooms);
         let door = Door {
             rooms: rooms.clone(),
-            sessions: Arc::new(Sessions::new(settings, clock)),
+            sessions: Arc::new(Sessions::new(settings, clock).heeding(Arc::clone(&revoked))),
+            revocations: records.revocations(),
+            revoked,
+            webhooks: Arc::new(Webhooks::new(&settings.webhooks)),
             readings: Arc::default(),
             keys: Keys::new(settings),
             limits: settings.limits,

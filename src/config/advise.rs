@@ -11,19 +11,8 @@ use super::{RequireSigned, Settings};
 /// A speaker takes a longer silence for a lost line.
 const LONGEST_SILENCE: Duration = Duration::from_millis(5000);
 
-/// What later versions act on. Set here, it would be believed and do nothing.
-const NOT_YET: &[&str] = &["HUME_WEBHOOK_KEY"];
-
 /// What works, but hardly as intended.
 pub(super) fn advise(r: &mut Reader<'_>, settings: &Settings) {
-    for name in NOT_YET {
-        if !r.is_set(name) {
-            continue;
-        }
-        r.warnings.push(format!(
-            "{name} is set, but this version does not act on it"
-        ));
-    }
     let deadlines = &settings.deadlines;
     let silence = deadlines.spoken_fallback;
     if silence > LONGEST_SILENCE {

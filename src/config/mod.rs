@@ -51,6 +51,7 @@ pub struct Settings {
     pub redis: Option<SecretString>,
     pub baseline: Baseline,
     pub budget: Budget,
+    pub webhooks: Webhooks,
     /// Absent: alerts are logged and counted, and sent to nobody.
     pub alerts: Option<Webhook>,
     pub prosody: ProsodyPolicy,
@@ -101,6 +102,14 @@ pub struct Sessions {
     /// The first signs, all verify. Empty: session ids are not signed.
     pub signing_keys: Vec<SecretString>,
     pub require_signed: RequireSigned,
+}
+
+/// `HUME_WEBHOOK_KEY`, `ELEVENLABS_WEBHOOK_SECRET`: what signs the webhooks that come in. Empty: none of
+/// that platform are taken.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    pub hume: Vec<SecretString>,
+    pub elevenlabs: Vec<SecretString>,
 }
 
 /// What an unsigned, expired or tampered session id gets.

@@ -8,7 +8,8 @@ use super::fault::{Fault, Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
-    Settings, SilenceReply, Switches, TurnLimit, Upstream, advise, alerts, otlp, records, retired,
+    Settings, SilenceReply, Switches, TurnLimit, Upstream, Webhooks, advise, alerts, otlp, records,
+    retired,
     table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
@@ -47,6 +48,10 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
             allow_anonymous: r.truth("ALLOW_ANONYMOUS"),
         },
         sessions: sessions(r),
+        webhooks: Webhooks {
+            hume: r.keys("HUME_WEBHOOK_KEY", SECRET),
+            elevenlabs: r.keys("ELEVENLABS_WEBHOOK_SECRET", SECRET),
+        },
         store: records::store(r),
         redis: records::redis(r),
         baseline: records::baseline(r),

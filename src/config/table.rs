@@ -145,6 +145,10 @@ pub const SETTINGS: &[Setting] = &[
         .is("sign session ids: the first signs, all verify; unset: session ids are not signed"),
     Setting::new("REQUIRE_SIGNED_SESSIONS", "", "off, spoken, strict")
         .is("what an unsigned, expired or tampered session id gets: `off` trust, `spoken` a turn without memory, `strict` a 401; unset: `spoken` when signing keys are set, else `off`"),
+    Setting::secrets("HUME_WEBHOOK_KEY", "one or more keys of at least 16 bytes without spaces, separated by commas")
+        .is("Hume's webhook signing key: what `POST /v1/webhooks/hume` is signed with; unset: none is taken"),
+    Setting::secrets("ELEVENLABS_WEBHOOK_SECRET", "one or more keys of at least 16 bytes without spaces, separated by commas")
+        .is("the same for `POST /v1/webhooks/elevenlabs`: the secret that ElevenLabs shows for the webhook"),
     Setting::secret("DATA_KEY", "one key of at least 16 bytes without spaces")
         .is("derives the pseudonyms of users and sessions in records and upstream, and encrypts what words must touch the disk; unset: made once under `DATA_DIR`, mode 0600; several machines on one database need the same one"),
     Setting::new("MAX_TURNS", "4000", "1 to 1000000")

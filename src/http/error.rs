@@ -26,6 +26,10 @@ pub enum Refusal {
     Holder,
     #[error("a login in a browser changes something only where our own page asks for it")]
     Foreign,
+    #[error("no key is configured for these webhooks: {0} is not set")]
+    WebhookClosed(&'static str),
+    #[error("the signature of this webhook {0}")]
+    Unsealed(&'static str),
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error(transparent)]
@@ -95,6 +99,16 @@ impl Refusal {
                 "unauthorized",
                 S::FORBIDDEN,
                 "ask from the page itself, or send the key as `Authorization: Bearer <key>`",
+            ),
+            Self::WebhookClosed(_) => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "set it to the signing key that the platform shows for this webhook",
+            ),
+            Self::Unsealed(_) => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "sign the bytes that are sent, with the key that is configured here, at a time that both clocks agree on",
             ),
             Self::Identity(IdentityError::Session(_)) => Row(
                 "invalid_session_id",

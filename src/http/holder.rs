@@ -12,7 +12,14 @@ use super::turn::session_of_header;
 pub(super) enum Asker {
     Admin,
     /// Whoever has the signed id of the session that is kept under this name.
-    Holder(String),
+    Holder(Held),
+}
+
+/// A session by its signed id.
+#[derive(Debug)]
+pub(super) struct Held {
+    session_key: String,
+    id: String,
 }
 
 impl Asker {
@@ -32,14 +39,25 @@ impl Asker {
         let shown = session_of_header(request.headers())?.or(named);
         let shown = shown.filter(|id| door.sessions.holds(id));
         let id = shown.ok_or(Refusal::Holder)?;
-        Ok(Self::Holder(door.rooms.session_key(id)))
+        Ok(Self::Holder(Held {
+            session_key: door.rooms.session_key(id),
+            id: id.to_owned(),
+        }))
+    }
+
+    /// The signed id that this is all about; absent for an admin.
+    pub(super) fn holder(self) -> Option<String> {
+        match self {
+            Self::Admin => None,
+            Self::Holder(own) => Some(own.id),
+        }
     }
 
     /// Whether the session kept under this name is theirs to see.
     pub(super) fn may_see(&self, session_key: &str) -> bool {
         match self {
             Self::Admin => true,
-            Self::Holder(own) => own == session_key,
+            Self::Holder(own) => own.session_key == session_key,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `GET /v1/turns/live` and `/v1/sessions/{id}/events`: settled turns as they happen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder as _};
 use actix_web_lab::sse;
+use futures::future::ready;
 use futures::{StreamExt as _, stream};
 use serde_json::json;
 
@@ -36,7 +38,7 @@ pub(super) async fn turns(request: HttpRequest, door: Data<Door>) -> HttpRespons
         let replay = asked.read("replay", &accepted, |value| {
             value.parse().ok().filter(|count| *count <= MAX_REPLAY)
         });
-        watch(&request, &door, filter, replay?.unwrap_or(0))
+        watch(&request, &door, filter, replay?.unwrap_or(0), None)
     };
     respond(&request, watching())
 }
@@ -62,7 +64,7 @@ pub(super) async fn session(
             session_id: Some(session_id),
             ..TurnFilter::default()
         };
-        watch(&request, &door, filter, 0)
+        watch(&request, &door, filter, 0, asker.holder())
     };
     respond(&request, watching())
 }
@@ -72,6 +74,7 @@ fn watch(
     door: &Door,
     filter: TurnFilter,
     replay: usize,
+    holder: Option<String>,
 ) -> Result<HttpResponse, Refusal> {
     let (mut before, watch) = door.live.watch().ok_or(Refusal::Watched)?;
     before.retain(|turn| filter.admits(turn));
@@ -82,7 +85,13 @@ fn watch(
         let event = next(&mut watch, &filter).await?;
         Some((event, (watch, filter)))
     });
-    let events = before.chain(events).take_until(stopping);
+    // Whoever has only the id sees what it opens, and only while it does.
+    let sessions = Arc::clone(&door.sessions);
+    let events = before.chain(events).take_while(move |_| {
+        let holds = |id: &String| sessions.holds(id);
+        ready(holder.as_ref().is_none_or(holds))
+    });
+    let events = events.take_until(stopping);
     let response = sse::Sse::from_infallible_stream(events)
         .with_keep_alive(KEEP_ALIVE)
         .respond_to(request);

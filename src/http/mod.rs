@@ -26,6 +26,7 @@ mod speech;
 mod turn;
 mod turns;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ use serde_json::Value;
 use crate::config::Limits;
 use crate::pipeline::Rooms;
 use crate::record::counters::Counters;
-use crate::record::{Reader, RecordsHealth, Reporter, Switchboard};
-use crate::session::{Readings, Sessions};
+use crate::record::{Reader, RecordsHealth, Reporter, Revocations, Switchboard};
+use crate::session::{Readings, Revoked, Sessions};
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::turn::TraceContext;
@@ -50,6 +51,7 @@ pub use auth::Keys;
 pub use limits::TurnLimits;
 pub use page::curl;
 pub use root_span::root_span;
+pub use webhooks::Webhooks;
 
 /// Bodies other than a turn's, in bytes.
 const MAX_SMALL_BODY_BYTES: usize = 64 << 10;
@@ -59,6 +61,10 @@ const MAX_SMALL_BODY_BYTES: usize = 64 << 10;
 pub struct Door {
     pub rooms: Rooms,
     pub sessions: Arc<Sessions>,
+    /// Session ids that hold no more: all machines', and those that this one has at hand.
+    pub revocations: Revocations,
+    pub revoked: Arc<Revoked>,
+    pub webhooks: Arc<Webhooks>,
     /// How users sound, told beside their turns.
     pub readings: Arc<Readings>,
     pub keys: Keys,
@@ -120,6 +126,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::head().to(ops::version)),
         )
         .configure(records)
+        .configure(webhooks)
         .configure(pages::routes)
         .default_service(web::to(ops::not_found));
 }
@@ -135,6 +142,18 @@ fn turns_of(dialect: &'static Dialect, config: &mut ServiceConfig) {
             web::resource(path)
                 .route(web::post().to(take))
                 .default_service(web::to(turn::visited)),
+        );
+    }
+}
+
+/// What voice platforms tell of their calls.
+fn webhooks(config: &mut ServiceConfig) {
+    for platform in webhooks::ALL {
+        let take = move |request, payload, door| webhooks::take(platform, request, payload, door);
+        config.service(
+            web::resource(platform.path)
+                .route(web::post().to(take))
+                .default_service(web::to(ops::post_only)),
         );
     }
 }
@@ -174,9 +193,11 @@ fn records(config: &mut ServiceConfig) {
                 .default_service(web::to(ops::get_or_post_only)),
         )
         .service(
-            get("/v1/sessions/{id}")
+            web::resource("/v1/sessions/{id}")
                 .route(web::get().to(sessions::one))
-                .route(web::head().to(sessions::one)),
+                .route(web::head().to(sessions::one))
+                .route(web::delete().to(sessions::revoke))
+                .default_service(web::to(ops::get_or_delete_only)),
         )
         .service(watch("/v1/sessions/{id}/events").route(web::get().to(live::session)))
         .service(

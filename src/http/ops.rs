@@ -159,6 +159,10 @@ pub(super) async fn get_or_post_only(request: HttpRequest) -> HttpResponse {
     Refusal::Method("GET, HEAD, POST").respond(&request, &trace(&request))
 }
 
+pub(super) async fn get_or_delete_only(request: HttpRequest) -> HttpResponse {
+    Refusal::Method("GET, HEAD, DELETE").respond(&request, &trace(&request))
+}
+
 pub(super) async fn put_only(request: HttpRequest) -> HttpResponse {
     Refusal::Method("PUT").respond(&request, &trace(&request))
 }

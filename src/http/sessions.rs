@@ -1,5 +1,5 @@
 //! `/v1/sessions`: a front end's backend asks for a session id to hand to a browser (`POST`), or what
-//! became of sessions (`GET`).
+//! became of sessions (`GET`); an operator takes an id back (`DELETE`).
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,8 +11,11 @@ use serde_json::{Map, Value, json};
 use crate::clock::rfc3339;
 use crate::council;
 use crate::memory::Person;
-use crate::record::{Reader, SessionFilter, SessionModel, SessionRecord, TurnFilter};
-use crate::session::{IdentityError, MintRequest};
+use crate::record::{
+    ChatRecord, Reader, Revocation, SessionFilter, SessionModel, SessionRecord, TurnFilter,
+};
+use crate::session::{IdentityError, MintRequest, is_session_key};
+use crate::telemetry::events::SessionsRevoked;
 use crate::turn::{ProsodyPolicy, SessionId, Tier};
 
 use super::error::Refusal;
@@ -125,7 +128,7 @@ fn opened(cursor: &str) -> Option<String> {
 }
 
 /// One session: its sums, who answered in it, and a page of its turns. By the id that its caller sent,
-/// or the one that it is kept under.
+/// the one that it is kept under, or that of a chat of it, as the voice platform has it.
 pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
     let answered = async {
         door.keys.admin(&request)?;
@@ -137,13 +140,27 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
             limit: asked.limit()?,
             ..TurnFilter::default()
         };
-        made(&door, session(door.store.clone(), filter)).await
+        let store = door.store.clone();
+        let found = async move {
+            let unknown = match session(&store, &filter).await {
+                Err(unknown @ Refusal::Unknown(_)) => unknown,
+                known => return known,
+            };
+            let linked = store.session_of_chat(id.as_str()).await;
+            let linked = linked.map_err(|_| Refusal::Store)?.ok_or(unknown)?;
+            let of_linked = TurnFilter {
+                session_id: Some(linked),
+                ..filter
+            };
+            session(&store, &of_linked).await
+        };
+        made(&door, found).await
     };
     let answered = answered.await;
     respond(&request, answered)
 }
 
-async fn session(store: Reader, filter: TurnFilter) -> Result<Value, Refusal> {
+async fn session(store: &Reader, filter: &TurnFilter) -> Result<Value, Refusal> {
     let session_id = filter.session_id.as_deref().unwrap_or_default();
     let mut answer = Map::new();
     answer.insert("session_id".to_owned(), json!(session_id));
@@ -152,13 +169,15 @@ async fn session(store: Reader, filter: TurnFilter) -> Result<Value, Refusal> {
             answer.extend(names(&session));
             answer.insert("totals".to_owned(), Value::Object(totals(&session)));
             answer.insert("coaches".to_owned(), coaches_json(&models));
-            let page = store.turns(&filter).await;
+            let chats = store.chats(session_id).await.unwrap_or_default();
+            answer.insert("chats".to_owned(), chats.iter().map(chat_json).collect());
+            let page = store.turns(filter).await;
             page.map_err(|_| Refusal::Store)?
         }
         absent => {
             // Turns that have just ended are on their way; where the store is away, all are. Sums of
             // these alone would be sums of something else.
-            let page = store.recent(&filter);
+            let page = store.recent(filter);
             if page.items.is_empty() {
                 let unknown = absent.map(|_| Refusal::Unknown("session"));
                 return Err(unknown.unwrap_or(Refusal::Store));
@@ -169,6 +188,54 @@ async fn session(store: Reader, filter: TurnFilter) -> Result<Value, Refusal> {
     answer.insert("turns".to_owned(), turns_json(&page));
     with_source(&mut answer, &page);
     Ok(Value::Object(answer))
+}
+
+/// Takes a signed session id back, on all machines: by the id itself, or by the one that it is kept
+/// under. What speaks in it here ends at once; elsewhere when that machine looks.
+pub(super) async fn revoke(
+    request: HttpRequest,
+    door: Data<Door>,
+    id: Path<String>,
+) -> HttpResponse {
+    let revoked = revoked(&request, &door, &id).await;
+    respond(&request, revoked)
+}
+
+async fn revoked(request: &HttpRequest, door: &Door, id: &str) -> Result<HttpResponse, Refusal> {
+    let by = door.keys.admin_name(request)?;
+    let id = SessionId::parse(id).map_err(IdentityError::Session)?;
+    let (session_id, end_s) = match is_session_key(id.as_str()) {
+        true => (id.as_str().to_owned(), door.sessions.latest_end_s()),
+        false => {
+            let end_s = door.sessions.ends_s(id.as_str()).map_err(|why| {
+                let problem =
+                    "only a signed session id of this service can be revoked, and this is";
+                Refusal::Invalid(format!("{problem} none: {why}"))
+            })?;
+            (door.rooms.session_key(id.as_str()), end_s)
+        }
+    };
+    let revocation = Revocation {
+        session_id,
+        expires_at: end_s.saturating_mul(1000),
+    };
+    let told = door.revocations.revoke(&revocation, &by).await;
+    told.map_err(|_| Refusal::Store)?;
+    let Revocation {
+        session_id,
+        expires_at,
+    } = revocation;
+    // This machine need not wait until it looks again.
+    let held = [(session_id.clone(), expires_at)];
+    door.revoked.take(held, door.rooms.clock.now_ms());
+    SessionsRevoked { sessions: 1 }.emit();
+    let ended = door.rooms.silence(|session| door.revoked.has(session));
+    Ok(HttpResponse::Ok().json(json!({
+        "session_id": session_id,
+        "revoked": true,
+        "until": rfc3339(expires_at),
+        "ended_here": ended,
+    })))
 }
 
 /// A session in the API's terms: times in RFC 3339, money as a decimal string of dollars.
@@ -197,6 +264,21 @@ fn totals(session: &SessionRecord) -> Map<String, Value> {
         ("cost_usd", json!(session.cost_microusd.to_string())),
         ("unknown_costs", json!(session.unknown_costs)),
     ])
+}
+
+fn chat_json(chat: &ChatRecord) -> Value {
+    let mut json = json!(chat);
+    if let Some(fields) = json.as_object_mut() {
+        let times = [
+            ("started_at", chat.started_at),
+            ("ended_at", chat.ended_at),
+            ("told_at", Some(chat.told_at)),
+        ];
+        for (name, at) in times {
+            fields.insert(name.to_owned(), json!(at.map(rfc3339)));
+        }
+    }
+    json
 }
 
 /// Who answered, coach by coach, each with the models that spoke for it.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::{milliseconds, rfc3339};
 use crate::pipeline::unseal;
-use crate::record::{Page, Source, TurnFilter};
+use crate::record::{Page, Reader, Source, TurnFilter};
 use crate::turn::{MicroUsd, Outcome, TurnRecord};
 
 use super::error::Refusal;
@@ -35,8 +35,7 @@ pub(super) async fn list(request: HttpRequest, door: Data<Door>) -> HttpResponse
         };
         let store = door.store.clone();
         let list = async move {
-            let page = store.turns(&filter).await;
-            let page = page.map_err(|_| Refusal::Store)?;
+            let page = turns_of(&store, filter).await?;
             let mut answer = Map::new();
             answer.insert("items".to_owned(), turns_json(&page));
             with_source(&mut answer, &page);
@@ -46,6 +45,27 @@ pub(super) async fn list(request: HttpRequest, door: Data<Door>) -> HttpResponse
     };
     let answered = answered.await;
     respond(&request, answered)
+}
+
+/// A page of turns. A session that has none may be a chat, by the name that a voice platform has for it.
+async fn turns_of(store: &Reader, filter: TurnFilter) -> Result<Page<TurnRecord>, Refusal> {
+    let page = store.turns(&filter).await.map_err(|_| Refusal::Store)?;
+    let Some(chat) = filter
+        .session_id
+        .as_deref()
+        .filter(|_| page.items.is_empty())
+    else {
+        return Ok(page);
+    };
+    // Who cannot be asked has not said that there is one.
+    let Ok(Some(linked)) = store.session_of_chat(chat).await else {
+        return Ok(page);
+    };
+    let of_linked = TurnFilter {
+        session_id: Some(linked),
+        ..filter
+    };
+    store.turns(&of_linked).await.map_err(|_| Refusal::Store)
 }
 
 pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {

@@ -124,6 +124,40 @@ impl ReplyHeard {
     }
 }
 
+/// A voice platform told of a call.
+#[derive(Debug)]
+pub struct WebhookTaken {
+    pub platform: &'static str,
+    /// `started`, `ended` or `other`.
+    pub event: &'static str,
+    /// `taken` or `ignored`.
+    pub status: &'static str,
+}
+
+impl WebhookTaken {
+    pub fn emit(&self) {
+        info!(
+            target: "clm::webhook",
+            platform = self.platform,
+            event = self.event,
+            status = self.status,
+            "a platform told of a call"
+        );
+    }
+}
+
+/// Session ids hold no more. Which ones is for the store to say.
+#[derive(Debug)]
+pub struct SessionsRevoked {
+    pub sessions: usize,
+}
+
+impl SessionsRevoked {
+    pub fn emit(&self) {
+        info!(target: "clm::session", sessions = self.sessions, "session ids were revoked");
+    }
+}
+
 /// A turn's code panicked. What it panicked with may hold words of somebody and is not told here.
 #[derive(Debug)]
 pub struct TurnPanicked;
