@@ -48,4 +48,5 @@ mod secured;
 mod pooler;
 mod money;
 mod leases;
+mod revoked;
 mod privacy;
