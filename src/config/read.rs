@@ -9,8 +9,7 @@ use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
     Settings, SilenceReply, Switches, TurnLimit, Upstream, Webhooks, advise, alerts, otlp, records,
-    retired,
-    table,
+    retired, table,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
