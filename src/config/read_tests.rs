@@ -35,7 +35,7 @@ fn nothing_set_gives_every_default_and_no_warning() {
     assert_eq!(s.limits.max_turns, 4000);
     let bounds = |limit: TurnLimit| [limit.per_minute, limit.open].map(|n| n.map(u32::from));
     assert_eq!(bounds(s.limits.key), [None, None]);
-    assert_eq!(bounds(s.limits.session), [Some(60), Some(10)]);
+    assert_eq!(bounds(s.limits.session), [Some(600), Some(64)]);
     assert_eq!(s.shutdown_grace, Duration::from_secs(25));
     assert_eq!(
         (s.log.format, s.log.filter.as_str()),
