@@ -207,7 +207,7 @@ async fn what_cannot_be_asked_is_named() {
     for (method, path, allow) in [
         ("POST", "/v1/turns", "GET, HEAD"),
         ("PUT", "/v1/sessions", "GET, HEAD, POST"),
-        ("POST", "/v1/sessions/a", "GET, HEAD"),
+        ("POST", "/v1/sessions/a", "GET, HEAD, DELETE"),
         ("HEAD", "/v1/sessions/a/events", "GET"),
         ("POST", "/v1/analytics/models", "GET, HEAD"),
         ("POST", "/v1/export/turns", "GET, HEAD"),

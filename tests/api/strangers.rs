@@ -160,6 +160,14 @@ fn beside_hers(hers: &str, his: &str, attempts: &mut Vec<Attempt>) {
         }
         let signed = format!("{path}?custom_session_id={hers}");
         add(format!("{prefix} all fields"), Request::post(&signed, &all));
+        let mut plain = body(&format!("All by name {prefix}"));
+        for path in FIELDS {
+            nested(&mut plain, path, "bruno");
+        }
+        add(
+            format!("{prefix} all fields, by name"),
+            Request::post(&signed, &plain),
+        );
         // The header leads where it counts, the query where it does not.
         let both = Request::post(&signed, &all).header("x-clm-session", hers);
         add(format!("{prefix} header and query"), both);
