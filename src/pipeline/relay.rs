@@ -31,7 +31,8 @@ pub(super) enum Relayed {
 }
 
 /// First word to last of one model. Words pass as they come, but for what later text may still change
-/// (figures, marks); nothing is waited for but upstream and the caller. A silence is borne for as long as the words already sent still sound.
+/// (figures, marks); nothing is waited for but upstream and the caller. A silence is borne for as long
+/// as the words already sent still sound.
 pub(super) async fn relay<M: Mouth>(
     guard: &mut Guard,
     answer: &mut Answer,
@@ -84,7 +85,8 @@ pub(super) async fn relay<M: Mouth>(
             }
             None => {}
         }
-        // One timer for the whole stream: it is moved only when it fires, not with every token.
+        // Neither timer is moved with every token: the one for silence when it fires, the one for a
+        // pause only where words are held.
         let error = loop {
             tokio::select! {
                 biased;
