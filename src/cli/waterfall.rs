@@ -11,6 +11,8 @@ use super::figures::{cost, count_of, is, list_of, number_of, text_of};
 
 /// Columns of the widest bar.
 const WIDTH: f64 = 32.0;
+/// Columns of a stage's name.
+const NAME: usize = 11;
 /// Columns of an attempt's note: what 100 leave.
 const NOTE: usize = 39;
 
@@ -112,11 +114,13 @@ fn attempt(number: usize, attempt: &Value) -> Bar {
     };
     let room = NOTE.saturating_sub(result.chars().count() + 1);
     let model = shortened(text_of(attempt, "model").unwrap_or("-"), room);
-    let cause = text_of(attempt, "cause").unwrap_or("-");
+    // Of a council, who was asked says more than that a specialist was.
+    let what = text_of(attempt, "coach").or_else(|| text_of(attempt, "cause"));
+    let what = what.unwrap_or("-");
     Bar {
         full: first.unwrap_or(ended),
         ..bar(
-            &format!("{number} {cause}"),
+            &shortened(&format!("{number} {what}"), NAME),
             started,
             ended,
             format!("{model} {result}"),
@@ -179,7 +183,7 @@ fn line(bar: &Bar, total: f64, out: &mut impl Write) -> io::Result<()> {
     );
     let room = columns(WIDTH) + 1;
     let (name, time, note) = (&bar.name, bar.to - bar.from, &bar.note);
-    let row = format!("  {name:<11} {drawn:<room$} {time:>8.2} ms  {note}");
+    let row = format!("  {name:<NAME$} {drawn:<room$} {time:>8.2} ms  {note}");
     writeln!(out, "{}", row.trim_end())
 }
 

@@ -68,6 +68,9 @@ pub struct TurnRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     pub cause: Cause,
+    /// The specialist of a council that was asked; absent where the turn's own coach was.
+    #[serde(default)]
+    pub coach: Option<String>,
     pub model: String,
     pub provider: Option<String>,
     pub generation_id: Option<String>,

@@ -32,8 +32,6 @@ pub struct AttemptLog {
 #[derive(Clone, Debug)]
 struct Entry {
     record: AttemptRecord,
-    /// The specialist of a council that the call was made for.
-    coach: Option<String>,
     is_open: bool,
     /// Bytes of text sent and received: what an estimate goes by.
     prompt_bytes: usize,
@@ -64,6 +62,7 @@ impl AttemptLog {
         rows.push(Entry {
             record: AttemptRecord {
                 cause,
+                coach: None,
                 model: model.to_owned(),
                 provider: None,
                 generation_id: None,
@@ -79,7 +78,6 @@ impl AttemptLog {
                 cost_source: CostSource::Unknown,
                 cancelled: false,
             },
-            coach: None,
             is_open: true,
             prompt_bytes: 0,
             said_bytes: 0,
@@ -123,7 +121,7 @@ impl AttemptLog {
     #[must_use]
     pub fn so_far(&self, coach: Option<&str>) -> Vec<AttemptRecord> {
         let rows = self.rows.borrow();
-        let of = |entry: &&Entry| coach.is_none() || entry.coach.as_deref() == coach;
+        let of = |entry: &&Entry| coach.is_none() || entry.record.coach.as_deref() == coach;
         let rows = rows.iter().filter(of).cloned().map(|mut entry| {
             entry.estimate(&self.catalog);
             entry.record
@@ -202,7 +200,7 @@ impl Row {
 
     /// Notes for which specialist of a council the call is made.
     pub(super) fn of_coach(&self, coach: &str) {
-        self.change(|entry| entry.coach = Some(coach.to_owned()));
+        self.change(|entry| entry.record.coach = Some(coach.to_owned()));
     }
 
     /// The request goes out: so many bytes of it.

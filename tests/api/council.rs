@@ -114,11 +114,24 @@ async fn the_team_is_heard_as_one_answer_and_the_master_speaks_at_once() {
     );
     let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
     assert_eq!(microusd(&record["cost_usd"]), billed, "{record}");
+    let asked = record["attempts"].as_array().unwrap().iter();
+    let asked: Vec<_> = asked.map(|a| a["coach"].as_str()).collect();
+    let coaches = ["career", "skills", "network"].map(Some);
+    assert_eq!(asked[1..4], coaches, "whose call each was: {record}");
+    assert_eq!((asked[0], asked[4]), (None, None), "the master's: {record}");
     let session = app.send(&Request::get("/v1/sessions/s")).await.json();
     assert_eq!(
         session["totals"]["cost_usd"], record["cost_usd"],
         "{session}"
     );
+    let coaches = session["coaches"].as_array().unwrap();
+    let used: Vec<_> = coaches
+        .iter()
+        .map(|m| m["coach"].as_str().unwrap())
+        .collect();
+    assert_eq!(used, ["career", "master", "network", "skills"], "{session}");
+    let paid: i64 = coaches.iter().map(|m| microusd(&m["cost_usd"])).sum();
+    assert_eq!(paid, billed, "each coach's own share: {session}");
     let again = app.say("s", ASKED).await;
     assert_eq!(again.text, heard.text);
     assert_eq!(app.chats().len(), 5, "what comes again is not paid again");

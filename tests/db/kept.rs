@@ -106,6 +106,7 @@ pub(crate) fn turn(n: u32) -> TurnRecord {
     };
     let attempt = AttemptRecord {
         cause: Cause::First,
+        coach: n.is_multiple_of(4).then(|| "network".to_owned()),
         model: model.clone(),
         provider: Some("Anthropic".to_owned()),
         generation_id: Some(format!("gen-{n}")),

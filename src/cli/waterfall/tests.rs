@@ -43,6 +43,22 @@ fn a_plain_turn() {
 }
 
 #[test]
+fn a_council_names_who_was_asked() {
+    let text = drawn(&json!({
+        "coach": "master", "coach_reason": "council:asked",
+        "attempts": [
+            { "cause": "plan", "model": "m", "status": 200, "started_ms": 40.2,
+              "first_token_ms": 90.0, "ended_ms": 100.0 },
+            { "cause": "specialist", "coach": "leadership", "model": "m", "status": 200,
+              "started_ms": 100.0, "first_token_ms": 200.0, "ended_ms": 300.0 },
+        ],
+    }));
+    for name in ["\n  1 plan      ", "\n  2 leadersh…"] {
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[test]
 fn a_failover() {
     insta::assert_snapshot!(drawn(&json!({
         "served_model": "openai/gpt-6.1-terra", "lead_in": true,

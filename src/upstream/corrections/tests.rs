@@ -108,6 +108,7 @@ fn bill(micro: i64) -> Look {
 pub(super) fn attempt(id: Option<&str>, source: CostSource, cost: Option<i64>) -> AttemptRecord {
     AttemptRecord {
         cause: Cause::First,
+        coach: None,
         model: "openai/gpt-6-luna".to_owned(),
         provider: None,
         generation_id: id.map(str::to_owned),
