@@ -49,6 +49,9 @@ pub struct Coach {
     pub speech_filter: bool,
     /// Aim, manner and limits, as told to the model. Constant, so that providers can cache it.
     pub persona: String,
+    /// What memory is asked about before this coach speaks in a council, beside the person's words.
+    #[serde(default)]
+    pub recalls: String,
     /// How this coach opens a call, as told to the model.
     pub greeting: String,
     /// Said while the model is slow; each is grammatical before any continuation.

@@ -1,6 +1,7 @@
 //! What a specialist is told: its own persona and memory, the end of the talk, and that it speaks to
 //! the master.
 
+use crate::coach::Coach;
 use crate::prompt::PromptMessage;
 use crate::turn::{Conversation, Message, Role};
 
@@ -29,6 +30,15 @@ pub fn apart(conversation: &Conversation) -> Conversation {
         tools: None,
         ..conversation.clone()
     }
+}
+
+/// What memory is asked on a specialist's behalf: why it is heard, its ground, and the person's words,
+/// which come last because they may be long.
+#[must_use]
+pub fn recollection(coach: &Coach, why: &str, conversation: &Conversation) -> String {
+    let parts = [why, &coach.recalls, conversation.ask.words()];
+    let said = parts.into_iter().map(str::trim).filter(|p| !p.is_empty());
+    said.collect::<Vec<_>>().join(" ")
 }
 
 /// The prompt with the master's request before the person's words.

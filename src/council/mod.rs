@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::coach::{Roster, asks_everybody};
 use crate::turn::{Ask, Conversation, MicroUsd, Murmur};
 
-pub use brief::{apart, brief};
+pub use brief::{apart, brief, recollection};
 pub use plan::{Named, instead, named, parse, question};
 pub use synthesise::{Contribution, weave};
 

@@ -8,7 +8,7 @@
 //! Ids are derived here from who was authenticated and are never taken from a request, so nobody
 //! can reach into another person's memory by naming it. Words, ids and keys reach no log.
 //!
-//! To add a store: a file with the six methods of `Store`, a variant there, and its choice in
+//! To add a store: a file with the seven methods of `Store`, a variant there, and its choice in
 //! [`Memory::start`]. Freshness, single flight, breakers, order and retries stay as they are.
 
 mod error;
@@ -19,6 +19,7 @@ mod wire;
 mod zep;
 mod store;
 mod recall;
+mod search;
 mod cache;
 mod queue;
 mod row;

@@ -102,6 +102,19 @@ impl Store {
         }
     }
 
+    /// What is known of the person that bears on the question.
+    pub(super) async fn search(
+        &self,
+        who: &Person,
+        question: &str,
+    ) -> Result<Option<Arc<str>>, MemoryError> {
+        match self {
+            Self::Zep(zep) => zep.search(who, question).await,
+            #[cfg(test)]
+            Self::Imagined(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn introduce(&self, who: &Person) -> Result<Reception, MemoryError> {
         match self {
             Self::Zep(zep) => zep.introduce(who).await,

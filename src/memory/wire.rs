@@ -28,6 +28,8 @@ pub(super) const TOLD: usize = 200;
 pub(super) const TOLD_BYTES: usize = 4 << 20;
 /// Bytes of any other answer that are read.
 pub(super) const ANSWER_BYTES: usize = 64 << 10;
+/// Characters of what a search brings: less than a whole context, since it is about one thing.
+const FOUND_CHARS: usize = 2500;
 /// Characters of a context that are used.
 const CONTEXT_CHARS: usize = 8000;
 
@@ -130,6 +132,15 @@ pub(super) struct NewThread<'a> {
     user_id: &'a str,
 }
 
+/// A search over everything that is known of a person, answered as one text.
+#[derive(Serialize)]
+pub(super) struct Search<'a> {
+    user_id: &'a str,
+    query: &'a str,
+    scope: &'static str,
+    max_characters: usize,
+}
+
 #[derive(Serialize)]
 pub(super) struct Messages<'a> {
     messages: Vec<Message<'a>>,
@@ -152,6 +163,16 @@ pub(super) fn new_thread(who: &Person) -> NewThread<'_> {
     NewThread {
         thread_id: who.zep_thread(),
         user_id: who.zep_user(),
+    }
+}
+
+pub(super) fn search<'a>(who: &'a Person, question: &'a str) -> Search<'a> {
+    Search {
+        user_id: who.zep_user(),
+        query: question,
+        // The one scope whose answer is a text.
+        scope: "auto",
+        max_characters: FOUND_CHARS,
     }
 }
 

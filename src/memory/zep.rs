@@ -100,6 +100,36 @@ impl Zep {
         }))
     }
 
+    /// What is known of `who` that bears on `question`, within 5 s; none where there is no such person.
+    pub(super) async fn search(
+        &self,
+        who: &Person,
+        question: &str,
+    ) -> Result<Option<Arc<str>>, MemoryError> {
+        timeout(READ, self.look_for(who, question))
+            .await
+            .unwrap_or(Err(MemoryError::Timeout))
+    }
+
+    async fn look_for(
+        &self,
+        who: &Person,
+        question: &str,
+    ) -> Result<Option<Arc<str>>, MemoryError> {
+        let url = wire::url(&self.base, &["graph", "search"]);
+        let request = self.http.post(url).json(&wire::search(who, question));
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return match self.verdict(response).await {
+                Verdict::Missing => Ok(None),
+                Verdict::Failed(error) => Err(error),
+                Verdict::Done | Verdict::Exists => Err(MemoryError::Status(409)),
+            };
+        }
+        let body = read(response, wire::CONTEXT_BYTES).await?;
+        Ok(wire::context(&body)?.map(Arc::from))
+    }
+
     /// Sees to it that `who` exists, user before thread, each asked for at most once.
     pub(super) async fn introduce(&self, who: &Person) -> Result<Reception, MemoryError> {
         if !self.knows(&who.user) {

@@ -17,6 +17,7 @@ use crate::council::{
     self, COST_CAP, Contribution, HEARD_WITHIN, MAX_SPECIALISTS, Named, PLAN_TOKENS, PLAN_WITHIN,
     SPECIALIST_TOKENS, State,
 };
+use crate::memory::Person;
 use crate::prompt;
 use crate::routing::catalog;
 use crate::routing::{self, Class, Worth};
@@ -61,6 +62,8 @@ pub(super) struct Ground {
     pub(super) user: Option<String>,
     pub(super) session: String,
     pub(super) log: Rc<AttemptLog>,
+    person: Option<Person>,
+    /// What the turn knows of them.
     memory: Option<Arc<str>>,
     /// What the master's own answer may cost at most.
     own: MicroUsd,
@@ -258,6 +261,7 @@ impl Ground {
             user: guard.user_hash(),
             session: guard.rooms.pseudonyms.session(session),
             log: Rc::clone(&guard.attempts),
+            person: guard.person.clone(),
             memory: guard.recalled.context.clone(),
             own: money::own(guard, master, talk),
             span: spans::council(&guard.span),
@@ -276,8 +280,9 @@ impl Ground {
             return Fate::Failed;
         };
         let span = spans::specialist(&self.span, &coach.id);
+        let memory = self.recall(coach, why, talk).instrument(span.clone()).await;
         let asked = Asked {
-            messages: self.brief(coach, why, talk),
+            messages: brief(coach, why, talk, memory.as_deref()),
             max_tokens: SPECIALIST_TOKENS,
         };
         let asking = Asking::of_council(self, coach, asked);
@@ -295,9 +300,26 @@ impl Ground {
         fate
     }
 
-    /// A specialist knows the person as the master does, and of the talk its end.
-    fn brief(&self, coach: &Coach, why: &str, talk: &Conversation) -> Vec<prompt::PromptMessage> {
-        let messages = prompt::compose(coach, &council::apart(talk), self.memory.as_deref());
-        council::brief(messages, &coach.name, why)
+    /// What a specialist knows of the person: what bears on its own ground, else what the turn knows.
+    async fn recall(&self, coach: &Coach, why: &str, talk: &Conversation) -> Option<Arc<str>> {
+        let known = || self.memory.clone();
+        let Some(person) = &self.person else {
+            return known();
+        };
+        let question = council::recollection(coach, why, talk);
+        let until = Instant::now() + self.rooms.deadlines.memory;
+        let found = self.rooms.memory.search(person, &question, until).await;
+        found.or_else(known)
     }
+}
+
+/// The prompt of a specialist: of the talk it gets the end.
+fn brief(
+    coach: &Coach,
+    why: &str,
+    talk: &Conversation,
+    memory: Option<&str>,
+) -> Vec<prompt::PromptMessage> {
+    let messages = prompt::compose(coach, &council::apart(talk), memory);
+    council::brief(messages, &coach.name, why)
 }

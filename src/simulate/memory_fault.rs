@@ -30,8 +30,10 @@ pub enum MemoryFault {
     HugeContext,
     /// 200 with broken JSON.
     Garbage,
-    /// 500 on every POST; reads are fine.
+    /// 500 on every write; reads are fine.
     WritesFail,
+    /// A search is never answered; all else is fine.
+    SearchHangs,
     /// The connection is dropped without an answer.
     Down,
 }
@@ -58,6 +60,7 @@ impl FromStr for MemoryFault {
             "huge" => Self::HugeContext,
             "garbage" => Self::Garbage,
             "write-500" => Self::WritesFail,
+            "search-hang" => Self::SearchHangs,
             "down" => Self::Down,
             _ => name
                 .strip_prefix("slow:")
@@ -88,6 +91,7 @@ mod tests {
             ("huge", MemoryFault::HugeContext),
             ("garbage", MemoryFault::Garbage),
             ("write-500", MemoryFault::WritesFail),
+            ("search-hang", MemoryFault::SearchHangs),
             ("down", MemoryFault::Down),
         ] {
             assert_eq!(name.parse(), Ok(fault), "{name}");

@@ -2,6 +2,7 @@
 //!
 //! Bounded: past the cap the oldest user leaves with all threads, and a thread keeps its newest messages.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
@@ -13,6 +14,8 @@ const MAX_USERS: usize = 16_384;
 const MAX_THREADS: usize = 32_768;
 const MAX_MESSAGES: usize = 400;
 const MAX_FACTS: usize = 20;
+const EMPTY_FACTS: &str =
+    "# Facts, each with the time from and until which it held\n<FACTS>\n</FACTS>";
 
 /// A user as stored.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -169,17 +172,56 @@ impl Store {
     pub(super) fn context(&self, user_id: &str) -> Option<String> {
         let user = self.users.get(user_id)?;
         let name = user.first_name.as_deref().unwrap_or("The user");
+        let (heard, facts) = self.facts(user);
+        if facts.is_empty() {
+            return None;
+        }
+        let facts: String = facts.into_iter().take(MAX_FACTS).collect();
+        Some(format!(
+            "# A summary of the person\n<USER_SUMMARY>\n{name} is in coaching and has been heard {heard} times.\n\
+             </USER_SUMMARY>\n\n# Facts, each with the time from and until which it held\n<FACTS>\n{facts}</FACTS>"
+        ))
+    }
+
+    /// The facts of a user that share a word with the query, those with most of them first, as far as
+    /// they go into so many characters; empty when there is none.
+    pub(super) fn search(&self, user_id: &str, query: &str, most: usize) -> String {
+        let Some(user) = self.users.get(user_id) else {
+            return String::new();
+        };
+        let asked = telling(query);
+        // Not the time behind it.
+        let words = |fact: &str| telling(fact.rsplit_once(" (").map_or(fact, |(words, _)| words));
+        let shared = |fact: &String| words(fact).intersection(&asked).count();
+        let (_, mut facts) = self.facts(user);
+        facts.retain(|fact| shared(fact) > 0);
+        facts.sort_by_key(|fact| Reverse(shared(fact)));
+        let mut left = most.saturating_sub(EMPTY_FACTS.len());
+        let fitting: String = facts
+            .into_iter()
+            .map_while(|fact| {
+                left = left.checked_sub(fact.chars().count())?;
+                Some(fact)
+            })
+            .collect();
+        match fitting.is_empty() {
+            true => String::new(),
+            false => EMPTY_FACTS.replace("</", &format!("{fitting}</")),
+        }
+    }
+
+    /// How often a user was heard, and everything known of them as lines: first what was given, then
+    /// what they said, the newest first.
+    fn facts(&self, user: &StoredUser) -> (usize, Vec<String>) {
+        let name = user.first_name.as_deref().unwrap_or("The user");
         let mut said: Vec<&StoredMessage> = self
             .threads
             .values()
-            .filter(|thread| thread.user_id == user_id)
+            .filter(|thread| thread.user_id == user.user_id)
             .flat_map(|thread| &thread.messages)
             .filter(|message| message.role == "user")
             .collect();
         said.sort_by(|a, b| b.created_at.cmp(&a.created_at));
-        if said.is_empty() && user.facts.is_empty() {
-            return None;
-        }
         let seeded = user
             .facts
             .iter()
@@ -196,13 +238,15 @@ impl Store {
                 date(&message.created_at)
             )
         });
-        let facts: String = seeded.chain(heard).take(MAX_FACTS).collect();
-        Some(format!(
-            "# A summary of the person\n<USER_SUMMARY>\n{name} is in coaching and has been heard {} times.\n\
-             </USER_SUMMARY>\n\n# Facts, each with the time from and until which it held\n<FACTS>\n{facts}</FACTS>",
-            said.len()
-        ))
+        (said.len(), seeded.chain(heard).collect())
     }
+}
+
+/// The words of a text that say what it is about: those of more than three letters, in lower case.
+fn telling(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let long = words.filter(|word| word.chars().count() > 3);
+    long.map(str::to_lowercase).collect()
 }
 
 /// RFC 3339 as the context writes it: `2026-11-03 08:40:11+00:00`.
@@ -244,6 +288,12 @@ mod tests {
             context.contains("  - Ines said: I froze again. (2026-11-22 09:15:02+00:00 - present)")
         );
         assert!(!context.contains("Where?"));
+        let found = |query: &str, most: usize| store.search("u", query, most);
+        assert_eq!(found("Which TEAM?", 0), "");
+        assert_eq!(found("present at home", 2_500), "");
+        let found = found("I froze: the payments team", 2_500);
+        let at = |fact: &str| found.find(fact).unwrap();
+        assert!(at("payments team") < at("froze again"), "{found}");
         assert!(store.remove_user("u") && store.thread("t").is_none());
     }
 }

@@ -196,6 +196,9 @@ async fn memory_goes_wrong_as_told() {
             write,
             "{fault}"
         );
+        let search = json!({"user_id": "u", "query": "a team", "scope": "auto"});
+        let found = rig.zep("POST", "/graph/search", search).await;
+        assert_eq!(found.0, if read == 404 { 200 } else { read }, "{fault}");
     }
     let set = |fault| {
         rig.simulator.set_options(Options {

@@ -11,6 +11,9 @@ use crate::clock::{self, Clock};
 
 const MAX_MESSAGES: usize = 30;
 const MAX_CHARS: usize = 4096;
+/// Characters that a search answers with, unless it asks for others.
+const FOUND_CHARS: u64 = 2_500;
+const MAX_FOUND_CHARS: u64 = 50_000;
 const HUGE_BYTES: usize = 5 << 20;
 
 /// Answers a request whose path goes on with `path` after `/api/v2`.
@@ -20,10 +23,12 @@ pub(super) async fn answer(state: &State, request: &Request, path: &[&str]) -> H
     if options.require_key && !request.has_key("Api-Key ") {
         return plain(StatusCode::UNAUTHORIZED, "unauthorized");
     }
-    let writes = request.method == Method::POST;
+    let searches = path == ["graph", "search"];
+    let writes = request.method == Method::POST && !searches;
     match options.memory_fault {
         Some(MemoryFault::Slow(wait)) => tokio::time::sleep(wait).await,
         Some(MemoryFault::Hang) => std::future::pending().await,
+        Some(MemoryFault::SearchHangs) if searches => std::future::pending().await,
         Some(MemoryFault::Internal) => return internal(),
         Some(MemoryFault::WritesFail) if writes => return internal(),
         Some(MemoryFault::HtmlBadGateway) => {
@@ -97,6 +102,7 @@ impl ZepRequest<'_> {
                 Some(thread) => reply(StatusCode::OK, &messages_json(thread, self.lastn)),
                 None => missing("thread not found"),
             },
+            ("POST", ["graph", "search"]) => self.search(&store),
             ("GET", ["projects", "info"]) => reply(
                 StatusCode::OK,
                 &json!({"project": {"uuid": state.uuid(), "name": "simulated"}}),
@@ -175,6 +181,28 @@ impl ZepRequest<'_> {
             _ => store
                 .context(user_id)
                 .map_or_else(|| json!({}), |context| json!({"context": context})),
+        }
+    }
+
+    /// The one scope that answers with a text.
+    fn search(&self, store: &Store) -> HttpResponse {
+        let (Some(user_id), Some(query)) = (text(self.body, "user_id"), text(self.body, "query"))
+        else {
+            return message(StatusCode::BAD_REQUEST, "user_id and query are required");
+        };
+        if text(self.body, "scope").as_deref() != Some("auto") {
+            return message(StatusCode::BAD_REQUEST, "only scope auto is simulated");
+        }
+        let most = self.body.get("max_characters").and_then(Value::as_u64);
+        let most = most.unwrap_or(FOUND_CHARS).min(MAX_FOUND_CHARS);
+        match self.fault {
+            Some(MemoryFault::EmptyContext) => reply(StatusCode::OK, &json!({"context": ""})),
+            Some(MemoryFault::MissingContext) => reply(StatusCode::OK, &json!({})),
+            _ if store.user(&user_id).is_none() => missing("user not found"),
+            _ => {
+                let found = store.search(&user_id, &query, usize::try_from(most).unwrap_or(0));
+                reply(StatusCode::OK, &json!({"context": found}))
+            }
         }
     }
 

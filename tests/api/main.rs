@@ -19,6 +19,7 @@ mod turns;
 mod quirks;
 mod coaches;
 mod council;
+mod council_memory;
 mod council_route;
 mod experiments;
 mod matrix;

@@ -4,6 +4,7 @@ mod erase;
 mod imagined;
 mod recall;
 mod remember;
+mod search;
 mod waiting;
 
 use std::net::TcpListener;
