@@ -14,6 +14,7 @@ mod app;
 mod caller;
 mod heard;
 mod stored;
+mod ten_turns;
 
 mod turns;
 mod quirks;
