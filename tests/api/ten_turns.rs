@@ -65,11 +65,25 @@ impl Page {
         if heard.text.is_empty() {
             writeln!(page, "> (nothing)").unwrap();
         }
-        let calls = record["attempts"].as_array().unwrap();
-        let calls: Vec<_> = calls.iter().map(call).collect();
-        let (outcome, calls) = (of("outcome"), calls.join(", "));
-        let asked = if calls.is_empty() { "none" } else { &calls };
-        writeln!(page, "\nOutcome `{outcome}`; calls: {asked}.").unwrap();
+        let (outcome, calls) = (of("outcome"), calls(&record));
+        writeln!(page, "\nOutcome `{outcome}`; calls: {calls}.").unwrap();
+    }
+}
+
+/// Upstream calls in their order, but for specialists, who are asked side by side.
+fn calls(record: &Value) -> String {
+    let attempts = record["attempts"].as_array().unwrap();
+    let runs = attempts.chunk_by(|a, b| !a["coach"].is_null() && !b["coach"].is_null());
+    let runs = runs.map(|run| {
+        let mut run: Vec<_> = run.iter().map(call).collect();
+        run.sort_unstable();
+        run.join(" + ")
+    });
+    let calls = runs.collect::<Vec<_>>().join(", ");
+    if calls.is_empty() {
+        "none".to_owned()
+    } else {
+        calls
     }
 }
 
@@ -129,6 +143,10 @@ fn page_on_disk() -> (std::path::PathBuf, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is the test that is told to write, not the service"
+)]
 async fn ten_turns_are_heard_as_the_page_says() {
     let settings = [
         ("SILENCE_REPLY", "line"),
