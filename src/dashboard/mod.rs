@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -26,6 +27,8 @@ const SVG: &str = "image/svg+xml";
 pub enum Page {
     Dashboard,
     Playground,
+    /// One session, for who is logged in or has a link.
+    Session,
 }
 
 /// A file as it is served.
@@ -53,6 +56,7 @@ const FILES: &[(&str, &str, &str)] = files![
     CSS "base.css" "pages/base.css",
     CSS "dashboard.css" "pages/dashboard.css",
     CSS "playground.css" "pages/playground.css",
+    CSS "session.css" "pages/session.css",
     CSS "uplot.css" "vendor/uplot.css",
     JS "uplot.js" "vendor/uplot.js",
     JS "theme.js" "pages/theme.js",
@@ -65,16 +69,19 @@ const FILES: &[(&str, &str, &str)] = files![
     JS "reports.js" "pages/reports.js",
     JS "house.js" "pages/house.js",
     JS "waterfall.js" "pages/waterfall.js",
+    JS "turn.js" "pages/turn.js",
     JS "turns.js" "pages/turns.js",
     JS "dashboard.js" "pages/dashboard.js",
     JS "scenes.js" "pages/scenes.js",
     JS "voice.js" "pages/voice.js",
     JS "wire.js" "pages/wire.js",
     JS "playground.js" "pages/playground.js",
+    JS "session.js" "pages/session.js",
 ];
 
 const DASHBOARD: &str = include_str!("pages/dashboard.html");
 const PLAYGROUND: &str = include_str!("pages/playground.html");
+const SESSION: &str = include_str!("pages/session.html");
 const LOGIN: &str = include_str!("pages/login.html");
 
 /// Compressed once, when the first worker starts: later it would hold up words.
@@ -82,6 +89,7 @@ static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf {
     files: FILES.iter().map(|file| asset(*file)).collect(),
     dashboard: asset(("dashboard.html", HTML, DASHBOARD)),
     playground: asset(("playground.html", HTML, PLAYGROUND)),
+    session: asset(("session.html", HTML, SESSION)),
 });
 
 /// All that is served.
@@ -90,6 +98,7 @@ pub struct Shelf {
     files: Vec<Asset>,
     dashboard: Asset,
     playground: Asset,
+    session: Asset,
 }
 
 impl Shelf {
@@ -114,19 +123,20 @@ impl Shelf {
         match page {
             Page::Dashboard => &self.dashboard,
             Page::Playground => &self.playground,
+            Page::Session => &self.session,
         }
     }
 
     /// Everything, pages first.
     pub fn iter(&self) -> impl Iterator<Item = &Asset> {
-        [&self.dashboard, &self.playground]
+        [&self.dashboard, &self.playground, &self.session]
             .into_iter()
             .chain(&self.files)
     }
 }
 
 impl Page {
-    pub const ALL: [Self; 2] = [Self::Dashboard, Self::Playground];
+    pub const ALL: [Self; 3] = [Self::Dashboard, Self::Playground, Self::Session];
 
     /// Where it is served.
     #[must_use]
@@ -134,17 +144,28 @@ impl Page {
         match self {
             Self::Dashboard => "/dashboard",
             Self::Playground => "/playground",
+            Self::Session => "/session",
         }
     }
 }
 
-/// The page that asks for an admin key and then leads to `page`. `problem` is one of our own sentences:
-/// it goes into the page as it is.
+/// The page that asks for an admin key and then leads to `page`; to a session's with its id. `problem` is
+/// one of our own sentences: it goes into the page as it is.
 #[must_use]
-pub fn login(page: Page, problem: Option<&'static str>) -> String {
+pub fn login(page: Page, id: Option<&str>, problem: Option<&'static str>) -> String {
     LOGIN
-        .replace("{page}", page.path())
+        .replace("{page}", &address(page, id))
         .replace("{problem}", problem.unwrap_or_default())
+}
+
+/// A page's path, and which session it is to show: nothing of that id is more than letters and digits.
+#[must_use]
+pub fn address(page: Page, id: Option<&str>) -> String {
+    let path = page.path();
+    match id.filter(|_| page == Page::Session) {
+        Some(id) => format!("{path}?id={}", utf8_percent_encode(id, NON_ALPHANUMERIC)),
+        None => path.to_owned(),
+    }
 }
 
 fn asset((name, content_type, plain): (&'static str, &'static str, &'static str)) -> Asset {
@@ -230,9 +251,14 @@ mod tests {
 
     #[test]
     fn a_login_says_what_is_wrong_and_where_it_leads() {
-        let page = login(Page::Playground, Some("No."));
+        let page = login(Page::Playground, Some("s"), Some("No."));
         assert!(page.contains("No.") && page.contains("value=\"/playground\""));
-        let page = login(Page::Dashboard, None);
+        let page = login(Page::Session, Some("a\"b>é"), None);
+        assert!(
+            page.contains("value=\"/session?id=a%22b%3E%C3%A9\""),
+            "{page}"
+        );
+        let page = login(Page::Dashboard, None, None);
         assert!(!page.contains(['{', '}']), "{page}");
     }
 }

@@ -24,6 +24,8 @@ pub enum Refusal {
     AdminClosed,
     #[error("an admin key or the signed id of this very session is needed")]
     Holder,
+    #[error("this link {0}")]
+    Share(&'static str),
     #[error("a login in a browser changes something only where our own page asks for it")]
     Foreign,
     #[error("no key is configured for these webhooks: {0} is not set")]
@@ -94,6 +96,11 @@ impl Refusal {
                 "unauthorized",
                 S::UNAUTHORIZED,
                 "send an admin key as `Authorization: Bearer <key>`, or the session's own signed id as `x-clm-session`",
+            ),
+            Self::Share(_) => Row(
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "ask whoever sent the link for another; a session's page makes them",
             ),
             Self::Foreign => Row(
                 "unauthorized",

@@ -22,6 +22,7 @@ mod pages;
 mod query;
 mod root_span;
 mod sessions;
+mod share;
 mod speech;
 mod turn;
 mod turns;
@@ -198,6 +199,21 @@ fn records(config: &mut ServiceConfig) {
                 .route(web::head().to(sessions::one))
                 .route(web::delete().to(sessions::revoke))
                 .default_service(web::to(ops::get_or_delete_only)),
+        )
+        .service(
+            web::resource("/v1/sessions/{id}/share")
+                .route(web::post().to(share::make))
+                .default_service(web::to(ops::post_only)),
+        )
+        .service(
+            get("/v1/shared")
+                .route(web::get().to(share::session))
+                .route(web::head().to(share::session)),
+        )
+        .service(
+            get("/v1/shared/turns/{id}")
+                .route(web::get().to(share::turn))
+                .route(web::head().to(share::turn)),
         )
         .service(watch("/v1/sessions/{id}/events").route(web::get().to(live::session)))
         .service(

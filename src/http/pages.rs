@@ -1,5 +1,5 @@
-//! The pages people open, the files those load, and the login: `GET /dashboard`, `/playground`,
-//! `/assets/{file}`; `POST /login`, `/logout`.
+//! The pages people open, the files those load, and the login: `GET /dashboard`, `/playground`, `/session`,
+//! `/shared`, `/assets/{file}`; `POST /login`, `/logout`.
 //!
 //! Nothing that a page shows is in the page: it asks the JSON routes for it, each of which wants a key or
 //! a login itself. The files are the same for everybody and need neither.
@@ -48,6 +48,16 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::head().to(playground)),
         )
         .service(
+            get(Page::Session.path())
+                .route(web::get().to(session))
+                .route(web::head().to(session)),
+        )
+        .service(
+            get("/shared")
+                .route(web::get().to(shared))
+                .route(web::head().to(shared)),
+        )
+        .service(
             get("/assets/{file}")
                 .route(web::get().to(file))
                 .route(web::head().to(file)),
@@ -64,16 +74,28 @@ async fn playground(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     open(&request, &door, Page::Playground)
 }
 
+async fn session(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    open(&request, &door, Page::Session)
+}
+
+/// The same page for whoever has a link: what it shows, the link has to open.
+async fn shared(request: HttpRequest) -> HttpResponse {
+    shown(&request, Page::Session)
+}
+
 fn open(request: &HttpRequest, door: &Door, page: Page) -> HttpResponse {
+    let id = || session_in(request.query_string().as_bytes());
     match door.keys.admin(request) {
-        Ok(()) => {
-            let mut response = guarded(StatusCode::OK, POLICY);
-            response.insert_header((REFERRER_POLICY, "no-referrer"));
-            sent(request, response, Shelf::get().page(page))
-        }
-        Err(Refusal::AdminClosed) => login(page, Some(CLOSED)),
-        Err(_) => login(page, None),
+        Ok(()) => shown(request, page),
+        Err(Refusal::AdminClosed) => login(page, id(), Some(CLOSED)),
+        Err(_) => login(page, id(), None),
     }
+}
+
+fn shown(request: &HttpRequest, page: Page) -> HttpResponse {
+    let mut response = guarded(StatusCode::OK, POLICY);
+    response.insert_header((REFERRER_POLICY, "no-referrer"));
+    sent(request, response, Shelf::get().page(page))
 }
 
 async fn file(request: HttpRequest, name: Path<String>) -> HttpResponse {
@@ -124,13 +146,13 @@ fn takes_gzip(accepted: &str) -> bool {
     })
 }
 
-fn login(page: Page, problem: Option<&'static str>) -> HttpResponse {
+fn login(page: Page, id: Option<String>, problem: Option<&'static str>) -> HttpResponse {
     guarded(StatusCode::UNAUTHORIZED, LOGIN_POLICY)
         // A form's origin is told to us alone, and only so can we tell that it is ours.
         .insert_header((REFERRER_POLICY, "same-origin"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
-        .body(dashboard::login(page, problem))
+        .body(dashboard::login(page, id.as_deref(), problem))
 }
 
 /// Takes an admin key from the login's form and answers with the cookie that stands for it.
@@ -141,15 +163,13 @@ async fn log_in(request: HttpRequest, payload: Payload, door: Data<Door>) -> Htt
         }
         let form = body::take(&request, payload, MAX_SMALL_BODY_BYTES).await?;
         let key = field(&form, "key").unwrap_or_default();
-        let page = field(&form, "page").unwrap_or_default();
-        let page = Page::ALL.into_iter().find(|p| p.path().as_bytes() == page);
-        let page = page.unwrap_or(Page::Dashboard);
+        let (page, id) = wanted(&field(&form, "page").unwrap_or_default());
         let Some(cookie) = door.keys.log_in(&request, key.trim_ascii()) else {
-            return Ok(login(page, Some(WRONG)));
+            return Ok(login(page, id, Some(WRONG)));
         };
         Ok(guarded(StatusCode::SEE_OTHER, LOGIN_POLICY)
             .insert_header((SET_COOKIE, cookie))
-            .insert_header((LOCATION, page.path()))
+            .insert_header((LOCATION, dashboard::address(page, id.as_deref())))
             .insert_header((CACHE_CONTROL, "no-store"))
             .finish())
     };
@@ -165,6 +185,19 @@ async fn log_out(request: HttpRequest) -> HttpResponse {
         .insert_header((SET_COOKIE, Keys::log_out(&request)))
         .insert_header((CACHE_CONTROL, "no-store"))
         .finish()
+}
+
+/// The page that an address of ours names, and the session that it is to show; the dashboard for any other.
+fn wanted(address: &[u8]) -> (Page, Option<String>) {
+    let mut parts = address.splitn(2, |byte| *byte == b'?');
+    let path = parts.next().unwrap_or_default();
+    let page = Page::ALL.into_iter().find(|p| p.path().as_bytes() == path);
+    let id = parts.next().and_then(session_in);
+    (page.unwrap_or(Page::Dashboard), id)
+}
+
+fn session_in(query: &[u8]) -> Option<String> {
+    String::from_utf8(field(query, "id")?).ok()
 }
 
 /// A field of an HTML form's body.
@@ -195,6 +228,23 @@ mod tests {
         assert_eq!(field(form, "page").as_deref(), Some(&b"/playground"[..]));
         assert_eq!(field(form, "other"), None);
         assert_eq!(field(b"\xff=1", "key"), None);
+    }
+
+    #[test]
+    fn a_login_leads_to_pages_of_ours_alone() {
+        for (address, page, id) in [
+            ("/playground", Page::Playground, None),
+            ("/session?id=a%22b", Page::Session, Some("a\"b")),
+            ("/session", Page::Session, None),
+            ("/session/", Page::Dashboard, None),
+            ("https://evil/session?id=a", Page::Dashboard, Some("a")),
+            ("//evil", Page::Dashboard, None),
+            ("", Page::Dashboard, None),
+        ] {
+            let id = id.map(str::to_owned);
+            assert_eq!(wanted(address.as_bytes()), (page, id), "{address}");
+        }
+        assert_eq!(dashboard::address(Page::Dashboard, Some("a")), "/dashboard");
     }
 
     #[test]

@@ -133,34 +133,46 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
     let answered = async {
         door.keys.admin(&request)?;
         let asked = Asked::of(&request, &[PAGE])?;
-        let id = SessionId::parse(&id).map_err(IdentityError::Session)?;
-        let filter = TurnFilter {
-            session_id: Some(door.rooms.session_key(id.as_str())),
+        let page = TurnFilter {
             before: turns::cursor(&asked)?,
             limit: asked.limit()?,
             ..TurnFilter::default()
         };
-        let store = door.store.clone();
-        let found = async move {
-            let unknown = match session(&store, &filter).await {
-                Err(unknown @ Refusal::Unknown(_)) => unknown,
-                known => return known,
-            };
-            let linked = store.session_of_chat(id.as_str()).await;
-            let linked = linked.map_err(|_| Refusal::Store)?.ok_or(unknown)?;
-            let of_linked = TurnFilter {
-                session_id: Some(linked),
-                ..filter
-            };
-            session(&store, &of_linked).await
-        };
-        made(&door, found).await
+        made(&door, find(&door, &id, page)?).await
     };
     let answered = answered.await;
     respond(&request, answered)
 }
 
-async fn session(store: &Reader, filter: &TurnFilter) -> Result<Value, Refusal> {
+/// A session by any of its names, with this page of its turns.
+pub(super) fn find(
+    door: &Door,
+    id: &str,
+    page: TurnFilter,
+) -> Result<impl Future<Output = Result<Value, Refusal>> + Send + 'static, Refusal> {
+    let id = SessionId::parse(id).map_err(IdentityError::Session)?;
+    let filter = TurnFilter {
+        session_id: Some(door.rooms.session_key(id.as_str())),
+        ..page
+    };
+    let store = door.store.clone();
+    Ok(async move {
+        let unknown = match session(&store, &filter).await {
+            Err(unknown @ Refusal::Unknown(_)) => unknown,
+            known => return known,
+        };
+        let linked = store.session_of_chat(id.as_str()).await;
+        let linked = linked.map_err(|_| Refusal::Store)?.ok_or(unknown)?;
+        let of_linked = TurnFilter {
+            session_id: Some(linked),
+            ..filter
+        };
+        session(&store, &of_linked).await
+    })
+}
+
+/// The session that this filter names, and the page of its turns.
+pub(super) async fn session(store: &Reader, filter: &TurnFilter) -> Result<Value, Refusal> {
     let session_id = filter.session_id.as_deref().unwrap_or_default();
     let mut answer = Map::new();
     answer.insert("session_id".to_owned(), json!(session_id));

@@ -71,12 +71,7 @@ async fn turns_of(store: &Reader, filter: TurnFilter) -> Result<Page<TurnRecord>
 pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
     let answered = async {
         door.keys.admin(&request)?;
-        // No id holds one, and PostgreSQL takes no text with a zero in it.
-        if id.chars().any(char::is_control) {
-            return Err(Refusal::Unknown("turn"));
-        }
-        let found = door.store.turn(&id).await.map_err(|_| Refusal::Store)?;
-        let turn = found.ok_or(Refusal::Unknown("turn"))?;
+        let turn = find(&door, &id).await?;
         let mut json = turn_json(&turn, true);
         // A store that is away has no words either; the rest of the answer is as good without.
         let sealed = door.store.captured(&turn.turn_id).await.unwrap_or_default();
@@ -88,6 +83,16 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
     };
     let answered = answered.await;
     respond(&request, answered)
+}
+
+/// A turn by its own id or its trace's.
+pub(super) async fn find(door: &Door, id: &str) -> Result<TurnRecord, Refusal> {
+    // No id holds one, and PostgreSQL takes no text with a zero in it.
+    if id.chars().any(char::is_control) {
+        return Err(Refusal::Unknown("turn"));
+    }
+    let found = door.store.turn(id).await.map_err(|_| Refusal::Store)?;
+    found.ok_or(Refusal::Unknown("turn"))
 }
 
 /// The turns that are asked for: a filter without page.

@@ -29,6 +29,7 @@ mod racing;
 mod resuming;
 mod lead_ins;
 mod repeats;
+mod shared;
 mod shedding;
 mod upstream_failures;
 mod deadlines;

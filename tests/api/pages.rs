@@ -40,7 +40,7 @@ async fn without_keys_pages_and_files_are_served_under_a_strict_policy() {
     let app = TestApp::spawn(&[]).await;
     let files = Shelf::get().iter().filter(|a| !a.name.ends_with(".html"));
     let files: Vec<String> = files.map(|a| format!("/assets/{}", a.name)).collect();
-    let pages = ["/dashboard".to_owned(), "/playground".to_owned()];
+    let pages = ["/dashboard", "/playground", "/session", "/shared"].map(str::to_owned);
     for path in pages.iter().chain(&files) {
         let served = app.send(&Request::get(path)).await;
         assert_eq!(served.status, 200, "{path}");

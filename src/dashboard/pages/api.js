@@ -25,7 +25,7 @@ async function answer(request) {
   return body;
 }
 
-export const get = (path, signal) => answer(fetch(path, { signal, headers: { accept: "application/json" } }));
+export const get = (path, signal, headers = {}) => answer(fetch(path, { signal, headers: { accept: "application/json", ...headers } }));
 
 export const send = (method, path, body) =>
   answer(fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));

@@ -29,6 +29,8 @@ const state = {
   linked: false,
   source: "store",
   whole: true,
+  /** Whether anybody has told of the range's turns yet. */
+  told: false,
   health: [],
 };
 let now = null;
@@ -43,6 +45,8 @@ const shown = () => book.since(moment() - RANGES[state.range][0]).filter((turn) 
 function draw() {
   due = null;
   const turns = shown();
+  // Nothing known is not nothing: until the first answer the page says that it is loading.
+  if (!state.told && turns.length === 0) return told(turns);
   graphs.draw(turns, state.range, state.group, moment());
   drawList(byId("live").querySelector(".body"), turns);
   state.health = upstream(turns);
@@ -98,13 +102,13 @@ async function fetchRange() {
   reports(signal, range);
   try {
     const { whole, source } = await book.fetch(range, signal);
-    Object.assign(state, { whole, source });
+    Object.assign(state, { whole, source, told: true });
     // Now there are turns to add up where the store could not.
     if (source === "recent") reports(signal, range);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
-    state.source = "recent";
+    Object.assign(state, { source: "recent", told: true });
   }
   redraw();
 }

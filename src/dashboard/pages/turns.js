@@ -1,20 +1,15 @@
-// Turns: the live list, one turn or one session in a dialog, and the search that takes any id.
+// Turns: the live list, one turn in a dialog, and the search that takes any id.
 
 import { Refused, get, query } from "./api.js";
-import { FAILED, words } from "./book.js";
 import { byId, copyButton, el, empty, show, table, trouble } from "./dom.js";
 import { clock, count, csv, download, ms, percent, stamp, usd } from "./format.js";
+import { attempts, facts, pill, said } from "./turn.js";
 import { line, picture, scale } from "./waterfall.js";
 
 const SHOWN = 40;
 const dialog = () => byId("detail");
 /** The turn whose line opened the dialog: it is given the focus back, even if it was drawn anew. */
 let opener = null;
-
-const pill = (outcome) => {
-  const kind = outcome === "complete" ? "good" : FAILED.has(outcome) ? "bad" : outcome.startsWith("partial") ? "warn" : "";
-  return el("span", { class: `pill ${kind}`, text: words(outcome) });
-};
 
 /** The newest turns, each a button that opens it. */
 export function drawList(place, turns) {
@@ -69,6 +64,8 @@ export function saveTurns(turns) {
   download("clm-turns.csv", csv(columns, turns.map((turn) => columns.map((name) => turn[name]))));
 }
 
+const sessionPage = (id) => `/session${query({ id })}`;
+
 /** The address names what is open, so that it can be sent to a colleague. */
 export function go(kind, id) {
   location.hash = `${kind}/${encodeURIComponent(id)}`;
@@ -78,7 +75,6 @@ export function go(kind, id) {
 export async function route(book) {
   const [kind, id] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (kind === "turn" && id) await open("Turn", () => turnView(id, book));
-  else if (kind === "session" && id) await open("Session", () => sessionView(id));
   else if (kind === "user" && id) await open("User", () => userView(id));
   else if (kind === "search" && id) await open("Search", () => searchView(id, book));
   else if (dialog().open) dialog().close();
@@ -137,7 +133,7 @@ async function turnView(id, book) {
     el(
       "div",
       { class: "actions" },
-      el("a", { class: "button", href: `#session/${encodeURIComponent(turn.session_id)}`, text: "All turns of this session" }),
+      el("a", { class: "button", href: sessionPage(turn.session_id), text: "All turns of this session" }),
       el("a", { class: "button", href: `/playground${tried}`, text: "Speak to this coach in the playground" }),
       copyButton("Copy the turn's id", turn.turn_id),
       copyButton("Copy as JSON", JSON.stringify(turn, null, 2)),
@@ -145,74 +141,10 @@ async function turnView(id, book) {
   ];
 }
 
-/** What was said, where the operator had it kept. */
-function said(kept) {
-  if (!kept) return el("p", { class: "note", text: "What was said is not kept. CAPTURE_TEXT or the flag “capture” keeps it, encrypted, for a time." });
-  return el("dl", { class: "said" }, el("dt", { text: "User" }), el("dd", { text: kept.user }), el("dt", { text: "Coach" }), el("dd", { text: kept.reply }));
-}
-
-function facts(turn) {
-  const tokens = `${count(turn.prompt_tokens)} in (${count(turn.cached_tokens)} cached), ${count(turn.completion_tokens)} out`;
-  const all = [
-    ["Model", turn.served_model ?? "none"],
-    ["Planned", `${turn.planned_model}${turn.model_reason ? `, ${turn.model_reason}` : ""}`],
-    ["Provider", turn.provider],
-    ["Cost", `${usd(turn.cost_usd)} (${turn.cost_source})`],
-    ["Tokens", tokens],
-    ["Memory", turn.memory_outcome],
-    ["Tier", turn.tier],
-    ["Complexity", turn.complexity],
-    ["Caller", `${turn.profile}, identity ${turn.identity}`],
-    ["Experiment", turn.experiment && `${turn.experiment}, ${turn.variant}`],
-    ["Satisfaction", turn.satisfaction && `${turn.satisfaction} of 5`],
-    ["Hedged", turn.hedged ? "a second model was asked because the first was slow" : null],
-    ["Continued", turn.continued ? "another model went on where one broke off" : null],
-    ["Lead-in", turn.lead_in ? "a phrase was said before the answer" : null],
-    ["Turn", turn.turn_id],
-    ["Session", turn.session_id],
-    ["Trace", turn.trace_id],
-    ["Generation", turn.generation_id],
-  ].filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const ids = new Set(["Turn", "Session", "Trace", "Generation", "Model", "Planned"]);
-  const pair = ([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { class: ids.has(name) ? "mono" : "", text: String(value) }));
-  return el("dl", { class: "facts" }, all.map(pair));
-}
-
-function attempts(list) {
-  const columns = [
-    { name: "Why", of: (a) => a.cause },
-    { name: "Model", of: (a) => a.model },
-    { name: "Provider", of: (a) => a.provider ?? "–" },
-    { name: "Result", of: (a) => a.error_kind ?? (a.cancelled ? "cancelled by us" : String(a.status ?? "–")) },
-    { name: "First token", number: true, of: (a) => ms(a.first_token_ms) },
-    { name: "Ended", number: true, of: (a) => ms(a.ended_ms) },
-    { name: "Cost", number: true, of: (a) => usd(a.cost_usd) },
-  ];
-  return el("section", {}, el("h3", { text: "Calls to models" }), table("Calls to models", columns, list));
-}
-
-async function sessionView(id) {
-  const session = await get(`/v1/sessions/${encodeURIComponent(id)}?limit=100`);
-  const totals = session.totals ?? {};
-  const most = scale(session.turns);
-  byId("detail-title").textContent = "Session";
-  return [
-    el(
-      "div",
-      { class: "summary" },
-      el("span", { class: "mono", text: session.session_id }),
-      el("span", { text: `${count(totals.turns)} turns, ${count(totals.failed_turns)} failed, ${usd(totals.cost_usd)}` }),
-      el("span", { text: `${stamp(session.first_turn_at)} to ${stamp(session.last_turn_at)}` }),
-    ),
-    el("ul", { class: "turns" }, session.turns.map((turn) => entry(turn, most))),
-    session.next_cursor && el("p", { class: "note", text: "The newest hundred turns are shown." }),
-  ];
-}
-
 async function userView(id) {
   const list = await get(`/v1/sessions${query({ user: id, limit: 50 })}`);
   const columns = [
-    { name: "Session", of: (s) => el("a", { href: `#session/${encodeURIComponent(s.session_id)}`, text: s.session_id }) },
+    { name: "Session", of: (s) => el("a", { href: sessionPage(s.session_id), text: s.session_id }) },
     { name: "Last turn", of: (s) => stamp(s.last_turn_at) },
     { name: "Turns", number: true, of: (s) => count(s.turns) },
     { name: "Failed", number: true, of: (s) => percent(s.turns ? s.failed_turns / s.turns : 0) },
@@ -235,6 +167,10 @@ async function searchView(id, book) {
       if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 401) return null;
       throw error;
     });
+    if (found?.[0] === "session") {
+      location.assign(sessionPage(found[1]));
+      return [empty("Found")];
+    }
     if (found) {
       location.replace(`#${found[0]}/${encodeURIComponent(found[1])}`);
       return [empty("Found")];

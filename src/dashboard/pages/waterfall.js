@@ -93,7 +93,7 @@ function attempt(a, i, total) {
   return el(
     "li",
     {},
-    el("span", { class: "stage", text: `${i + 1} ${a.cause}` }),
+    el("span", { class: "stage", text: `${i + 1} ${a.coach ?? a.cause}` }),
     el(
       "span",
       { class: "track" },
