@@ -1,10 +1,11 @@
-//! The pass between: stage directions in brackets, and faces drawn with punctuation. It reads what
-//! `marks` has let through, so that no mark can hide one.
+//! The third pass: stage directions in brackets, and faces drawn with punctuation. It reads what `marks`
+//! and `addresses` have let through, so that no mark can hide one.
 
 use super::look::{Look, More, Stage};
 use super::voice::Voice;
 
-/// What a voice does and does not say, wherever it stands between marks.
+/// What a voice does and does not say, wherever it stands between marks. Words alone: the first sign behind
+/// one decides, and what is left out later cannot change that.
 const DIRECTIONS: &[(&str, ())] = &[
     ("laughs", ()),
     ("laugh", ()),
@@ -39,7 +40,7 @@ const DIRECTIONS: &[(&str, ())] = &[
     ("exhales", ()),
     ("breathes", ()),
     ("coughs", ()),
-    ("clears throat", ()),
+    ("clears", ()),
     ("beat", ()),
     ("claps", ()),
     ("applause", ()),
@@ -65,7 +66,6 @@ const ACTIONS: &[(&str, ())] = &[
     ("hugs", ()),
     ("thinks", ()),
     ("thinking", ()),
-    ("clears", ()),
     ("speaks", ()),
     ("speaking", ()),
     ("adjusts", ()),
@@ -130,6 +130,8 @@ pub(super) struct Asides {
     is_at_start: bool,
     /// A direction being left out that a pause has cut: so many bytes more, at most.
     dropping: usize,
+    /// A direction was just left out. A colon behind it would stand behind what came before.
+    is_after_direction: bool,
 }
 
 impl Asides {
@@ -138,12 +140,13 @@ impl Asides {
             voice: Voice::new(),
             is_at_start: true,
             dropping: 0,
+            is_after_direction: false,
         }
     }
 
     /// Whether a plain word may pass without being looked at.
     pub(super) fn may_pass(&self) -> bool {
-        self.dropping == 0 && self.voice.is_at_ease()
+        self.dropping == 0 && !self.is_after_direction && self.voice.is_at_ease()
     }
 
     /// It did, and counts as said.
@@ -159,7 +162,9 @@ impl Asides {
         self.voice.raw(text, out);
     }
 
+    /// Leaves out so many bytes, and a gap in their place: what is around them makes nothing new.
     fn omit(&mut self, bytes: usize) -> usize {
+        self.voice.part();
         self.voice.omit();
         bytes
     }
@@ -174,9 +179,8 @@ impl Asides {
             return Ok(1);
         }
         if let Some(end) = look.find(1, DIRECTION_BYTES, ')')? {
-            // A colon behind it would stand behind what came before.
-            let end = look.run(end + 1, 4, |c| c == ':' || c == ';')?;
-            return Ok(self.omit(end));
+            self.is_after_direction = true;
+            return Ok(self.omit(end + 1));
         }
         if look.is_paused() {
             self.dropping = DIRECTION_BYTES;
@@ -199,8 +203,9 @@ impl Asides {
         Ok(1)
     }
 
+    /// ":smile:". With the dots of abbreviations in it: they would go as its letters come.
     fn named_face(&mut self, look: Look<'_>) -> Result<Option<usize>, More> {
-        let end = look.run(1, 24, |c| c.is_ascii_lowercase())?;
+        let end = look.run(1, 24, |c| c.is_ascii_lowercase() || c == '.')?;
         let is_named = end > 2 && look.is(end, |c| c == ':')?;
         Ok(is_named.then(|| self.omit(end + 1)))
     }
@@ -213,6 +218,7 @@ impl Stage for Asides {
         if self.dropping > 0 {
             let is_over = c == ')' || c == '\n';
             self.dropping = if is_over {
+                self.is_after_direction = true;
                 0
             } else {
                 self.dropping.saturating_sub(end)
@@ -221,6 +227,10 @@ impl Stage for Asides {
                 return Ok(end);
             }
         }
+        if self.is_after_direction && ":;".contains(c) {
+            return Ok(end);
+        }
+        self.is_after_direction = false;
         let after_space = self.voice.last().is_whitespace();
         match c {
             '(' => self.bracket(look, out),

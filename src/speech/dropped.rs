@@ -1,5 +1,7 @@
-//! What is left out as it comes, without being held: code, addresses, data, silent elements.
+//! What is left out as it comes, without being held: code, data, silent elements; and addresses, which are
+//! left to the next pass as they are.
 
+use super::addresses;
 use super::look::{Look, More};
 use super::marks::Marks;
 
@@ -9,7 +11,7 @@ pub(super) enum Mode {
     Text,
     /// Code between fences of this character.
     Fence(char),
-    /// An address.
+    /// An address: none of it is a mark.
     Address,
     Braces {
         depth: u32,
@@ -23,19 +25,21 @@ pub(super) enum Mode {
 
 impl Marks {
     /// Whether something is being left out that a pause must not bring to light.
-    pub(super) fn dropping(&mut self, look: Look<'_>) -> Result<usize, More> {
+    pub(super) fn dropping(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
         match self.mode {
             Mode::Text => Ok(0),
             Mode::Fence(tick) => self.fence(look, tick),
-            Mode::Address => self.address(look),
+            Mode::Address => Ok(self.address(look, out)),
             Mode::Braces { depth, left } => self.braces(look, depth, left),
             Mode::Element(name) => self.element(look, name),
             Mode::Until(closer, left) => {
                 let c = look.at(0)?.unwrap_or_default();
-                if c == closer || c == '\n' || left == 0 {
-                    self.mode = Mode::Text;
-                }
-                Ok(if c == '\n' { 0 } else { c.len_utf8() }.max(usize::from(c != '\n')))
+                let left = left.saturating_sub(c.len_utf8());
+                self.mode = match c == closer || c == '\n' || left == 0 {
+                    true => Mode::Text,
+                    false => Mode::Until(closer, left),
+                };
+                Ok(if c == '\n' { 0 } else { c.len_utf8() })
             }
         }
     }
@@ -52,25 +56,15 @@ impl Marks {
         Ok(ticks)
     }
 
-    fn address(&mut self, look: Look<'_>) -> Result<usize, More> {
-        let is_over = |c: char| c.is_whitespace() || ")]}>\"<*|`”»".contains(c);
-        let Some(c) = look.at(0)? else {
-            return Ok(0);
-        };
-        // A full stop behind it is the sentence's.
-        if ".,!?;:".contains(c) {
-            let next = look.at(1)?;
-            if next.is_none() && look.is_paused() {
-                return Err(More);
-            }
-            if !next.is_none_or(is_over) {
-                return Ok(1);
-            }
-        } else if !is_over(c) {
-            return Ok(c.len_utf8());
+    /// What is a mark elsewhere is none here.
+    fn address(&mut self, look: Look<'_>, out: &mut String) -> usize {
+        let rest = look.rest();
+        let end = rest.find(addresses::is_over).unwrap_or(rest.len());
+        if end == 0 {
+            self.mode = Mode::Text;
         }
-        self.mode = Mode::Text;
-        Ok(0)
+        self.voice.raw(look.slice(0, end), out);
+        end
     }
 
     fn braces(&mut self, look: Look<'_>, depth: u32, left: usize) -> Result<usize, More> {

@@ -1,7 +1,8 @@
-//! The filter: three passes over the stream, one behind the other, and a short way around them all
+//! The filter: four passes over the stream, one behind the other, and a short way around them all
 //! for plain words.
 
 use super::Language;
+use super::addresses::Addresses;
 use super::asides::Asides;
 use super::look::{Coming, Held};
 use super::marks::Marks;
@@ -13,10 +14,12 @@ use super::words::Words;
 pub struct Filter {
     language: Language,
     marks: Held<Marks>,
+    addresses: Held<Addresses>,
     asides: Held<Asides>,
     words: Held<Words>,
     /// Between the passes; kept for its room.
     marked: String,
+    unlinked: String,
     told: String,
 }
 
@@ -26,9 +29,11 @@ impl Filter {
         Self {
             language,
             marks: Held::new(Marks::new(language)),
+            addresses: Held::new(Addresses::new(language)),
             asides: Held::new(Asides::new()),
             words: Held::new(Words::new()),
             marked: String::new(),
+            unlinked: String::new(),
             told: String::new(),
         }
     }
@@ -58,23 +63,29 @@ impl Filter {
     /// Whether something is held that a pause could let out.
     #[must_use]
     pub fn holds(&self) -> bool {
-        !(self.marks.is_empty() && self.asides.is_empty() && self.words.is_empty())
+        !(self.marks.is_empty()
+            && self.addresses.is_empty()
+            && self.asides.is_empty()
+            && self.words.is_empty())
     }
 
     /// How much is held, in bytes.
     #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
-        self.marks.len() + self.asides.len() + self.words.len()
+        self.marks.len() + self.addresses.len() + self.asides.len() + self.words.len()
     }
 
     fn run(&mut self, delta: &str, coming: Coming, out: &mut String) {
         self.marked.clear();
         self.marks.pass(delta, coming, &mut self.marked);
+        self.unlinked.clear();
+        let unlinked = &mut self.unlinked;
+        self.addresses.pass(&self.marked, coming, unlinked);
         match self.language {
-            Language::Other => self.asides.pass(&self.marked, coming, out),
+            Language::Other => self.asides.pass(unlinked, coming, out),
             Language::English => {
                 self.told.clear();
-                self.asides.pass(&self.marked, coming, &mut self.told);
+                self.asides.pass(unlinked, coming, &mut self.told);
                 self.words.pass(&self.told, coming, out);
             }
         }
@@ -97,11 +108,13 @@ impl Filter {
             return false;
         }
         // All of them have to agree before one of them takes note.
-        self.marks.stage.may_pass(letters)
+        self.marks.stage.may_pass()
+            && self.addresses.stage.may_pass(letters)
             && self.asides.stage.may_pass()
             && (self.language == Language::Other || self.words.stage.may_pass(delta, letters))
             && {
                 self.marks.stage.passed(delta);
+                self.addresses.stage.passed(delta);
                 self.asides.stage.passed(delta);
                 self.words.stage.passed(delta);
                 true

@@ -45,6 +45,10 @@ impl Line {
     }
 }
 
+/// What may stand at the end of a line, besides a letter or a figure, and needs a stop behind it. A slash is an
+/// address's.
+const UNSTOPPED: &str = ")%°\"'”/";
+
 const BULLETS: &str = "*•●◦‣·▪";
 
 impl Marks {
@@ -156,19 +160,25 @@ impl Marks {
         }
         let end = look.run(bar + 1, 40, |c| c == ' ' || c == '|')?;
         let is_last = !look.is(end, |c| c != '\n')?;
-        if self.voice.last().is_alphanumeric() || "%)°".contains(self.voice.last()) {
+        let last = self.voice.last();
+        if last.is_alphanumeric() || UNSTOPPED.contains(last) {
             self.raw(if is_last { "." } else { ", " }, out);
+        } else if !last.is_whitespace() {
+            // What two cells begin and end with makes nothing together.
+            self.raw(" ", out);
         }
         Ok(self.omit(end))
     }
 
     pub(super) fn line_end(&mut self, _look: Look<'_>, out: &mut String) -> Result<usize, More> {
         let last = self.voice.last();
-        let needs_stop = last.is_alphanumeric() || ")%°\"'”".contains(last);
+        let needs_stop = last.is_alphanumeric() || UNSTOPPED.contains(last);
         if self.line.kind != Kind::Prose && !self.line.is_at_start && needs_stop {
             self.raw(".", out);
         }
-        self.voice.raw("\n", out);
+        self.raw("\n", out);
+        // The stop may have made an address of "www".
+        self.mode = Mode::Text;
         self.line = Line::new();
         Ok(1)
     }

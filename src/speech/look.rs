@@ -72,6 +72,18 @@ impl<'a> Look<'a> {
         Ok(true)
     }
 
+    /// The same for letters of any case.
+    pub(super) fn has_in_any_case(&self, at: usize, text: &str) -> Result<bool, More> {
+        let mut at = at;
+        for c in text.chars() {
+            if !self.is(at, |here| here.eq_ignore_ascii_case(&c))? {
+                return Ok(false);
+            }
+            at += c.len_utf8();
+        }
+        Ok(true)
+    }
+
     /// Where a run of such characters, at most `most` bytes of it, ends.
     pub(super) fn run(
         &self,

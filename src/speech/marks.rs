@@ -1,9 +1,11 @@
 //! The first pass: marks that are seen and not said. Markdown, HTML, code, links, brace groups,
 //! emoji go; what they mark stays. Beginnings of lines are in `lines`.
 //!
-//! What it lets through holds none of its own marks, so that a second reading finds nothing to do.
+//! What it lets through holds none of its own marks, but for addresses, which the next pass takes. What was
+//! around a mark comes together, and is judged by the passes behind as the text that it becomes.
 
 use super::Language;
+use super::addresses::Opening;
 use super::asides;
 use super::dropped::Mode;
 use super::lines::Line;
@@ -23,6 +25,8 @@ pub(super) struct Marks {
     pub(super) voice: Voice,
     pub(super) mode: Mode,
     pub(super) line: Line,
+    /// Of an address, in which nothing is a mark.
+    opening: Opening,
     is_in_code: bool,
 }
 
@@ -33,21 +37,21 @@ impl Marks {
             voice: Voice::new(),
             mode: Mode::Text,
             line: Line::new(),
+            opening: Opening::default(),
             is_in_code: false,
         }
     }
 
     /// Whether a plain word may pass without being looked at.
-    pub(super) fn may_pass(&self, letters: &str) -> bool {
-        let is_address = letters.starts_with('h') && "https".starts_with(letters)
-            || letters.starts_with('w') && "www".starts_with(letters);
-        self.mode == Mode::Text && self.voice.is_at_ease() && !self.line.is_row() && !is_address
+    pub(super) fn may_pass(&self) -> bool {
+        self.mode == Mode::Text && self.voice.is_at_ease() && !self.line.is_row()
     }
 
     /// It did, and counts as said.
     pub(super) fn passed(&mut self, text: &str) {
         self.voice.note(text);
         self.line.begun();
+        self.opening = Opening::default();
     }
 
     /// Leaves out so many bytes.
@@ -61,6 +65,7 @@ impl Marks {
         match self.language {
             Language::English => {
                 self.line.begun();
+                self.opening = Opening::default();
                 self.voice.say(words, out);
             }
             Language::Other => self.voice.omit(),
@@ -71,6 +76,9 @@ impl Marks {
         if text.contains(|c: char| !c.is_whitespace()) {
             self.line.begun();
         }
+        if self.opening.is_whole(self.voice.word(), text) {
+            self.mode = Mode::Address;
+        }
         self.voice.raw(text, out);
     }
 
@@ -80,7 +88,8 @@ impl Marks {
             .find(|c: char| !is_plain(c))
             .unwrap_or(look.rest().len());
         if plain > 0 {
-            return self.words(look, plain, out);
+            self.raw(look.slice(0, plain), out);
+            return Ok(plain);
         }
         let c = look.at(0)?.unwrap_or_default();
         match c {
@@ -129,29 +138,6 @@ impl Marks {
             c => self.raw(look.slice(0, c.len_utf8()), out),
         }
         Ok(c.len_utf8())
-    }
-
-    /// Letters and what goes with them, unless an address begins here.
-    fn words(&mut self, look: Look<'_>, plain: usize, out: &mut String) -> Result<usize, More> {
-        let run = look.slice(0, plain);
-        let mut is_inside = self.voice.last().is_alphanumeric();
-        for (at, c) in run.char_indices() {
-            if !is_inside && (c == 'h' || c == 'w') {
-                if at > 0 {
-                    // Looked at anew from its beginning, so that what is held begins there.
-                    self.raw(look.slice(0, at), out);
-                    return Ok(at);
-                }
-                if let Some(end) = address(&look)? {
-                    self.say("the link", out);
-                    self.mode = Mode::Address;
-                    return Ok(end);
-                }
-            }
-            is_inside = c.is_alphanumeric();
-        }
-        self.raw(run, out);
-        Ok(plain)
     }
 
     fn star(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
@@ -264,7 +250,7 @@ impl Marks {
 impl Stage for Marks {
     fn step(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
         while self.mode != Mode::Text {
-            let taken = self.dropping(look)?;
+            let taken = self.dropping(look, out)?;
             if taken > 0 {
                 return Ok(taken);
             }
@@ -278,19 +264,9 @@ impl Stage for Marks {
     }
 }
 
-/// Where the beginning of an address that stands here ends.
-fn address(look: &Look<'_>) -> Result<Option<usize>, More> {
-    for scheme in ["https://", "http://", "www."] {
-        if look.has(0, scheme)? {
-            return Ok(Some(scheme.len()));
-        }
-    }
-    Ok(None)
-}
-
 /// Characters that mean nothing to this pass, whatever comes after them.
 fn is_plain(c: char) -> bool {
-    c.is_alphabetic() || ",.;:?'\"’“”()".contains(c) || c.is_ascii_digit()
+    c.is_alphabetic() || ",;?'\"’“”()".contains(c) || c.is_ascii_digit()
 }
 
 /// Emoji, drawing, and what steers a screen.

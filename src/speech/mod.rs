@@ -1,14 +1,16 @@
 //! What can be spoken of what a model writes: text deltas in, speakable words out.
 //!
-//! Three passes, each a small state machine over the stream: `marks` (with `lines`) takes away what
-//! is seen and not said, `asides` what is done and not said, `words` turns figures, abbreviations and
-//! signs into English words. Acronyms ("CEO", "U.S.") stay: voices spell them.
+//! Four passes, each a small state machine over the stream: `marks` (with `lines`) takes away what is
+//! seen and not said, `addresses` what nobody can follow by ear, `asides` what is done and not said;
+//! `words` turns figures, abbreviations and signs into English words. Acronyms ("CEO", "U.S.") stay: voices spell them.
 //!
 //! Invariants, held by `tests`:
 //! - **Any cutting gives the same text.** A pass decides only on characters it has read, and asks for
 //!   more where they are not there (`look`).
-//! - **Idempotent.** No pass lets through what it, or one before it, would take away or say
-//!   differently; the last one leaves nothing out.
+//! - **Idempotent.** Only marks go from mid-word. Whatever comes together where they were is judged by
+//!   the passes behind, as the text that it became. What those leave out leaves a gap, so that
+//!   nothing new comes together there; the last one leaves nothing out. No pass lets through what it
+//!   or one before it would take away or say differently.
 //! - **Plain words are never held** and cost no allocation. What is held is at most 256 bytes.
 //! - Pure: no clock. The caller calls [`Filter::pause`] once when 40 ms went by after a push that left
 //!   something held.
@@ -29,6 +31,7 @@ mod dates;
 mod shares;
 mod amounts;
 mod figures;
+mod addresses;
 mod asides;
 mod marks;
 mod dropped;

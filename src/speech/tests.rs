@@ -168,6 +168,14 @@ fn a_pause_lets_out_what_is_held_and_garbles_no_figure() {
             "c/d now",
             "see the link now",
         ),
+        (
+            "see htt",
+            "see htt",
+            "ps://a.b/c now",
+            "see htt the link now",
+        ),
+        ("see https:", "see https:", "//a.b", "see https: the link"),
+        ("https://a.b", "the link", "/c_d now", "the link now"),
         ("**bo", "bo", "ld** x", "bold x"),
         ("Go on", "Go on", " then", "Go on then"),
     ] {
@@ -179,6 +187,18 @@ fn a_pause_lets_out_what_is_held_and_garbles_no_figure() {
         filter.push(after, &mut out);
         filter.end(&mut out);
         assert_eq!(out, whole, "{before}|{after}");
+    }
+}
+
+#[test]
+fn what_a_pause_has_cut_silences_the_answer_for_no_more_than_a_link() {
+    for opener in ["<span cl", "*nods", "(laughs"] {
+        let mut filter = Filter::new(Language::English);
+        let mut out = String::new();
+        filter.push(opener, &mut out);
+        filter.pause(&mut out);
+        filter.push(&" word".repeat(60), &mut out);
+        assert!(out.ends_with(" word word"), "{opener}: {out}");
     }
 }
 

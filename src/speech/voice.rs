@@ -128,6 +128,11 @@ impl Voice {
         self.is_swallowing |= self.last.is_whitespace();
     }
 
+    /// What comes now does not join what was said.
+    pub(super) fn part(&mut self) {
+        self.is_after_word |= !self.last.is_whitespace();
+    }
+
     /// Counts text as said that passed by itself.
     pub(super) fn note(&mut self, text: &str) {
         let mut words = text.rsplit(|c: char| !c.is_alphabetic());

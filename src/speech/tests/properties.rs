@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Marks that go from mid-word and leave its halves one, alone.
+const MARKS: &[&str] = &["", "~~", "\\", "\u{200b}", "\u{fe0f}", "•", "😀"];
+
 /// Pieces that mean something to one of the passes, so that a random text meets them often.
 const PIECES: &[&str] = &[
     "a",
@@ -22,6 +25,11 @@ const PIECES: &[&str] = &[
     "www.",
     "http",
     "https://",
+    "ht",
+    "tps://",
+    "//a.b_c",
+    "ww",
+    "w.a",
     "Jan",
     "Jan. ",
     "May ",
@@ -95,6 +103,9 @@ const PIECES: &[&str] = &[
     "@",
     "laughs",
     "(laughs)",
+    "(la",
+    "ughs)",
+    ":sm",
     "nods",
     "am",
     "p.m.",
@@ -179,6 +190,30 @@ proptest! {
     fn what_was_made_speakable_stays_as_it_is(text in text(), language in language()) {
         let once = normalize(&text, language);
         prop_assert_eq!(normalize(&once, language), once);
+    }
+
+    #[test]
+    fn no_address_is_spoken_whatever_marks_and_pauses_are_in_it(
+        before in text(),
+        after in text(),
+        beginning in proptest::sample::select(vec!["https:/|/", "h|ttp://", "HTTP|://", "ww|w.", "www|."]),
+        mark in proptest::sample::select(MARKS),
+        pauses in any::<bool>(),
+        language in language(),
+    ) {
+        prop_assume!(!before.contains('я') && !after.contains('я'));
+        let address = format!("{beginning}x|я_j*я.z").replace('|', mark);
+        let text = format!("{before} {address} {after}");
+        let mut filter = Filter::new(language);
+        let mut spoken = String::new();
+        for piece in one_by_one(&text) {
+            filter.push(piece, &mut spoken);
+            if pauses {
+                filter.pause(&mut spoken);
+            }
+        }
+        filter.end(&mut spoken);
+        prop_assert!(!spoken.contains('я'), "{:?}: {}", text, spoken);
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! The second pass: addresses, of which only that there is one is said. It reads what `marks` has let
+//! through, so that no mark can hide one: `ht**tps://a.b` is judged as the address that it becomes.
+
+use super::Language;
+use super::look::{Look, More, Stage};
+use super::voice::Voice;
+
+/// What an address begins with, in any case, at the beginning of a word.
+const OPENINGS: [&str; 3] = ["https://", "http://", "www."];
+
+/// Whether a word may be the beginning of an address.
+pub(super) fn may_begin(letters: &str) -> bool {
+    OPENINGS.iter().any(|opening| is_prefix(letters, opening))
+}
+
+fn begins(c: char) -> bool {
+    matches!(c, 'h' | 'H' | 'w' | 'W')
+}
+
+/// Whether an address is over before this.
+pub(super) fn is_over(c: char) -> bool {
+    c.is_whitespace() || ")]}>\"<*|`”»".contains(c)
+}
+
+fn is_prefix(text: &str, whole: &str) -> bool {
+    whole
+        .get(..text.len())
+        .is_some_and(|begun| begun.eq_ignore_ascii_case(text))
+}
+
+/// Follows a text as it is let through, and tells where an address begins in it.
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    /// How much of "://" came behind the name of a scheme.
+    at: usize,
+}
+
+impl Opening {
+    /// Whether an address begins with this, said behind these letters.
+    pub(super) fn is_whole(&mut self, word: &str, next: &str) -> bool {
+        let is = |name: &&str| word.eq_ignore_ascii_case(name);
+        self.at = match (self.at, next) {
+            (0, ":") if ["https", "http"].iter().any(is) => 1,
+            (1, "/") => 2,
+            (2, "/") => 3,
+            (_, ".") if is(&"www") => 3,
+            _ => 0,
+        };
+        self.at == 3
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Addresses {
+    language: Language,
+    voice: Voice,
+    is_inside: bool,
+    /// What a pause has let out of a beginning.
+    begun: &'static str,
+}
+
+impl Addresses {
+    pub(super) fn new(language: Language) -> Self {
+        Self {
+            language,
+            voice: Voice::new(),
+            is_inside: false,
+            begun: "",
+        }
+    }
+
+    /// Whether a plain word may pass without being looked at.
+    pub(super) fn may_pass(&self, letters: &str) -> bool {
+        !self.is_inside && self.begun.is_empty() && self.voice.is_at_ease() && !may_begin(letters)
+    }
+
+    /// It did, and counts as said.
+    pub(super) fn passed(&mut self, text: &str) {
+        self.voice.note(text);
+    }
+
+    /// Where the beginning of an address that stands here ends.
+    fn opening(&mut self, look: &Look<'_>) -> Result<Option<usize>, More> {
+        let mut begun = "";
+        for opening in OPENINGS {
+            let Some(left) = opening.strip_prefix(self.begun) else {
+                continue;
+            };
+            if look.has_in_any_case(0, left)? {
+                self.begun = "";
+                return Ok(Some(left.len()));
+            }
+            if look.is_paused() && is_prefix(look.rest(), left) {
+                let end = self.begun.len() + look.rest().len();
+                begun = opening.get(..end).unwrap_or_default();
+            }
+        }
+        self.begun = begun;
+        Ok(None)
+    }
+
+    /// How much of what stands here belongs to the address.
+    fn inside(&self, look: &Look<'_>) -> Result<usize, More> {
+        let Some(c) = look.at(0)? else {
+            return Ok(0);
+        };
+        if is_over(c) {
+            return Ok(0);
+        }
+        // A full stop behind it is the sentence's, if there is one.
+        if ".,!?;:".contains(c) && self.voice.last() != '\n' {
+            let next = look.at(1)?;
+            if next.is_none() && look.is_paused() {
+                return Err(More);
+            }
+            if next.is_none_or(is_over) {
+                return Ok(0);
+            }
+        }
+        Ok(c.len_utf8())
+    }
+}
+
+impl Stage for Addresses {
+    fn step(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        if self.is_inside {
+            let taken = self.inside(&look)?;
+            if taken > 0 {
+                return Ok(taken);
+            }
+            self.is_inside = false;
+        }
+        let is_first = !self.voice.is_in_word() && look.is(0, begins)?;
+        if (is_first || !self.begun.is_empty())
+            && let Some(taken) = self.opening(&look)?
+        {
+            self.is_inside = true;
+            match self.language {
+                Language::English => self.voice.say("the link", out),
+                Language::Other => self.voice.omit(),
+            }
+            return Ok(taken);
+        }
+        // Looked at anew where the next may begin, so that what is held begins there.
+        let mut before = ' ';
+        let next = look.rest().char_indices().find(|(at, c)| {
+            let is_first = *at > 0 && begins(*c) && !before.is_alphabetic();
+            before = *c;
+            is_first
+        });
+        let run = next.map_or(look.rest().len(), |(at, _)| at);
+        self.voice.raw(look.slice(0, run), out);
+        Ok(run)
+    }
+}
