@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::{milliseconds, rfc3339};
-use crate::pipeline::unseal;
+use crate::pipeline::{Words, unseal};
 use crate::record::{Page, Reader, Source, TurnFilter};
 use crate::turn::{MicroUsd, Outcome, TurnRecord};
 
@@ -73,11 +73,12 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
         door.keys.admin(&request)?;
         let turn = find(&door, &id).await?;
         let mut json = turn_json(&turn, true);
-        // A store that is away has no words either; the rest of the answer is as good without.
-        let sealed = door.store.captured(&turn.turn_id).await.unwrap_or_default();
-        let words = sealed.and_then(|sealed| unseal(&door.vault, &turn.turn_id, &sealed));
-        if let (Some(words), Some(fields)) = (words, json.as_object_mut()) {
-            fields.insert("words".to_owned(), json!(words));
+        let words = words(&door, &turn).await;
+        if let Some(fields) = json.as_object_mut() {
+            match words {
+                Ok(words) => fields.insert("words".to_owned(), json!(words)),
+                Err(why) => fields.insert("words_missing".to_owned(), json!(why)),
+            };
         }
         Ok(HttpResponse::Ok().json(json))
     };
@@ -93,6 +94,34 @@ pub(super) async fn find(door: &Door, id: &str) -> Result<TurnRecord, Refusal> {
     }
     let found = door.store.turn(id).await.map_err(|_| Refusal::Store)?;
     found.ok_or(Refusal::Unknown("turn"))
+}
+
+/// The captured words of a turn, or why there are none.
+async fn words(door: &Door, turn: &TurnRecord) -> Result<Words, &'static str> {
+    let rooms = &door.rooms;
+    // The rest of the answer is as good without.
+    let sealed = door.store.captured(&turn.turn_id).await;
+    match sealed.map_err(|_| "store_away")? {
+        Some(sealed) => unseal(&door.vault, &turn.turn_id, &sealed).ok_or("unreadable"),
+        None => {
+            let now_ms = rooms.clock.now_ms();
+            let is_on = rooms.flags.of(&turn.session_id, now_ms).capture;
+            let age_ms = now_ms.saturating_sub(turn.created_at);
+            Err(missing(
+                is_on,
+                u128::try_from(age_ms).unwrap_or(0) >= rooms.captor.ttl().as_millis(),
+            ))
+        }
+    }
+}
+
+/// Why no words were kept of a turn, as far as it can be told afterwards.
+const fn missing(is_on: bool, is_older: bool) -> &'static str {
+    match (is_on, is_older) {
+        (false, _) => "off",
+        (true, true) => "expired",
+        (true, false) => "not_kept",
+    }
 }
 
 /// The turns that are asked for: a filter without page.

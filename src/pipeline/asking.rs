@@ -3,16 +3,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::coach::Coach;
 use crate::config::Deadlines;
 use crate::council;
 use crate::prompt::{self, PromptMessage};
+use crate::speech::Language;
 use crate::turn::{Cause, Tools};
 use crate::upstream::{Allowance, AttemptLog, Call, Health, OpenRouter, Search};
 
 use super::arm;
+use super::capture::Question;
 use super::council::Ground;
 use super::guard::Guard;
 use super::stream::{Turn, coach};
@@ -63,6 +66,20 @@ impl<'t> Asking<'t> {
             allowance: guard.switches.hedging.then(|| Arc::clone(&rooms.allowance)),
             log: Rc::clone(&guard.attempts),
         }
+    }
+
+    /// What is asked, to be kept.
+    pub(super) fn question(&self, spoken_in: Option<Language>) -> Option<Question> {
+        let tools = self.tools;
+        let choice = tools.and_then(|t| t.tool_choice.as_ref());
+        Some(Question {
+            messages: serde_json::to_value(&self.messages).ok()?,
+            tools: tools.map(|t| json!(t.tools)),
+            tool_choice: choice.map(|choice| json!(choice)),
+            max_tokens: self.max_tokens,
+            temperature: self.temperature,
+            spoken_in,
+        })
     }
 
     /// One question of a council: a few words of this coach's, nothing to call, and no hedge.

@@ -7,17 +7,36 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::record::{Capture, Recorder};
+use crate::speech::Language;
 use crate::vault::Vault;
 
 /// What was said in a turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Words {
     /// The user's, cleaned of what the platform wrote into them.
     pub user: String,
     /// The model's, as they were sent.
     pub reply: String,
+    /// What the model was asked; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<Question>>,
+}
+
+/// All that a model was asked, so that it or another can be asked the same again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// In `OpenAI`'s form: rules and persona, history, memory, the user's words.
+    pub messages: Value,
+    /// What the caller offered to be called, as it came.
+    pub tools: Option<Value>,
+    pub tool_choice: Option<Value>,
+    pub max_tokens: u32,
+    pub temperature: f64,
+    /// The language that the answer was made speakable in; absent where it was said as written.
+    pub spoken_in: Option<Language>,
 }
 
 /// Seals words and hands them over. Cheap to clone.
@@ -37,6 +56,12 @@ impl Captor {
             ttl,
             recorder,
         }
+    }
+
+    /// How long words are kept.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        self.ttl
     }
 
     /// Hands the words of a turn over. Never waits.

@@ -24,7 +24,7 @@ use crate::upstream::{Answer, AttemptError, AttemptLog, Row};
 
 use super::admission::{Permit, Presence};
 use super::arm::Owner;
-use super::capture::Words;
+use super::capture::{Question, Words};
 use super::money::Reserved;
 use super::runway::Runway;
 use super::{Mouth, Rooms, SharedMouth};
@@ -55,6 +55,8 @@ pub(super) struct Guard {
     pub(super) generation: Arc<Generation>,
     /// The user's words, for memory alone.
     pub(super) words: String,
+    /// What the model was asked, where words are kept.
+    pub(super) asked: Option<Box<Question>>,
     pub(super) began: Instant,
     pub(super) created_at: i64,
     pub(super) timings: Timings,
@@ -317,11 +319,12 @@ impl Guard {
         user.map(|user| self.rooms.pseudonyms.user(user))
     }
 
-    fn capture(&self) {
+    fn capture(&mut self) {
         if self.switches.capture {
             let words = Words {
                 user: self.words.clone(),
                 reply: self.generation.text(),
+                asked: self.asked.take(),
             };
             let turn = self.head.turn_id.to_string();
             let captor = &self.rooms.captor;

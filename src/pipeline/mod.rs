@@ -48,7 +48,7 @@ use crate::upstream::{Allowance, Health};
 
 pub use admission::{Admission, Permit};
 pub use arm::Owner;
-pub use capture::{Captor, Words, unseal};
+pub use capture::{Captor, Question, Words, unseal};
 pub use money::{Bill, Share};
 pub use prepare::{Prepared, Shed, TurnRequest, prepare};
 pub use pressure::is_full;

@@ -151,6 +151,7 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         complexity,
         generation,
         words: beginning(request.conversation.ask.words(), MAX_REMEMBERED_BYTES).to_owned(),
+        asked: None,
         began,
         created_at: rooms.clock.now_ms(),
         timings,

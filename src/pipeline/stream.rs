@@ -223,6 +223,9 @@ async fn begin<M: Mouth>(
         guard.timings.upstream_wait = convened.elapsed();
     }
     let asking = Asking::new(guard, turn);
+    if guard.switches.capture {
+        guard.asked = asking.question(guard.spoken_in).map(Box::new);
+    }
     guard.mark(Mark::Plan);
     let (raced, race) = (Instant::now(), spans::race(&guard.span));
     let search = asking.begin(upstream, &turn.plan.candidates, line_due);

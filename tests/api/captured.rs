@@ -20,10 +20,13 @@ async fn words_are_kept_sealed_shown_to_admins_and_forgotten() {
         turn(&app, id).await.get("words").cloned()
     })
     .await;
-    assert_eq!(
-        words,
-        json!({ "user": "My sister is called Xanthippe", "reply": heard.text })
-    );
+    assert_eq!(words["user"], "My sister is called Xanthippe");
+    assert_eq!(words["reply"], heard.text);
+    // What the model was asked, rules first and the words last, so that it can be asked again.
+    let asked = words["asked"]["messages"].as_array().unwrap();
+    assert_eq!(asked.first().unwrap()["role"], "system");
+    let last = json!({ "role": "user", "content": "My sister is called Xanthippe" });
+    assert_eq!(asked.last(), Some(&last));
     let erase = Request::method("DELETE", "/v1/users/captured");
     assert_eq!(app.send(&erase).await.status, 202);
     until("the words are gone", async || {
@@ -37,5 +40,7 @@ async fn words_are_not_kept_unless_asked_for() {
     let app = TestApp::spawn(&[]).await;
     let heard = app.say("quiet", "My sister is called Xanthippe").await;
     app.record(&heard.turn_id).await;
-    assert!(turn(&app, &heard.turn_id).await.get("words").is_none());
+    let shown = turn(&app, &heard.turn_id).await;
+    assert!(shown.get("words").is_none());
+    assert_eq!(shown["words_missing"], "off");
 }
