@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod migrate;
 mod rehearse;
+mod replay;
 mod report;
 mod say;
 mod serve;
@@ -116,6 +117,8 @@ enum Command {
     Tail(tail::TailArgs),
     /// Show where one turn's time went, and what was recorded of it.
     Turn(turn::TurnArgs),
+    /// Ask a captured turn's question again, of the same model or another, and show what differs.
+    Replay(replay::ReplayArgs),
     /// Report what models and coaches cost and how they did.
     Report(report::ReportArgs),
     /// Export turns or sessions as CSV or JSON lines.
@@ -165,6 +168,7 @@ async fn dispatch(
         Command::Say(args) => say::run(&args, sources, out, err).await,
         Command::Tail(args) => tail::run(&args, sources, out, err).await,
         Command::Turn(args) => turn::run(&args, sources, out, err).await,
+        Command::Replay(args) => replay::run(&args, sources, out, err).await,
         Command::Report(args) => report::run(&args, sources, out, err).await,
         Command::Export(args) => export::run(&args, sources, out, err).await,
         Command::Token(args) => token::run(&args, sources, out, err),

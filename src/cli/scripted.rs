@@ -89,13 +89,23 @@ pub(super) fn stream(kind: &str, piece: &str) -> String {
 
 /// Runs a command line against `url`: how it ended, what it printed, and what it said.
 pub(super) async fn clm(url: &str, line: &[&str]) -> (Exit, String, String) {
+    clm_with(url, &[], line).await
+}
+
+/// The same with these settings too.
+pub(super) async fn clm_with(
+    url: &str,
+    settings: &[(&str, &str)],
+    line: &[&str],
+) -> (Exit, String, String) {
     let local = matches!(line, ["migrate", ..]);
     let place = if local { &[][..] } else { &["--url", url] };
     let cli = match Cli::try_parse_from([&["clm"], line, place].concat()) {
         Ok(cli) => cli,
         Err(error) => return (Exit::Usage, String::new(), error.to_string()),
     };
-    let sources = Sources::from_pairs([("ADMIN_API_KEYS", "an-admin-key-of-some-length")]);
+    let key = ("ADMIN_API_KEYS", "an-admin-key-of-some-length");
+    let sources = Sources::from_pairs(settings.iter().copied().chain([key]));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = dispatch(cli.command, &sources, &mut out, &mut err).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();

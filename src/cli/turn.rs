@@ -48,17 +48,22 @@ pub(super) async fn run(
         Ok(turn) if args.json => writeln!(out, "{turn}")?,
         Ok(turn) => print(&turn, out)?,
         Err(Unanswered::Refused(StatusCode::NOT_FOUND, _)) => {
-            writeln!(
-                err,
-                "clm: no turn has the id {}: it may still be speaking, be older than RETENTION_DAYS, \
-                 or have been another server's; `clm tail --last 20` shows the last ones",
-                plain(&args.id)
-            )?;
+            tell_unknown(&args.id, err)?;
             return Ok(Exit::Problem);
         }
         Err(why) => return server.tell(&why, err),
     }
     Ok(Exit::Fine)
+}
+
+/// Says that no turn has this id, and why that may be.
+pub(super) fn tell_unknown(id: &str, err: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        err,
+        "clm: no turn has the id {}: it may still be speaking, be older than RETENTION_DAYS, \
+         or have been another server's; `clm tail --last 20` shows the last ones",
+        plain(id)
+    )
 }
 
 fn print(turn: &Value, out: &mut impl Write) -> io::Result<()> {

@@ -138,6 +138,7 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
         "token",
         "migrate",
         "erase-user",
+        "replay",
     ] {
         assert!(text(&script.stdout).contains(command), "{command}");
     }

@@ -35,3 +35,4 @@ mod starved;
 mod files;
 mod killed;
 mod commands;
+mod replay;

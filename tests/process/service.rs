@@ -181,6 +181,11 @@ impl Service {
         self.start_again().await;
     }
 
+    /// Where the models are.
+    pub(crate) fn models(&self) -> &str {
+        &self.simulator.openrouter
+    }
+
     /// What the simulator has seen and stored.
     pub(crate) async fn ledger(&self) -> Value {
         let request = Request::get("/__ledger");
