@@ -9,6 +9,7 @@ mod demo;
 mod erase;
 mod export;
 mod figures;
+mod man;
 mod migrate;
 mod rehearse;
 mod replay;
@@ -137,6 +138,8 @@ enum Command {
     EraseUser(erase::EraseArgs),
     /// Print the completion script of a shell.
     Completions(completions::CompletionsArgs),
+    /// Print a manual page.
+    Man(man::ManArgs),
 }
 
 /// Runs the command line to its end.
@@ -180,6 +183,7 @@ async fn dispatch(
         Command::Completions(args) => {
             completions::run(&args, Cli::command(), out).map(|()| Exit::Fine)
         }
+        Command::Man(args) => man::run(&args, Cli::command(), out, err),
     }
 }
 

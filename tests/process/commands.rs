@@ -110,7 +110,7 @@ async fn turns_are_shown_as_they_happen_until_ctrl_c() {
 
 #[test]
 fn whoever_reads_no_further_is_no_fault_of_ours() {
-    for words in [&["config"][..], &["completions", "bash"]] {
+    for words in [&["config"][..], &["completions", "bash"], &["man"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clm"));
         let mut child = command
             .env_clear()
@@ -139,6 +139,7 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
         "migrate",
         "erase-user",
         "replay",
+        "man",
     ] {
         assert!(text(&script.stdout).contains(command), "{command}");
     }
