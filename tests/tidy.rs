@@ -8,6 +8,7 @@
 mod tidy {
     mod doors;
     mod faults;
+    mod oncall;
     mod supplies;
 
     use self::doors::shipped;
