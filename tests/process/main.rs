@@ -36,3 +36,4 @@ mod files;
 mod killed;
 mod commands;
 mod replay;
+mod ten_minutes;
