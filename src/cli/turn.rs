@@ -20,7 +20,8 @@ Examples:
   clm turn e675c580e7217e99cfbaa5b3a386dd9c      the trace id of a user's report
   clm turn 01a2053a-80c5-7714-aa6e-f58f2924dfaf --json | jq .attempts")]
 pub(super) struct TurnArgs {
-    /// The turn's id or its trace id: `x-clm-turn-id` or `x-clm-trace-id` of the answer.
+    /// The turn's id or its trace id, `x-clm-turn-id` or `x-clm-trace-id` of the answer; or OpenRouter's id
+    /// for one of its calls.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// Print the record as JSON.

@@ -86,7 +86,7 @@ pub(super) async fn one(request: HttpRequest, door: Data<Door>, id: Path<String>
     respond(&request, answered)
 }
 
-/// A turn by its own id or its trace's.
+/// A turn by its own id, its trace's, or upstream's for one of its calls.
 pub(super) async fn find(door: &Door, id: &str) -> Result<TurnRecord, Refusal> {
     // No id holds one, and PostgreSQL takes no text with a zero in it.
     if id.chars().any(char::is_control) {

@@ -128,7 +128,7 @@ impl Reader {
         page(turns.collect(), limit, Source::Recent, cursor)
     }
 
-    /// One turn with its attempts, by its id or by its trace's.
+    /// One turn with its attempts, by its id, its trace's, or upstream's for one of its calls.
     ///
     /// # Errors
     /// When the store does not answer and the turn is not among the last.
@@ -142,7 +142,10 @@ impl Reader {
         }
         // Not there yet, or not to be asked: what this process saw itself is as true.
         let all = self.live.recent();
-        let seen = all.iter().find(|t| t.turn_id == id || t.trace_id == id);
+        let is_its_call = |a: &AttemptRecord| a.generation_id.as_deref() == Some(id);
+        let seen = all.iter().find(|turn| {
+            turn.turn_id == id || turn.trace_id == id || turn.attempts.iter().any(is_its_call)
+        });
         match seen {
             Some(turn) => Ok(Some(TurnRecord::clone(turn))),
             None => found,
@@ -156,10 +159,14 @@ impl Reader {
                 include_str!("../../sql/ask/turn.sql"),
                 vec![("id", Arg::Id(uuid))],
             ),
-            _ if id.is_empty() => return Ok(None),
-            _ => Question::new(
+            Ok(_) => Question::new(
                 include_str!("../../sql/ask/turn_of_trace.sql"),
                 vec![("trace", Arg::Text(id.to_owned()))],
+            ),
+            Err(_) if id.is_empty() => return Ok(None),
+            Err(_) => Question::new(
+                include_str!("../../sql/ask/turn_of_generation.sql"),
+                vec![("generation", Arg::Text(id.to_owned()))],
             ),
         };
         let rows = self.store.ask(turn).await?;

@@ -127,7 +127,11 @@ async fn a_turn_comes_back_as_it_went_in_and_only_once() {
         let all = walk(kept, &TurnFilter::default()).await;
         assert_eq!(all.len(), turns.len(), "{name}");
         for turn in turns.iter().step_by(7) {
-            for id in [&turn.turn_id, &turn.trace_id] {
+            let calls = turn
+                .attempts
+                .iter()
+                .filter_map(|a| a.generation_id.as_ref());
+            for id in [&turn.turn_id, &turn.trace_id].into_iter().chain(calls) {
                 let found = kept.reader.turn(id).await.unwrap();
                 assert_eq!(found.as_ref(), Some(turn), "{name}");
             }
