@@ -43,6 +43,9 @@ impl KeyId {
 /// A key by its digest: of one length for all, so that comparing tells nothing of it.
 type Digested = [u8; 32];
 
+/// The name of whoever is an admin without a key.
+const ANONYMOUS: &str = "anonymous";
+
 impl Keys {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
@@ -118,14 +121,21 @@ impl Keys {
         let sent = bearer(request).map(digest);
         let sent = sent.filter(|sent| is_one_of(sent, &self.admins));
         let key = sent.or_else(|| self.remembered(request).copied());
-        Ok(match key {
-            Some(key) => {
-                let [a, b, c, d, ..] = digest(&key);
-                format!("key-{a:02x}{b:02x}{c:02x}{d:02x}")
-            }
-            None => "anonymous".to_owned(),
-        })
+        Ok(key.map_or_else(|| ANONYMOUS.to_owned(), |key| name_of(&key)))
     }
+
+    /// Whether whoever has this name, see [`Keys::admin_name`], is an admin today.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        match self.admins.as_slice() {
+            [] => self.anonymous_admin && name == ANONYMOUS,
+            keys => keys.iter().any(|key| name_of(key) == name),
+        }
+    }
+}
+
+fn name_of(key: &Digested) -> String {
+    let [a, b, c, d, ..] = digest(key);
+    format!("key-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 fn is_loopback(host: IpAddr) -> bool {

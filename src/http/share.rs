@@ -1,13 +1,15 @@
 //! A session shown for a time to whoever has a link, without a key: `POST /v1/sessions/{id}/share` makes
 //! one, `GET /v1/shared` and `/v1/shared/turns/{id}` answer to it.
 //!
-//! The link holds a text sealed under the data key: which session, and until when. It opens that one
-//! session, for reading, on every machine with the same key; it tells of turns what an engineer looks at,
-//! and never a word of anybody nor who they are. It stands behind the `#` of the page's address, which
-//! browsers send to nobody, and travels in a header, so that no log and no proxy gets to see it.
+//! The link holds a text sealed under the data key: which session, until when, and who made it. It opens
+//! that one session, for reading, on every machine with the same key, until its time is over or its
+//! maker's key withdrawn; it tells of turns what an engineer looks at, and never a word of anybody nor who
+//! they are. It stands behind the `#` of the page's address, which browsers send to nobody, and travels
+//! in a header, so that no log keeps it; and no cache keeps an answer that a header opened.
 
 use std::time::Duration;
 
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
@@ -17,8 +19,10 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, rfc3339};
 use crate::record::TurnFilter;
+use crate::telemetry::events::SessionShared;
 use crate::vault::Vault;
 
+use super::auth::Keys;
 use super::error::Refusal;
 use super::query::{Asked, PAGE};
 use super::{Door, MAX_SMALL_BODY_BYTES, body, made, respond, sessions, turns};
@@ -48,6 +52,8 @@ struct Share {
     session_id: String,
     /// Milliseconds since the Unix epoch.
     expires_at: i64,
+    /// The admin who made it, by the name in audits.
+    by: String,
 }
 
 impl Share {
@@ -57,17 +63,26 @@ impl Share {
     }
 
     /// What this request's link opens now.
-    fn of(request: &HttpRequest, vault: &Vault, clock: Clock) -> Result<Self, Refusal> {
+    fn of(
+        request: &HttpRequest,
+        vault: &Vault,
+        keys: &Keys,
+        clock: Clock,
+    ) -> Result<Self, Refusal> {
         let sent = request.headers().get(HEADER);
         let opened = sent
             .and_then(|sent| URL_SAFE_NO_PAD.decode(sent).ok())
             .and_then(|sealed| vault.open(CONTEXT, &sealed))
             .and_then(|text| serde_json::from_slice::<Self>(&text).ok());
         let share = opened.ok_or(Refusal::Share("is not whole"))?;
-        match clock.now_ms() < share.expires_at {
+        match clock.now_ms() < share.expires_at && keys.knows(&share.by) {
             true => Ok(share),
             false => Err(Refusal::Share("does not hold any more")),
         }
+    }
+
+    fn sent(request: &HttpRequest, door: &Door) -> Result<Self, Refusal> {
+        Self::of(request, &door.vault, &door.keys, door.rooms.clock)
     }
 }
 
@@ -79,10 +94,12 @@ pub(super) async fn make(
     id: Path<String>,
 ) -> HttpResponse {
     let answered = async {
-        door.keys.admin(&request)?;
+        let by = door.keys.admin_name(&request)?;
         let body = body::read(&request, payload, MAX_SMALL_BODY_BYTES).await?;
-        let wanted: Wanted =
-            serde_json::from_slice(&body).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let wanted = match body.is_empty() {
+            true => Wanted::default(),
+            false => serde_json::from_slice(&body).map_err(|e| Refusal::Invalid(e.to_string()))?,
+        };
         let lasts = wanted.ttl_s.map_or(USUAL, Duration::from_secs);
         if !(SHORTEST..=LONGEST).contains(&lasts) {
             let (least, most) = (SHORTEST.as_secs(), LONGEST.as_secs());
@@ -98,10 +115,13 @@ pub(super) async fn make(
         let share = Share {
             session_id: found["session_id"].as_str().unwrap_or_default().to_owned(),
             expires_at: door.rooms.clock.now_ms().saturating_add(lasts),
+            by,
         };
+        let (by, until) = (&share.by, &rfc3339(share.expires_at));
+        SessionShared { by, until }.emit();
         Ok(HttpResponse::Created().json(json!({
             "path": format!("/shared#{}", share.sealed(&door.vault)),
-            "expires_at": rfc3339(share.expires_at),
+            "expires_at": until,
         })))
     };
     let answered = answered.await;
@@ -111,7 +131,7 @@ pub(super) async fn make(
 /// The session that the link opens: its sums, who answered in it, and a page of its turns.
 pub(super) async fn session(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     let answered = async {
-        let share = Share::of(&request, &door.vault, door.rooms.clock)?;
+        let share = Share::sent(&request, &door)?;
         let asked = Asked::of(&request, &[PAGE])?;
         let filter = TurnFilter {
             session_id: Some(share.session_id),
@@ -129,13 +149,13 @@ pub(super) async fn session(request: HttpRequest, door: Data<Door>) -> HttpRespo
         made(&door, found).await
     };
     let answered = answered.await;
-    respond(&request, answered)
+    unkept(respond(&request, answered))
 }
 
 /// A turn of that session, with its calls.
 pub(super) async fn turn(request: HttpRequest, door: Data<Door>, id: Path<String>) -> HttpResponse {
     let answered = async {
-        let share = Share::of(&request, &door.vault, door.rooms.clock)?;
+        let share = Share::sent(&request, &door)?;
         let found = turns::find(&door, &id).await?;
         if found.session_id != share.session_id {
             return Err(Refusal::Unknown("turn"));
@@ -145,7 +165,14 @@ pub(super) async fn turn(request: HttpRequest, door: Data<Door>, id: Path<String
         Ok(HttpResponse::Ok().json(json))
     };
     let answered = answered.await;
-    respond(&request, answered)
+    unkept(respond(&request, answered))
+}
+
+/// All links are answered at one address: whoever kept an answer would give it to the next.
+fn unkept(mut response: HttpResponse) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Leaves out what is not told, of a session also in each of its turns.
@@ -164,7 +191,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::config;
+    use crate::config::{self, Sources, load};
     use crate::vault::DataKey;
 
     const NOON: i64 = 1_764_331_200_000;
@@ -180,19 +207,50 @@ mod tests {
         Vault::new(&DataKey::load(&store).unwrap())
     }
 
-    fn opened(text: &str, vault: &Vault, now_ms: i64) -> Result<String, Refusal> {
+    fn keys(admins: &str) -> Keys {
+        let pairs = [("ADMIN_API_KEYS", admins)];
+        Keys::new(&load(&Sources::from_pairs(pairs)).unwrap())
+    }
+
+    fn share() -> Share {
+        let request = TestRequest::default().insert_header(("authorization", "Bearer admin-one"));
+        let by = keys("admin-one").admin_name(&request.to_http_request());
+        Share {
+            session_id: "ines".to_owned(),
+            expires_at: NOON,
+            by: by.unwrap(),
+        }
+    }
+
+    fn opened_by(admins: &str, text: &str, vault: &Vault, now_ms: i64) -> Result<String, Refusal> {
         let request = TestRequest::default().insert_header((HEADER, text));
-        let share = Share::of(&request.to_http_request(), vault, Clock::Fixed(now_ms));
+        let request = request.to_http_request();
+        let share = Share::of(&request, vault, &keys(admins), Clock::Fixed(now_ms));
         share.map(|share| share.session_id)
+    }
+
+    fn opened(text: &str, vault: &Vault, now_ms: i64) -> Result<String, Refusal> {
+        opened_by("admin-one", text, vault, now_ms)
+    }
+
+    #[test]
+    fn a_link_ends_with_the_key_of_whoever_made_it() {
+        let vault = vault("a-data-key-0123456789");
+        let text = share().sealed(&vault);
+        for (admins, opens) in [
+            ("admin-one", true),
+            ("admin-two,admin-one", true),
+            ("admin-two", false),
+        ] {
+            let opened = opened_by(admins, &text, &vault, NOON - 1);
+            assert_eq!(opened.is_ok(), opens, "{admins}");
+        }
     }
 
     #[test]
     fn a_link_opens_its_session_until_its_time_and_says_nothing_itself() {
         let ours = vault("a-data-key-0123456789");
-        let share = Share {
-            session_id: "ines".to_owned(),
-            expires_at: NOON,
-        };
+        let share = share();
         let text = share.sealed(&ours);
         assert!(text.len() < 200 && !text.contains("ines"), "{text}");
         let over = Refusal::Share("does not hold any more");

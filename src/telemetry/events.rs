@@ -158,6 +158,23 @@ impl SessionsRevoked {
     }
 }
 
+/// Somebody made a link that opens a session to whoever has it. Which one the line does not say: an id
+/// that nobody signed may be somebody's name.
+#[derive(Debug)]
+pub struct SessionShared<'a> {
+    /// The admin, as in the audit of flags.
+    pub by: &'a str,
+    /// When it ends, RFC 3339.
+    pub until: &'a str,
+}
+
+impl SessionShared<'_> {
+    pub fn emit(&self) {
+        let Self { by, until } = *self;
+        info!(target: "clm::session", by, until, "a link to a session was made");
+    }
+}
+
 /// A turn's code panicked. What it panicked with may hold words of somebody and is not told here.
 #[derive(Debug)]
 pub struct TurnPanicked;

@@ -38,11 +38,15 @@ async fn a_link_shows_one_session_without_a_word_or_a_name() {
     let other = app.say("marco", "Hello").await.turn_id;
     recorded(&app, &turn).await;
     recorded(&app, &other).await;
-    let made = app.send(&make("ines", &json!({}))).await;
+    let made = Request::bytes("/v1/sessions/ines/share", "");
+    let made = app
+        .send(&made.header("authorization", "Bearer admin-1"))
+        .await;
     assert_eq!(made.status, 201, "{}", made.text());
     let link = made.json()["path"].as_str().unwrap().to_owned();
     let session = shown(&app, "/v1/shared", &link).await;
     assert_eq!(session.status, 200, "{}", session.text());
+    assert_eq!(session.headers["cache-control"], "no-store");
     let told = session.json();
     assert_eq!(told["turns"][0]["turn_id"], json!(turn));
     assert_eq!(told["totals"]["turns"], 1);

@@ -11,9 +11,11 @@ use quest_clm::config;
 use quest_clm::pipeline::unseal;
 use quest_clm::session::Pseudonyms;
 use quest_clm::vault::{DataKey, Vault};
+use serde_json::json;
 
 use self::search::Search;
 use self::stage::{DATA_KEY, Place, Stage, keys, nothing_in};
+use crate::caller::Request;
 use crate::service::until;
 
 /// What models and memory are told, by where it comes from.
@@ -219,6 +221,23 @@ fn secrets() -> (Vault, Pseudonyms) {
     (Vault::new(&key), Pseudonyms::new(&key))
 }
 
+/// A link to a session whose words are kept: what it opens holds none of them, nor who spoke.
+async fn a_link(stage: &Stage) -> String {
+    let path = format!("/v1/sessions/{BARE}/share");
+    let made = stage.admin(Request::post(&path, &json!({}))).await;
+    let path = made.json()["path"].as_str().unwrap().to_owned();
+    let (_, link) = path.split_once('#').unwrap();
+    for (link, status) in [(link, 200), (&link[1..], 401)] {
+        let shown = Request::get("/v1/shared").header("x-clm-share", link);
+        let shown = stage.service.send(&shown).await;
+        assert_eq!(shown.status, status, "{}", shown.text());
+        let shown = [("what a link opens".to_owned(), shown.body)];
+        nothing_in(&shown, &search());
+        nothing_in(&shown, &Search::new([("a session id", BARE)]));
+    }
+    link.to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn captured_words_are_sealed_and_go_with_their_person() {
     let mut stage = Stage::open(&[("CAPTURE_TEXT", "true")]).await;
@@ -245,6 +264,7 @@ async fn captured_words_are_sealed_and_go_with_their_person() {
         let there = each(TOLD).filter(|(p, _)| *p == place);
         Search::new(there).finds_all("what was captured", opened.as_bytes());
     }
+    let link = a_link(&stage).await;
     look_everywhere(&stage).await;
     let theirs = format!(
         "capture where user_hash = '{}'",
@@ -259,6 +279,10 @@ async fn captured_words_are_sealed_and_go_with_their_person() {
     story::outage(&mut stage).await;
     stage.stop().await;
     let [ours, theirs] = stage.logs();
+    let left = [stage.files(), stage.tables().await, vec![stage.sent()]].concat();
+    for place in left.iter().chain([&ours, &theirs]) {
+        assert!(!holds(place, &link[..40]), "a link is in {}", place.0);
+    }
     nothing_in(&[stage.files(), vec![ours]].concat(), &search());
     nothing_in(&[theirs], &asked_of_the_database());
 }
