@@ -47,15 +47,9 @@ impl Breakers {
             if before.get(&target).copied().unwrap_or(TargetState::Closed) == state {
                 continue;
             }
-            let state = match state {
-                TargetState::Closed => "closed",
-                TargetState::Open => "open",
-                TargetState::HalfOpen => "half_open",
-                TargetState::Cooling => "cooling",
-            };
             BreakerMoved {
                 target: &target,
-                state,
+                state: state.as_str(),
             }
             .emit();
         }

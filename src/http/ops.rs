@@ -3,11 +3,13 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::memory::{MemoryHealth, Waiting};
 use crate::record::Standing;
 use crate::record::counters::RedisHealth;
 use crate::telemetry::metrics;
+use crate::upstream::TargetState;
 
 use super::error::Refusal;
 use super::{Door, trace};
@@ -48,7 +50,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
                 "spool": spool_json(&standing, door.rooms.clock.now_ms()),
                 "memory": memory_json(&memory, &waiting, door.rooms.clock.now_ms()),
                 "redis": { "status": redis_word(redis) },
-                "upstream": { "status": "on demand" },
+                "upstream": { "status": "on demand", "resting": resting(&door) },
             },
             "inflight": door.rooms.admission.open(),
             "memory_is_short": is_pressed,
@@ -79,6 +81,17 @@ fn spool_json(standing: &Standing, now_ms: i64) -> Value {
         "age_s": standing.oldest_at_ms.map(|at| (now_ms - at).max(0) / 1000),
         "quarantined": standing.quarantined,
     })
+}
+
+/// Models that are not asked as usual just now, and why.
+fn resting(door: &Door) -> Vec<Value> {
+    let states = door.rooms.health.states(Instant::now());
+    let resting = states
+        .iter()
+        .filter(|(_, state)| *state != TargetState::Closed);
+    resting
+        .map(|(model, state)| json!({ "model": model, "state": state.as_str() }))
+        .collect()
 }
 
 fn redis_word(health: RedisHealth) -> &'static str {

@@ -54,6 +54,18 @@ pub enum TargetState {
     Cooling,
 }
 
+impl TargetState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Cooling => "cooling",
+        }
+    }
+}
+
 /// Leave to make one attempt, and the place for its verdict.
 ///
 /// Dropped without one (the caller hung up, a hedge was lost) it gives a probe's place back and

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::app::{TestApp, is_fallback_line};
+use crate::caller::Request;
 
 /// Distinct sessions: the same words of one session would be heard again, not asked again.
 async fn turns(app: &TestApp, name: &str, count: usize) {
@@ -132,6 +135,13 @@ async fn a4_three_failures_open_a_breaker_and_a8_one_404_closes_the_book() {
     app.script(&["404"]);
     turns(&app, "gone", 3).await;
     assert_eq!(asked_since(&app, before), [SECOND, THIRD, THIRD, THIRD]);
+    // An operator is told who is left alone.
+    let ready = app.send(&Request::get("/readyz")).await.json();
+    let resting = ready["dependencies"]["upstream"]["resting"].as_array();
+    let resting = resting.unwrap();
+    assert_eq!(resting.len(), 2, "{resting:?}");
+    assert!(resting.iter().any(|model| model["model"] == FIRST));
+    assert!(resting.contains(&json!({ "model": SECOND, "state": "cooling" })));
     app.stop().await;
 }
 
