@@ -47,7 +47,7 @@ pub enum Refusal {
     #[error("no {0} has this name; there are {1}")]
     NoSuch(&'static str, String),
     #[error("this method is not served here; allowed: {0}")]
-    Method(&'static str),
+    Method(String),
     #[error("the body did not arrive within {0:?}")]
     Slow(Duration),
     #[error("the connection broke while the body was read")]
@@ -272,7 +272,7 @@ impl Refusal {
                 response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             Self::Method(allowed) => {
-                response.insert_header((ALLOW, HeaderValue::from_static(allowed)));
+                response.insert_header((ALLOW, allowed.as_str()));
             }
             Self::Store | Self::Queue | Self::Watched | Self::Overloaded => {
                 response.insert_header((RETRY_AFTER, HeaderValue::from_static("1")));

@@ -21,6 +21,7 @@ mod page;
 mod pages;
 mod query;
 mod root_span;
+mod router;
 mod sessions;
 mod share;
 mod speech;
@@ -32,7 +33,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use crate::config::Limits;
@@ -47,11 +48,13 @@ use crate::vault::Vault;
 
 use callers::Dialect;
 use error::Refusal;
+use router::{Router, delete, get, post, put, watch};
 
 pub use auth::Keys;
 pub use limits::TurnLimits;
 pub use page::curl;
 pub use root_span::root_span;
+pub use router::Served;
 pub use webhooks::Webhooks;
 
 /// Bodies other than a turn's, in bytes.
@@ -88,180 +91,80 @@ pub struct Door {
 /// What a turn's address ends with.
 const TURN: &str = "/chat/completions";
 
-/// Every route, with what else may be asked of it.
+/// Puts every route into an application.
 pub fn routes(config: &mut ServiceConfig) {
+    mount(config);
+}
+
+/// Every route, as it is served.
+#[must_use]
+pub fn served() -> Vec<Served> {
+    let mut served = Vec::new();
+    let _ = App::new().configure(|config| served = mount(config));
+    served
+}
+
+fn mount(config: &mut ServiceConfig) -> Vec<Served> {
+    config.default_service(web::to(ops::not_found));
+    let mut router = Router::new(config);
     for dialect in callers::ALL {
-        turns_of(dialect, config);
+        turns_of(dialect, &mut router);
     }
-    // A HEAD is a GET whose body stays here.
-    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
-    config
-        .service(
-            get("/models")
-                .route(web::get().to(ops::models))
-                .route(web::head().to(ops::models)),
-        )
-        .service(
-            get("/v1/models")
-                .route(web::get().to(ops::models))
-                .route(web::head().to(ops::models)),
-        )
-        .service(
-            get("/healthz")
-                .route(web::get().to(ops::healthz))
-                .route(web::head().to(ops::healthz)),
-        )
-        .service(
-            get("/readyz")
-                .route(web::get().to(ops::readyz))
-                .route(web::head().to(ops::readyz)),
-        )
-        .service(
-            get("/metrics")
-                .route(web::get().to(ops::prometheus))
-                .route(web::head().to(ops::prometheus)),
-        )
-        .service(
-            get("/version")
-                .route(web::get().to(ops::version))
-                .route(web::head().to(ops::version)),
-        )
-        .configure(records)
-        .configure(webhooks)
-        .configure(pages::routes)
-        .default_service(web::to(ops::not_found));
+    router
+        .at("/models", [get(ops::models)])
+        .at("/v1/models", [get(ops::models)])
+        .at("/healthz", [get(ops::healthz)])
+        .at("/readyz", [get(ops::readyz)])
+        .at("/metrics", [get(ops::prometheus)])
+        .at("/version", [get(ops::version)]);
+    records(&mut router);
+    for platform in webhooks::ALL {
+        let take = move |request, payload, door| webhooks::take(platform, request, payload, door);
+        router.at(platform.path, [post(take)]);
+    }
+    pages::routes(&mut router);
+    router.served()
 }
 
 /// The turn routes of a caller, each also with the suffix doubled: the commonest mistake in a base URL.
-fn turns_of(dialect: &'static Dialect, config: &mut ServiceConfig) {
+fn turns_of(dialect: &'static Dialect, router: &mut Router<'_>) {
     let singly = dialect.prefixes.iter().map(|p| format!("{p}{TURN}"));
     for path in singly.flat_map(|path| [format!("{path}{TURN}"), path]) {
         let take = move |request, payload, door, upstream| {
             turn::take(dialect, (request, payload), door, upstream)
         };
-        config.service(
-            web::resource(path)
-                .route(web::post().to(take))
-                .default_service(web::to(turn::visited)),
-        );
-    }
-}
-
-/// What voice platforms tell of their calls.
-fn webhooks(config: &mut ServiceConfig) {
-    for platform in webhooks::ALL {
-        let take = move |request, payload, door| webhooks::take(platform, request, payload, door);
-        config.service(
-            web::resource(platform.path)
-                .route(web::post().to(take))
-                .default_service(web::to(ops::post_only)),
-        );
+        router.or_else(&path, [post(take)], web::to(turn::visited));
     }
 }
 
 /// What can be asked and told about turns, sessions and people.
-fn records(config: &mut ServiceConfig) {
-    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
-    let watch = |path: &'static str| web::resource(path).default_service(web::to(ops::watch_only));
-    config
-        .service(
-            get("/v1/live")
-                .route(web::get().to(now::now))
-                .route(web::head().to(now::now)),
-        )
-        .service(
-            get("/v1/turns")
-                .route(web::get().to(turns::list))
-                .route(web::head().to(turns::list)),
-        )
+fn records(router: &mut Router<'_>) {
+    router
+        .at("/v1/live", [get(now::now)])
+        .at("/v1/turns", [get(turns::list)])
         // Before the route with the id, which would take the word for one.
-        .service(watch("/v1/turns/live").route(web::get().to(live::turns)))
-        .service(
-            get("/v1/turns/{id}")
-                .route(web::get().to(turns::one))
-                .route(web::head().to(turns::one)),
+        .at("/v1/turns/live", [watch(live::turns)])
+        .at("/v1/turns/{id}", [get(turns::one)])
+        .at("/v1/turns/{id}/feedback", [post(feedback::take)])
+        .at("/v1/sessions", [get(sessions::list), post(sessions::mint)])
+        .at(
+            "/v1/sessions/{id}",
+            [get(sessions::one), delete(sessions::revoke)],
         )
-        .service(
-            web::resource("/v1/turns/{id}/feedback")
-                .route(web::post().to(feedback::take))
-                .default_service(web::to(ops::post_only)),
-        )
-        .service(
-            web::resource("/v1/sessions")
-                .route(web::get().to(sessions::list))
-                .route(web::head().to(sessions::list))
-                .route(web::post().to(sessions::mint))
-                .default_service(web::to(ops::get_or_post_only)),
-        )
-        .service(
-            web::resource("/v1/sessions/{id}")
-                .route(web::get().to(sessions::one))
-                .route(web::head().to(sessions::one))
-                .route(web::delete().to(sessions::revoke))
-                .default_service(web::to(ops::get_or_delete_only)),
-        )
-        .service(
-            web::resource("/v1/sessions/{id}/share")
-                .route(web::post().to(share::make))
-                .default_service(web::to(ops::post_only)),
-        )
-        .service(
-            get("/v1/shared")
-                .route(web::get().to(share::session))
-                .route(web::head().to(share::session)),
-        )
-        .service(
-            get("/v1/shared/turns/{id}")
-                .route(web::get().to(share::turn))
-                .route(web::head().to(share::turn)),
-        )
-        .service(watch("/v1/sessions/{id}/events").route(web::get().to(live::session)))
-        .service(
-            web::resource("/v1/sessions/{id}/emotion")
-                .route(web::post().to(emotion::take))
-                .default_service(web::to(ops::post_only)),
-        )
-        .service(
-            get("/v1/analytics/{report}")
-                .route(web::get().to(analytics::report))
-                .route(web::head().to(analytics::report)),
-        )
-        .service(
-            get("/v1/export/{what}")
-                .route(web::get().to(export::export))
-                .route(web::head().to(export::export)),
-        )
-        .service(
-            web::resource("/v1/council")
-                .route(web::post().to(council::hold))
-                .default_service(web::to(ops::post_only)),
-        )
-        .service(
-            get("/v1/budget")
-                .route(web::get().to(budget::standing))
-                .route(web::head().to(budget::standing)),
-        )
-        .service(
-            web::resource("/v1/speech/normalize")
-                .route(web::post().to(speech::normalized))
-                .default_service(web::to(ops::post_only)),
-        )
-        .service(
-            get("/v1/flags")
-                .route(web::get().to(flags::list))
-                .route(web::head().to(flags::list)),
-        )
-        .service(
-            // A model's slug has a slash in it.
-            web::resource("/v1/flags/{name:.+}")
-                .route(web::put().to(flags::put))
-                .default_service(web::to(ops::put_only)),
-        )
-        .service(
-            web::resource("/v1/users/{user_id}")
-                .route(web::delete().to(users::erase))
-                .default_service(web::to(ops::delete_only)),
-        );
+        .at("/v1/sessions/{id}/share", [post(share::make)])
+        .at("/v1/shared", [get(share::session)])
+        .at("/v1/shared/turns/{id}", [get(share::turn)])
+        .at("/v1/sessions/{id}/events", [watch(live::session)])
+        .at("/v1/sessions/{id}/emotion", [post(emotion::take)])
+        .at("/v1/analytics/{report}", [get(analytics::report)])
+        .at("/v1/export/{what}", [get(export::export)])
+        .at("/v1/council", [post(council::hold)])
+        .at("/v1/budget", [get(budget::standing)])
+        .at("/v1/speech/normalize", [post(speech::normalized)])
+        .at("/v1/flags", [get(flags::list)])
+        // A model's slug has a slash in it.
+        .at("/v1/flags/{name:.+}", [put(flags::put)])
+        .at("/v1/users/{user_id}", [delete(users::erase)]);
 }
 
 /// The trace of a request: the root span's, or a fresh one.

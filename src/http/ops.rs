@@ -155,31 +155,3 @@ pub(super) async fn models(request: HttpRequest, door: Data<Door>) -> HttpRespon
 pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
     Refusal::NotFound.respond(&request, &trace(&request))
 }
-
-pub(super) async fn get_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("GET, HEAD").respond(&request, &trace(&request))
-}
-
-pub(super) async fn watch_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("GET").respond(&request, &trace(&request))
-}
-
-pub(super) async fn post_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("POST").respond(&request, &trace(&request))
-}
-
-pub(super) async fn get_or_post_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("GET, HEAD, POST").respond(&request, &trace(&request))
-}
-
-pub(super) async fn get_or_delete_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("GET, HEAD, DELETE").respond(&request, &trace(&request))
-}
-
-pub(super) async fn put_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("PUT").respond(&request, &trace(&request))
-}
-
-pub(super) async fn delete_only(request: HttpRequest) -> HttpResponse {
-    Refusal::Method("DELETE").respond(&request, &trace(&request))
-}

@@ -9,13 +9,14 @@ use actix_web::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
     LOCATION, REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use percent_encoding::percent_decode_str;
 
 use crate::dashboard::{self, Asset, Page, Shelf};
 
 use super::error::Refusal;
+use super::router::{Router, get, post};
 use super::{Door, Keys, MAX_SMALL_BODY_BYTES, auth, body, ops, respond};
 
 /// Nothing inline, nothing from elsewhere, in nobody's frame. uPlot sets styles from script, which no
@@ -31,39 +32,17 @@ const WRONG: &str = "That is not one of the admin keys. They are the values of A
 const CLOSED: &str = "No admin key is set, so nobody can log in. Set ADMIN_API_KEYS where this server \
      runs and start it again.";
 
-pub(super) fn routes(config: &mut ServiceConfig) {
+pub(super) fn routes(router: &mut Router<'_>) {
     // Compressed now, before any turn needs this worker.
     Shelf::ready();
-    let get = |path: &'static str| web::resource(path).default_service(web::to(ops::get_only));
-    let post = |path: &'static str| web::resource(path).default_service(web::to(ops::post_only));
-    config
-        .service(
-            get(Page::Dashboard.path())
-                .route(web::get().to(dashboard))
-                .route(web::head().to(dashboard)),
-        )
-        .service(
-            get(Page::Playground.path())
-                .route(web::get().to(playground))
-                .route(web::head().to(playground)),
-        )
-        .service(
-            get(Page::Session.path())
-                .route(web::get().to(session))
-                .route(web::head().to(session)),
-        )
-        .service(
-            get("/shared")
-                .route(web::get().to(shared))
-                .route(web::head().to(shared)),
-        )
-        .service(
-            get("/assets/{file}")
-                .route(web::get().to(file))
-                .route(web::head().to(file)),
-        )
-        .service(post("/login").route(web::post().to(log_in)))
-        .service(post("/logout").route(web::post().to(log_out)));
+    router
+        .at(Page::Dashboard.path(), [get(dashboard)])
+        .at(Page::Playground.path(), [get(playground)])
+        .at(Page::Session.path(), [get(session)])
+        .at("/shared", [get(shared)])
+        .at("/assets/{file}", [get(file)])
+        .at("/login", [post(log_in)])
+        .at("/logout", [post(log_out)]);
 }
 
 async fn dashboard(request: HttpRequest, door: Data<Door>) -> HttpResponse {

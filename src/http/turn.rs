@@ -46,7 +46,7 @@ pub(super) async fn visited(request: HttpRequest) -> HttpResponse {
     {
         return page::turn_route(&request);
     }
-    Refusal::Method("POST").respond(&request, &trace(&request))
+    Refusal::Method("POST".to_owned()).respond(&request, &trace(&request))
 }
 
 /// An accepted turn, ready to be answered in its caller's form.
