@@ -1,6 +1,8 @@
 //! Refusals: one shape, a closed list of types, a hint that says what to do. A turn that was
 //! accepted never ends here: its failures are spoken.
 
+mod kind;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -14,6 +16,8 @@ use crate::turn::{Fault, TraceContext};
 
 use super::callers::BadBody;
 use super::limits::{Bound, Limited, Scope};
+
+pub(crate) use kind::Kind;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -75,159 +79,145 @@ pub enum Refusal {
 }
 
 /// Type, status and hint of a refusal.
-struct Row(&'static str, StatusCode, &'static str);
+struct Row(Kind, StatusCode, &'static str);
 
 impl Refusal {
     /// The one table that turns refusals into statuses.
     fn row(&self) -> Row {
+        use Kind as K;
         use StatusCode as S;
         match self {
             Self::Unauthorized => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "send `Authorization: Bearer <key>`; caller keys are in CLM_API_KEYS, admin keys in ADMIN_API_KEYS",
             ),
             Self::AdminClosed => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "set ADMIN_API_KEYS and send one as `Authorization: Bearer <key>`",
             ),
             Self::Holder => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "send an admin key as `Authorization: Bearer <key>`, or the session's own signed id as `x-clm-session`",
             ),
             Self::Share(_) => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "ask whoever sent the link for another; a session's page makes them",
             ),
             Self::Foreign => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::FORBIDDEN,
                 "ask from the page itself, or send the key as `Authorization: Bearer <key>`",
             ),
             Self::WebhookClosed(_) => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "set it to the signing key that the platform shows for this webhook",
             ),
             Self::Unsealed(_) => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "sign the bytes that are sent, with the key that is configured here, at a time that both clocks agree on",
             ),
             Self::Identity(IdentityError::Session(_)) => Row(
-                "invalid_session_id",
+                K::InvalidSessionId,
                 S::BAD_REQUEST,
                 "send a session id of 1 to 255 bytes of UTF-8 without control characters",
             ),
             Self::Identity(_) => Row(
-                "unauthorized",
+                K::Unauthorized,
                 S::UNAUTHORIZED,
                 "mint a signed session id with POST /v1/sessions and pass it as custom_session_id",
             ),
             Self::Body(BadBody::NoMessages) => Row(
-                "invalid_request",
+                K::InvalidRequest,
                 S::BAD_REQUEST,
                 "send an OpenAI chat request: {\"messages\":[{\"role\":\"user\",\"content\":\"…\"}]}",
             ),
             Self::Body(_) => Row(
-                "invalid_request",
+                K::InvalidRequest,
                 S::BAD_REQUEST,
                 "send one JSON object in UTF-8, nested at most 64 deep",
             ),
             Self::Invalid(_) => Row(
-                "invalid_request",
+                K::InvalidRequest,
                 S::BAD_REQUEST,
                 "correct the named field and send it again",
             ),
             Self::Query => Row(
-                "invalid_request",
+                K::InvalidRequest,
                 S::BAD_REQUEST,
                 "percent-encode the query string as UTF-8",
             ),
             Self::NotFound => Row(
-                "not_found",
+                K::NotFound,
                 S::NOT_FOUND,
                 "turns are POSTed to /chat/completions or /v1/chat/completions; see the README for the other routes",
             ),
             Self::Unknown(_) => Row(
-                "not_found",
+                K::NotFound,
                 S::NOT_FOUND,
                 "a turn can be asked for once it has ended, a session once one of its turns has; see GET /v1/turns",
             ),
-            Self::NoSuch(..) => Row("not_found", S::NOT_FOUND, "ask for one of those"),
+            Self::NoSuch(..) => Row(K::NotFound, S::NOT_FOUND, "ask for one of those"),
             Self::Method(_) => Row(
-                "method_not_allowed",
+                K::MethodNotAllowed,
                 S::METHOD_NOT_ALLOWED,
                 "use one of the methods in the Allow header",
             ),
             Self::Slow(_) => Row(
-                "timeout",
+                K::Timeout,
                 S::REQUEST_TIMEOUT,
                 "send the whole body at once; a slow uplink needs a smaller history",
             ),
-            Self::Broken => Row("timeout", S::BAD_REQUEST, "send the request again"),
+            Self::Broken => Row(K::Timeout, S::BAD_REQUEST, "send the request again"),
             Self::TooLarge(_) => Row(
-                "payload_too_large",
+                K::PayloadTooLarge,
                 S::PAYLOAD_TOO_LARGE,
                 "send a shorter history, or raise MAX_BODY_BYTES",
             ),
             Self::MediaType => Row(
-                "unsupported_media_type",
+                K::UnsupportedMediaType,
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "send `Content-Type: application/json`",
             ),
             Self::Store | Self::Queue => Row(
-                "unavailable",
+                K::Unavailable,
                 S::SERVICE_UNAVAILABLE,
                 "try again in a moment; see /readyz",
             ),
             Self::Watched => Row(
-                "overloaded",
+                K::Overloaded,
                 S::SERVICE_UNAVAILABLE,
                 "try again later, or ask GET /v1/turns from time to time",
             ),
             Self::Overloaded => Row(
-                "overloaded",
+                K::Overloaded,
                 S::SERVICE_UNAVAILABLE,
                 "try again after Retry-After; MAX_TURNS is the bound",
             ),
             Self::Limited(limited) => {
-                Row("rate_limited", S::TOO_MANY_REQUESTS, limit_hint(limited))
+                Row(K::RateLimited, S::TOO_MANY_REQUESTS, limit_hint(limited))
             }
             Self::Unanswered => Row(
-                "upstream_failed",
+                K::UpstreamFailed,
                 S::BAD_GATEWAY,
                 "try again; GET /v1/turns/{id} tells what each model did",
             ),
             Self::Unpaid => Row(
-                "budget_exhausted",
+                K::BudgetExhausted,
                 S::TOO_MANY_REQUESTS,
                 "GET /v1/budget tells which limit, and when it begins anew",
             ),
             Self::BrokenOff => Row(
-                "upstream_broke_off",
+                K::UpstreamBrokeOff,
                 S::BAD_GATEWAY,
                 "try again; what was said before it is a part of an answer at most",
             ),
         }
-    }
-
-    fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Slow(_)
-                | Self::Broken
-                | Self::Store
-                | Self::Queue
-                | Self::Watched
-                | Self::Overloaded
-                | Self::Limited(_)
-                | Self::Unanswered
-                | Self::BrokenOff
-        )
     }
 
     /// The error as callers read it, in a body or in a stream.
@@ -235,10 +225,11 @@ impl Refusal {
     pub fn json(&self, trace_id: &str) -> Value {
         let Row(kind, _, hint) = self.row();
         json!({ "error": {
-            "type": kind,
+            "type": kind.as_str(),
             "message": self.to_string(),
             "hint": hint,
-            "retryable": self.is_retryable(),
+            "docs": kind.docs(),
+            "retryable": kind.is_retryable(),
             "trace_id": trace_id,
         }})
     }
@@ -259,7 +250,7 @@ impl Refusal {
         let trace_id = trace.trace_id();
         RequestRefused {
             trace_id: &trace_id,
-            kind,
+            kind: kind.as_str(),
             status: status.as_u16(),
             route: &route,
             reason,
@@ -322,3 +313,6 @@ impl From<MintError> for Refusal {
         Self::Invalid(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

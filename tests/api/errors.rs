@@ -28,7 +28,7 @@ pub(crate) fn refused(response: &Response, status: u16, kind: &str) {
     let error = body["error"].as_object().unwrap();
     assert_eq!(
         (body.as_object().unwrap().len(), error.len()),
-        (1, 5),
+        (1, 6),
         "{text}"
     );
     assert_eq!(error["type"], kind, "{text}");
@@ -40,6 +40,7 @@ pub(crate) fn refused(response: &Response, status: u16, kind: &str) {
         error["hint"].as_str().is_some_and(|h| h.len() > 5),
         "{text}"
     );
+    assert_eq!(error["docs"], format!("/docs#error-{kind}"), "{text}");
     assert_eq!(error["retryable"], matches!(status, 408 | 503), "{text}");
     assert_eq!(
         error["trace_id"],
