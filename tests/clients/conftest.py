@@ -13,7 +13,8 @@ URL = os.environ["CLM_URL"]
 KEY = os.environ["CLM_KEY"]
 ADMIN_KEY = os.environ["CLM_ADMIN_KEY"]
 SIMULATOR_URL = os.environ["CLM_SIMULATOR_URL"]
-ROSTER = Path(__file__).parents[2] / "src" / "coach" / "roster"
+ROOT = Path(__file__).parents[2]
+ROSTER = ROOT / "src" / "coach" / "roster"
 # Everything that a careless hop on the way would change.
 WORDS = 'Caf\u00e9 \u2013 "quoted" \\ back\\slash \U0001f44f\U0001f3fd\nnew line. data: [DONE]  two spaces?'
 # The environment's proxies are not for this machine.
@@ -88,32 +89,39 @@ class Simulator:
 
 
 class Server:
-    """What the server's operator sees."""
+    """What a server's operator sees."""
+
+    def __init__(self, url=URL):
+        self.url = url
 
     def turn(self, turn_id):
         """The record of one turn, which is written after its last word."""
 
         def probe():
             try:
-                return json.loads(ask(f"{URL}/v1/turns/{turn_id}", key=ADMIN_KEY))
+                return json.loads(ask(f"{self.url}/v1/turns/{turn_id}", key=ADMIN_KEY))
             except urllib.error.HTTPError as error:
                 assert error.code == 404, error
                 return None
 
         return until(f"turn {turn_id} is recorded", probe)[0]
 
-    def turns(self, session):
-        """How many turns of a session are recorded, once there is one."""
+    def listed(self, session):
+        """The recorded turns of a session, newest first, once there is one."""
 
         def probe():
-            page = json.loads(ask(f"{URL}/v1/turns?session={session}", key=ADMIN_KEY))
-            return len(page["items"])
+            page = json.loads(ask(f"{self.url}/v1/turns?session={session}", key=ADMIN_KEY))
+            return page["items"]
 
         return until(f"a turn of {session} is recorded", probe)[0]
 
+    def turns(self, session):
+        """How many turns of a session are recorded, once there is one."""
+        return len(self.listed(session))
+
     def refused(self):
         """How many requests were refused so far."""
-        lines = ask(f"{URL}/metrics", key=ADMIN_KEY).splitlines()
+        lines = ask(f"{self.url}/metrics", key=ADMIN_KEY).splitlines()
         rows = [line for line in lines if line.startswith("clm_http_errors_total")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in rows)
 

@@ -1,16 +1,10 @@
 """Telemetry out of the real binary into a real collector: what arrives, and what a broken one costs."""
 
-import json
-import os
-import signal
-import subprocess
-import time
-import urllib.request
-
 import pytest
 
 from collector import Rotel, Sink, free_port, has_rotel
-from conftest import ADMIN_KEY, KEY, OPENER, SIMULATOR_URL, ask, until
+from conftest import ADMIN_KEY, KEY, ask, until
+from service import Service
 
 WORDS = "My secret plan is to leave Initech for Globex in March."
 SESSION = "person-4711-secret"
@@ -19,89 +13,25 @@ CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 
 
-class Service:
-    """A `clm serve` of its own, which tells a collector."""
+class Telling(Service):
+    """One that tells a collector."""
 
     def __init__(self, scratch, endpoint, **settings):
-        self.log = scratch / "clm.log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [os.environ["CLM_BIN"], "serve"],
-                env={
-                    "HOST": "127.0.0.1",
-                    "PORT": "0",
-                    "WORKERS": "2",
-                    "DATA_DIR": str(scratch / "data"),
-                    "LOG_FORMAT": "json",
-                    "SHUTDOWN_GRACE_S": "2",
-                    "CLM_API_KEYS": KEY,
-                    "ADMIN_API_KEYS": ADMIN_KEY,
-                    "OPEN_ROUTER_API_KEY": "simulated",
-                    "OPENROUTER_BASE_URL": f"{SIMULATOR_URL}/api/v1",
-                    "ZEP_API_KEY": "simulated",
-                    "ZEP_BASE_URL": f"{SIMULATOR_URL}/api/v2",
-                    "OTEL_EXPORTER_OTLP_HEADERS": f"x-api-key={HEADER_KEY}",
-                    "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
-                    "OTEL_METRIC_EXPORT_INTERVAL": "500",
-                    **({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {}),
-                    **settings,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        listening = self.line("listening")[0]
-        self.url = f"http://{listening['addr']}"
-
-    def lines(self, message):
-        lines = [json.loads(l) for l in self.log.read_text().splitlines() if l.startswith("{")]
-        return [line for line in lines if message in line["message"]]
-
-    def line(self, message, within=10.0):
-        return until(f"a line {message!r}", lambda: self.lines(message), within)[0]
+        if endpoint:
+            settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+        super().__init__(
+            scratch,
+            OTEL_EXPORTER_OTLP_HEADERS=f"x-api-key={HEADER_KEY}",
+            OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test",
+            OTEL_METRIC_EXPORT_INTERVAL=settings.pop("OTEL_METRIC_EXPORT_INTERVAL", "500"),
+            **settings,
+        )
 
     def say(self, session=SESSION, words=WORDS, **headers):
-        """One turn heard to its end: the head, the words and how long they took to begin."""
-        body = {"messages": [{"role": "user", "content": words}], "stream": True}
-        url = f"{self.url}/chat/completions?custom_session_id={session}"
-        request = urllib.request.Request(url, json.dumps(body).encode())
-        request.add_header("Content-Type", "application/json")
-        request.add_header("Authorization", f"Bearer {KEY}")
-        for name, value in headers.items():
-            request.add_header(name, value)
-        began = time.monotonic()
-        with OPENER.open(request, timeout=20) as answer:
-            first = None
-            text = ""
-            for line in answer:
-                data = line.decode().removeprefix("data: ").strip()
-                if not data.startswith("{"):
-                    continue
-                for choice in json.loads(data)["choices"]:
-                    text += choice["delta"].get("content") or ""
-                if text and first is None:
-                    first = time.monotonic() - began
-            assert data == "" or data == "[DONE]", data
-            return answer.headers, text, first
-
-    def metric(self, name):
-        lines = ask(f"{self.url}/metrics", key=ADMIN_KEY).splitlines()
-        found = [l.rsplit(" ", 1)[1] for l in lines if l.startswith(f"{name} ")]
-        return float(found[0]) if found else 0.0
+        return super().say(session, words, **headers)
 
     def dropped(self, sort="traces"):
         return self.metric(f'clm_telemetry_dropped_total{{signal="{sort}"}}')
-
-    def stop(self):
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
-        return code, time.monotonic() - began
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 @pytest.fixture
@@ -112,7 +42,7 @@ def started(tmp_path, simulator):
     def start(endpoint, **settings):
         scratch = tmp_path / str(len(services))
         scratch.mkdir()
-        services.append(Service(scratch, endpoint, **settings))
+        services.append(Telling(scratch, endpoint, **settings))
         return services[-1]
 
     yield start
