@@ -2,6 +2,7 @@
 
 mod books;
 mod house;
+mod machines;
 mod purse;
 mod revoked;
 mod switches;
@@ -31,7 +32,7 @@ use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
 use crate::pipeline::{Admission, Captor, Rooms};
-use crate::record::counters::{Counters, LinkError, Sharing};
+use crate::record::counters::LinkError;
 use crate::record::{Records, StoreError};
 use crate::routing::catalog::Catalog;
 use crate::routing::experiment::{Enrolments, ExperimentError, Experiments};
@@ -123,7 +124,7 @@ impl Application {
         slugs.extend(experiments.slugs());
         let live = Live::default();
         let admission = Admission::new(settings.limits.max_turns);
-        let counters = count(settings, &admission, &lifecycle)?;
+        let counters = machines::count(settings, &admission, &lifecycle)?;
         let key = DataKey::load(&settings.store)?;
         let vault = Arc::new(Vault::new(&key));
         let records = Records::open(&settings.store, &lifecycle, clock, live.clone())?;
@@ -156,6 +157,7 @@ impl Application {
             dir: settings.store.data_dir.join("spool/memory"),
             vault: Vault::new(&key),
         };
+        let (turns, repeats) = machines::turns(settings, &key, &lifecycle)?;
         let rooms = Rooms {
             clock,
             deadlines: settings.deadlines,
@@ -169,7 +171,8 @@ impl Application {
             roster: Arc::new(roster),
             catalog,
             memory: Memory::start(&settings.memory, shelf, &lifecycle, clock)?,
-            turns: Arc::default(),
+            turns,
+            repeats,
             experiments: Arc::new(Enrolments::new(experiments)),
             pseudonyms: Pseudonyms::new(&key),
             captor: Captor::new(
@@ -264,17 +267,6 @@ impl Application {
         let clean = turns == Ended::Clean && flushed == Ended::Clean && kept;
         Ok(if clean { Ended::Clean } else { Ended::Cut })
     }
-}
-
-/// Live numbers, shared if there is a Redis.
-fn count(
-    settings: &Settings,
-    admission: &Admission,
-    lifecycle: &Lifecycle,
-) -> Result<Counters, LinkError> {
-    let sharing = settings.redis.clone().map(Sharing::new);
-    let admission = admission.clone();
-    Counters::start(sharing, move || admission.open(), Clock::System, lifecycle)
 }
 
 fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, SocketAddr), AppError> {

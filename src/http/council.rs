@@ -156,7 +156,7 @@ async fn respond(
     upstream: &Rc<OpenRouter>,
 ) -> HttpResponse {
     let session = turn.speaker.session.clone();
-    let prepared = pipeline::prepare(&door.rooms, turn);
+    let prepared = pipeline::prepare(&door.rooms, turn).await;
     let mut response = head(prepared.head(), prepared.timings());
     if let Some(why) = prepared.refused() {
         prepared.refuse();

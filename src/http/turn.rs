@@ -126,7 +126,8 @@ async fn accept(
             auth,
             began,
         },
-    );
+    )
+    .await;
     if prepared.is_repeat() {
         of_session.forgive();
     }

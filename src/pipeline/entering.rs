@@ -20,13 +20,29 @@ pub(super) struct Entered {
     pub(super) generation: Arc<Generation>,
 }
 
+/// The turn that a request repeats, and how it is heard.
+pub(super) struct Again {
+    pub(super) listener: Listener,
+    pub(super) how: &'static str,
+}
+
+impl Again {
+    fn here(listener: Listener) -> Self {
+        let how = match listener.is_replay() {
+            true => "replayed",
+            false => "joined",
+        };
+        Self { listener, how }
+    }
+}
+
 /// Takes both places; or listens, where the request came before.
-pub(super) fn enter(
+pub(super) async fn enter(
     rooms: &Rooms,
     request: &mut TurnRequest,
     head: &Head,
     council: Option<&Council>,
-) -> Result<Entered, Listener> {
+) -> Result<Entered, Again> {
     let turns = &rooms.turns;
     let place = place(&request.speaker);
     // The same words to a council are another request.
@@ -41,11 +57,22 @@ pub(super) fn enter(
         true => turns.repeat(&place, key),
         false => Repeat::Unknown,
     };
-    let is_crowded = match repeated {
-        Repeat::Heard(listener) => return Err(listener),
+    let mut is_crowded = match repeated {
+        Repeat::Heard(listener) => return Err(Again::here(listener)),
         Repeat::Full => true,
         Repeat::Unknown => false,
     };
+    // An id that was made up for this request cannot have come before.
+    if is_known && !is_crowded && !request.speaker.is_new {
+        match rooms.repeats.elsewhere(&place, key).await {
+            Repeat::Heard(listener) => {
+                let how = "elsewhere";
+                return Err(Again { listener, how });
+            }
+            Repeat::Full => is_crowded = true,
+            Repeat::Unknown => {}
+        }
+    }
     let permit = rooms.admission.admit();
     let mut permit = permit.filter(|_| rooms.lifecycle.is_open() && !is_crowded);
     // One body asked for while a stream of the session speaks is a program's helper, not the speaker:
@@ -55,7 +82,7 @@ pub(super) fn enter(
     let mut generation = None;
     if is_known && !is_helper && permit.is_some() {
         match turns.begin(&place, key, &request.conversation, head.clone()) {
-            Begun::Repeat(listener) => return Err(listener),
+            Begun::Repeat(listener) => return Err(Again::here(listener)),
             Begun::Full => permit = None,
             Begun::Fresh(fresh) => {
                 rooms.remember(fresh.committed);

@@ -1,7 +1,7 @@
 //! The corridor: the only module that knows the order of the rooms.
 //!
-//! [`prepare`] does everything that waits for nobody: speaker known, coach chosen, models planned,
-//! memory asked. [`Prepared::run`] is the rest of the turn as one future, owned by the response body:
+//! [`prepare`] does everything that waits for nobody, but for a word from other machines: speaker known,
+//! coach chosen, models planned, memory asked. [`Prepared::run`] is the rest of the turn as one future, owned by the response body:
 //! dropping it cancels upstream, gives the permit back and settles the turn. No task, no channel and
 //! no lock lies between upstream's bytes and the caller's.
 
@@ -36,7 +36,7 @@ use crate::config::{Deadlines, SilenceReply};
 use crate::council::{Named, State};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Exchange, Memory};
-use crate::record::Recorder;
+use crate::record::{Recorder, Repeats};
 use crate::routing::budget::Budget;
 use crate::routing::catalog::Catalog;
 use crate::routing::experiment::Enrolments;
@@ -79,6 +79,8 @@ pub struct Rooms {
     pub catalog: Catalog,
     pub memory: Memory,
     pub turns: Arc<Turns<Owner>>,
+    /// Other machines' turns.
+    pub repeats: Repeats,
     pub experiments: Arc<Enrolments>,
     pub pseudonyms: Pseudonyms,
     pub recorder: Recorder,

@@ -1,4 +1,5 @@
-//! From an accepted request to a turn that can run: everything that waits for nobody.
+//! From an accepted request to a turn that can run: everything that waits for nobody, but for other
+//! machines, a few milliseconds, where there are any.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::coach::Coach;
 use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
 use crate::routing::budget::{Asked, Over};
-use crate::session::{Listener, MAX_REMEMBERED_BYTES, Speaker, beginning};
+use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning};
 use crate::speech::Language;
 use crate::telemetry::events::RepeatHeard;
 use crate::telemetry::spans;
@@ -21,7 +22,7 @@ use crate::turn::{
 use crate::upstream::{AttemptLog, OpenRouter};
 
 use super::choose::{Chosen, choose};
-use super::entering::{Entered, enter};
+use super::entering::{Again, Entered, enter};
 use super::guard::{Guard, Said};
 use super::money::Bill;
 use super::running::Running;
@@ -83,8 +84,10 @@ enum Kind {
 
 /// Chooses coach and models, finds the turn's place in its session, and asks memory; `rooms` decides
 /// whether there is room.
-#[must_use]
-pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
+///
+/// # Cancellation
+/// Safe: nothing has begun before its last step, which does not wait.
+pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
     let began = request.began;
     let mut timings = Timings {
         auth: Some(request.auth),
@@ -117,9 +120,9 @@ pub fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         permit,
         ticket,
         generation,
-    } = match enter(rooms, &mut request, &head, council.as_deref()) {
+    } = match enter(rooms, &mut request, &head, council.as_deref()).await {
         Ok(entered) => entered,
-        Err(listener) => return repeat(rooms, &request, listener, timings),
+        Err(again) => return repeat(rooms, &request, again, timings),
     };
     let user = request.speaker.user.as_deref();
     let person = user
@@ -231,11 +234,8 @@ fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
     history.append(&mut newest);
 }
 
-fn repeat(rooms: &Rooms, request: &TurnRequest, listener: Listener, timings: Timings) -> Prepared {
-    let how = match listener.is_replay() {
-        true => "replayed",
-        false => "joined",
-    };
+fn repeat(rooms: &Rooms, request: &TurnRequest, again: Again, timings: Timings) -> Prepared {
+    let Again { listener, how } = again;
     RepeatHeard { how }.emit();
     let head = listener.head().clone();
     let coach = rooms.roster.get(&head.coach);

@@ -7,7 +7,7 @@
 //! `recorder` hands over; `worker` tells it (one line, all metrics, whoever watches) and puts it into
 //! the spool; `shipper` empties the spool into the store, again and again until it arrives. The store
 //! is PostgreSQL or an embedded SQLite file, with the same tables and the same answers. `counters`
-//! has what happens now, beside the books.
+//! has what happens now, beside the books; `repeats` lets a machine hear another's turn.
 
 mod sql;
 mod entry;
@@ -27,6 +27,7 @@ mod leases;
 mod switchboard;
 mod revocations;
 pub mod counters;
+mod repeats;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub use outbox::{Backlog, RecordsHealth, Standing};
 pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
+pub use repeats::Repeats;
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};
 pub use revocations::{Revocation, Revocations};
 pub use store::StoreError;

@@ -55,6 +55,12 @@ impl Generation {
         &self.speech.head
     }
 
+    /// Somebody who hears it from its first word; `None` when as many do as may, or it is over.
+    #[must_use]
+    pub fn listen(&self) -> Option<Listener> {
+        Listener::join(&self.speech, Instant::now()).ok()
+    }
+
     /// The model's words, each as it comes.
     pub fn say(&self, words: &str) {
         self.speech.words(words);

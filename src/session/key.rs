@@ -2,28 +2,61 @@
 //! without any reason.
 
 use std::collections::hash_map::{DefaultHasher, RandomState};
+use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _};
 
+use hmac::{Hmac, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
 use crate::turn::{Ask, Conversation, Role};
+use crate::vault::DataKey;
 
 use super::heard::squeeze_into;
 
 /// So many of a history's lines are compared: a call of hours must not cost more for each word in it.
 const KEYED_LINES: usize = 64;
 
-/// 128 bits of what a request says. Means something within one process only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// 128 bits of what a request says. Means something within one process only, or among those that share
+/// a data key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key(u64, u64);
 
-/// Makes keys. Keyed by chance, so that nobody can choose two requests that collide.
-#[derive(Debug, Default)]
-pub(super) struct Keys(RandomState, RandomState);
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.0, self.1)
+    }
+}
+
+/// Makes keys. Keyed, so that nobody can choose two requests that collide.
+#[derive(Debug)]
+pub(super) enum Keys {
+    /// By chance: for one process, and cheap.
+    Own(RandomState, RandomState),
+    /// By the data key: the same on every machine that has it.
+    Shared(Box<Hmac<Sha256>>),
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::Own(RandomState::new(), RandomState::new())
+    }
+}
 
 impl Keys {
+    pub(super) fn shared(key: &DataKey) -> Self {
+        let mut mac = key.mac();
+        mac.update(b"requests that come again, 1\0");
+        Self::Shared(Box::new(mac))
+    }
+
     /// How the user sounded is left out: a platform may measure it anew for a request it repeats.
     /// The coach belongs to it: a request may name another for the same words.
     pub(super) fn of(&self, session: &str, coach: &str, next: &Conversation) -> Key {
-        let mut key = Hash(self.0.build_hasher(), self.1.build_hasher());
+        let mut key = match self {
+            Self::Own(a, b) => Hash::Own(a.build_hasher(), b.build_hasher()),
+            Self::Shared(mac) => Hash::Shared(mac.clone()),
+        };
         let mut line = String::new();
         key.field(session);
         key.field(coach);
@@ -53,17 +86,39 @@ impl Keys {
         let tools = next.tools.as_ref();
         key.raw(tools.map(|t| t.tools.get()));
         key.raw(tools.and_then(|t| t.tool_choice.as_deref().map(|choice| choice.get())));
-        Key(key.0.finish(), key.1.finish())
+        key.finish()
     }
 }
 
-/// Both hashes at once. Every part has its length before it, so that no two lists of parts read alike.
-struct Hash(DefaultHasher, DefaultHasher);
+/// Every part has its length before it, so that no two lists of parts read alike.
+enum Hash {
+    Own(DefaultHasher, DefaultHasher),
+    Shared(Box<Hmac<Sha256>>),
+}
 
 impl Hash {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-        self.1.write(bytes);
+        match self {
+            Self::Own(a, b) => {
+                a.write(bytes);
+                b.write(bytes);
+            }
+            Self::Shared(mac) => mac.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Key {
+        match self {
+            Self::Own(a, b) => Key(a.finish(), b.finish()),
+            Self::Shared(mac) => {
+                let digest: [u8; 32] = mac.finalize().into_bytes().into();
+                let half = |at| {
+                    let bytes = digest.get(at..).and_then(|rest| rest.first_chunk());
+                    bytes.copied().map(u64::from_be_bytes).unwrap_or_default()
+                };
+                Key(half(0), half(8))
+            }
+        }
     }
 
     fn kind(&mut self, kind: u8) {
@@ -113,6 +168,27 @@ mod tests {
         }
     }
 
+    fn shared(key: &str) -> Keys {
+        let store = crate::config::Store {
+            database: None,
+            data_dir: "/nowhere".into(),
+            data_key: Some(key.to_owned().into()),
+            retention: None,
+            capture_ttl: std::time::Duration::from_secs(60),
+        };
+        Keys::shared(&DataKey::load(&store).unwrap())
+    }
+
+    #[test]
+    fn machines_with_one_data_key_know_a_request_by_the_same_key_and_nobody_else_does() {
+        let of = |keys: Keys| keys.of("s", "career", &base());
+        let key = of(shared("a-key-0123456789"));
+        assert_eq!(key, of(shared("a-key-0123456789")));
+        assert_ne!(key, of(shared("b-key-0123456789")));
+        assert_ne!(of(Keys::default()), of(Keys::default()));
+        assert_eq!(key.to_string().len(), 32);
+    }
+
     #[test]
     fn of_a_long_history_its_length_and_its_newest_lines_count() {
         let keys = Keys::default();
@@ -136,7 +212,11 @@ mod tests {
 
     #[test]
     fn a_request_that_says_the_same_has_the_same_key() {
-        let keys = Keys::default();
+        says_the_same(&Keys::default());
+        says_the_same(&shared("a-key-0123456789"));
+    }
+
+    fn says_the_same(keys: &Keys) {
         let of = |change: fn(&mut Conversation)| {
             let mut conversation = base();
             change(&mut conversation);

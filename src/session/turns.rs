@@ -19,6 +19,7 @@ use lru::LruCache;
 use tokio::time::Instant;
 
 use crate::turn::{Conversation, Head, LastReply};
+use crate::vault::DataKey;
 
 use super::generation::{Generation, Listener};
 use super::heard::{Asked, last_reply};
@@ -148,6 +149,15 @@ struct Entered<T> {
 }
 
 impl<T> Turns<T> {
+    /// With keys that mean the same on every machine that has this data key.
+    #[must_use]
+    pub fn shared(key: &DataKey) -> Self {
+        Self {
+            keys: Keys::shared(key),
+            ..Self::default()
+        }
+    }
+
     /// By what a request is known again: its words and its coach, in its session.
     #[must_use]
     pub fn key(&self, session: &str, coach: &str, next: &Conversation) -> Key {

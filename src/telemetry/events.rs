@@ -100,6 +100,7 @@ impl ExportCut<'_> {
 #[derive(Debug)]
 pub struct RepeatHeard {
     /// `joined`: the first one's answer was still being said. `replayed`: it was said again.
+    /// `elsewhere`: either, by another machine.
     pub how: &'static str,
 }
 

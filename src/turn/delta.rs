@@ -1,5 +1,7 @@
 //! What an upstream model says, one event at a time.
 
+use serde::{Deserialize, Serialize};
+
 use super::end::FinishReason;
 use super::money::MicroUsd;
 
@@ -18,7 +20,7 @@ pub enum Delta {
 }
 
 /// One tool call in `OpenAI`'s terms; `arguments` is JSON text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     pub id: String,
     pub name: String,
@@ -26,7 +28,7 @@ pub struct ToolCall {
 }
 
 /// Token counts as the upstream bills them, and the charge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     pub prompt_tokens: u64,
     pub completion_tokens: u64,

@@ -17,6 +17,12 @@ impl TurnId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The id that is written so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
 }
 
 impl TurnId {

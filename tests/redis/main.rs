@@ -1,4 +1,4 @@
-//! Live numbers that machines share, with a real Redis and what can befall it.
+//! What machines share by way of Redis, live numbers and turns, with a real one and what can befall it.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,6 +6,7 @@
     reason = "these are tests, also where a function has no #[test] on it"
 )]
 
+mod repeats;
 mod server;
 
 use std::time::Duration;

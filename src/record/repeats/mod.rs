@@ -1,0 +1,261 @@
+//! A request that comes again on another machine: heard there too, asked and paid once.
+//!
+//! With Redis each request is *claimed* by the machine that answers it: a keyed hash and the machine's
+//! random name, for five minutes. Where another has it and is still there, that one is asked, over a
+//! channel of Redis, and lets us listen as it lets a repeat of its own; nothing of it is ever stored.
+//! What is said between machines is sealed under the data key.
+//!
+//! A turn waits [`CLAIM`] for its claim at most; a request that did come before, [`ANSWER`] for its first
+//! answer. Without Redis, or without an answer, it is a turn like any other.
+
+mod told;
+mod link;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{AsyncCommands as _, Client, Msg, Script};
+use secrecy::ExposeSecret as _;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use crate::breaker::Breaker;
+use crate::lifecycle::Lifecycle;
+use crate::session::{Generation, Key, Listener, Repeat, Replay};
+use crate::turn::{Fault, Head};
+use crate::vault::{DataKey, Vault};
+
+use self::told::{Question, Told};
+use super::counters::{LinkError, Sharing};
+
+/// What a turn waits to know whether another machine answers its request.
+const CLAIM: Duration = Duration::from_millis(10);
+/// What a request that another machine answers waits for the first of it.
+const ANSWER: Duration = Duration::from_millis(250);
+/// Longer than any answer is kept for its repeats.
+const CLAIMED_S: u64 = 300;
+/// A machine that lets somebody listen says something at least so often.
+const HERE: Duration = Duration::from_millis(500);
+/// One that has said nothing for so long is gone.
+const GONE: Duration = Duration::from_secs(2);
+/// Repeats of other machines' turns that may listen here at once, and of ours elsewhere.
+const MAX_AT_ONCE: usize = 256;
+
+const SCRIPT: &str = include_str!("claim.lua");
+/// Where each machine listens for questions. The braces keep all in one slot of a cluster.
+const EAR: &str = "clm:{1}:ear:";
+
+/// The way to other machines' turns; off, it knows of none. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Repeats(Option<Arc<Inner>>);
+
+/// Finds the turn of a request here.
+type Find = Box<dyn Fn(&str, Key) -> Repeat + Send + Sync>;
+
+struct Inner {
+    client: Client,
+    script: Script,
+    /// Random, and another after a start.
+    machine: String,
+    vault: Vault,
+    find: Find,
+    lifecycle: Lifecycle,
+    wire: Mutex<Wire>,
+    /// Told when the connection has failed and a new one is wanted.
+    broken: Notify,
+    asking: Arc<Semaphore>,
+    answering: Arc<Semaphore>,
+}
+
+struct Wire {
+    /// Absent while there is none.
+    connection: Option<MultiplexedConnection>,
+    breaker: Breaker,
+}
+
+impl Repeats {
+    /// Begins to listen for other machines' questions, until the hard token is cancelled. `find` looks for
+    /// the turn of a request here.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached at any such address. One that merely does not answer is none.
+    pub fn start(
+        sharing: &Sharing,
+        key: &DataKey,
+        lifecycle: &Lifecycle,
+        find: impl Fn(&str, Key) -> Repeat + Send + Sync + 'static,
+    ) -> Result<Self, LinkError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::open(sharing.url.expose_secret()).map_err(|_| LinkError::Address)?;
+        let inner = Arc::new(Inner {
+            client,
+            script: Script::new(SCRIPT),
+            machine: format!("{:016x}", rand::random::<u64>()),
+            vault: Vault::new(key),
+            find: Box::new(find),
+            lifecycle: lifecycle.clone(),
+            wire: Mutex::new(Wire {
+                connection: None,
+                breaker: Breaker::new(sharing.rest),
+            }),
+            broken: Notify::new(),
+            asking: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            answering: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+        });
+        link::start(&inner);
+        Ok(Self(Some(inner)))
+    }
+
+    /// The turn of this request on another machine. The request is claimed for this one where there is
+    /// none.
+    ///
+    /// # Cancellation
+    /// Safe: a claim that nobody makes good is found so by whoever asks.
+    pub async fn elsewhere(&self, place: &str, key: Key) -> Repeat {
+        let Some(inner) = &self.0 else {
+            return Repeat::Unknown;
+        };
+        let Some(owner) = inner.claim(key).await else {
+            return Repeat::Unknown;
+        };
+        match timeout(ANSWER, inner.ask(&owner, place, key)).await {
+            Ok(Some(repeat)) => repeat,
+            _ => {
+                inner.take_over(key);
+                Repeat::Unknown
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Who answers the request, where that is another machine.
+    async fn claim(&self, key: Key) -> Option<String> {
+        let mut connection = self.admitted()?;
+        let mut call = self.script.key(request(key));
+        call.arg(&self.machine).arg(EAR).arg(CLAIMED_S);
+        let answer = timeout(CLAIM, call.invoke_async::<Option<String>>(&mut connection));
+        let Ok(Ok(owner)) = answer.await else {
+            self.failed();
+            return None;
+        };
+        self.wire().breaker.succeeded();
+        owner
+    }
+
+    /// Asks the machine that has it. `None`: it does not know it, or the way there is broken.
+    async fn ask(self: &Arc<Self>, owner: &str, place: &str, key: Key) -> Option<Repeat> {
+        let permit = Arc::clone(&self.asking).try_acquire_owned().ok()?;
+        let mut connection = self.connection()?;
+        let channel = format!("clm:{{1}}:hear:{:032x}", rand::random::<u128>());
+        // A connection of its own: when it closes, who tells knows that nobody listens.
+        let mut ear = self.client.get_async_pubsub().await.ok()?;
+        ear.subscribe(&channel).await.ok()?;
+        let question = Question {
+            channel,
+            place: place.to_owned(),
+            key,
+        };
+        let question = told::seal(&self.vault, &question);
+        let ears: u64 = connection
+            .publish(format!("{EAR}{owner}"), question)
+            .await
+            .ok()?;
+        if ears == 0 {
+            return None;
+        }
+        let first = ear.on_message().next().await;
+        match self.opened(first) {
+            Some(Told::Heard(head)) => {
+                let (generation, listener) = heard(head.into())?;
+                let inner = Arc::clone(self);
+                self.lifecycle
+                    .spawn(async move { inner.relay(ear, generation, permit).await });
+                Some(Repeat::Heard(listener))
+            }
+            Some(Told::Full) => Some(Repeat::Full),
+            _ => None,
+        }
+    }
+
+    /// Says here what is told there, until its end or until nobody listens here.
+    async fn relay(&self, mut ear: PubSub, generation: Generation, _permit: OwnedSemaphorePermit) {
+        let said = async {
+            let mut messages = ear.on_message();
+            loop {
+                let message = timeout(GONE, messages.next()).await.ok().flatten();
+                match self.opened(message) {
+                    Some(Told::Here) => {}
+                    Some(Told::Words(words)) => generation.say(&words),
+                    Some(Told::Tool(call)) => generation.tool(&call),
+                    Some(Told::End(reason, usage)) => {
+                        return generation.end(reason, usage, Replay::Forget);
+                    }
+                    Some(Told::Fault(fault)) => return generation.fail(fault),
+                    // It is gone, or says what nobody understands.
+                    _ => return generation.fail(Fault::BrokenOff),
+                }
+            }
+        };
+        tokio::select! {
+            () = said => {}
+            () = generation.deserted() => {}
+            () = self.lifecycle.hard().cancelled() => {}
+        }
+    }
+
+    fn opened(&self, message: Option<Msg>) -> Option<Told> {
+        told::open(&self.vault, message?.get_payload_bytes())
+    }
+
+    /// It is answered here from now on, whoever had it.
+    fn take_over(self: &Arc<Self>, key: Key) {
+        let Some(mut connection) = self.connection() else {
+            return;
+        };
+        let machine = self.machine.clone();
+        self.lifecycle.spawn(async move {
+            let set = connection.set_ex::<_, _, ()>(request(key), machine, CLAIMED_S);
+            let _ = timeout(ANSWER, set).await;
+        });
+    }
+
+    /// The connection, where there is one and the breaker lets a call through.
+    fn admitted(&self) -> Option<MultiplexedConnection> {
+        let mut wire = self.wire();
+        let connection = wire.connection.clone()?;
+        wire.breaker.admit(Instant::now()).ok()?;
+        Some(connection)
+    }
+
+    fn connection(&self) -> Option<MultiplexedConnection> {
+        self.wire().connection.clone()
+    }
+
+    fn failed(&self) {
+        let mut wire = self.wire();
+        if wire.breaker.failed(Instant::now()) {
+            wire.connection = None;
+            drop(wire);
+            self.broken.notify_one();
+        }
+    }
+
+    fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a request's claim is kept.
+fn request(key: Key) -> String {
+    format!("clm:{{1}}:turn:{key}")
+}
+
+/// What another machine's turn says, as if it were said here.
+fn heard(head: Head) -> Option<(Generation, Listener)> {
+    let generation = Generation::apart(head);
+    let listener = generation.listen()?;
+    Some((generation, listener))
+}
