@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod tidy {
+    mod deployed;
     mod doors;
     mod faults;
     mod oncall;
