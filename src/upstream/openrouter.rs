@@ -25,6 +25,8 @@ const MAX_REFUSING: usize = 1024;
 /// How much of an error body is read, and for how long: the next model must start within 50 ms.
 const ERROR_BODY_BYTES: usize = 16 << 10;
 const ERROR_BODY_WAIT: Duration = Duration::from_millis(40);
+/// How long a connection may take to be opened ahead of turns, its answer included.
+const WARM_UP_WAIT: Duration = Duration::from_secs(5);
 
 /// Where calls go, with which headers, and what models have refused so far; the same for every worker,
 /// so that a mend is paid for once and not by each.
@@ -125,14 +127,18 @@ impl OpenRouter {
     }
 
     /// Opens a connection ahead of the first turn, so that no speaker waits for its handshake.
-    /// Failure is no news: the first turn will tell.
+    /// Failure is no news: the first turn will tell. Nor is silence, which must not keep the next
+    /// one from being opened.
     ///
     /// # Cancellation
     /// Safe.
     pub async fn warm_up(&self) {
-        if let Ok(mut response) = self.client.head(self.target.models.clone()).send().await {
-            while let Ok(Some(_)) = response.chunk().await {}
-        }
+        let asked = async {
+            if let Ok(mut response) = self.client.head(self.target.models.clone()).send().await {
+                while let Ok(Some(_)) = response.chunk().await {}
+            }
+        };
+        let _ = timeout(WARM_UP_WAIT, asked).await;
     }
 
     /// Sends one call and waits for the response head.
@@ -296,7 +302,30 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::config::Sources;
+    use crate::outbound;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_connection_and_says_nothing_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let settings = config::load(&Sources::from_pairs([("OPENROUTER_BASE_URL", url)]));
+        let target = Target::new(&settings.unwrap().upstream, Catalog::default()).unwrap();
+        let upstream = OpenRouter::new(target, outbound::client().unwrap());
+        let silent = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = String::new();
+            socket.read_to_string(&mut asked).await.unwrap();
+            asked
+        };
+        let left = async { tokio::join!(upstream.warm_up(), silent).1 };
+        let asked = timeout(10 * WARM_UP_WAIT, left).await.unwrap();
+        assert!(asked.starts_with("HEAD /api/v1/models "), "{asked}");
+    }
 
     #[test]
     fn how_long_to_stay_away_is_read_in_every_form() {
