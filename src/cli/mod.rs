@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod man;
 mod migrate;
+mod openapi;
 mod rehearse;
 mod replay;
 mod report;
@@ -136,6 +137,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Erase a person from every place that knows of them.
     EraseUser(erase::EraseArgs),
+    /// Print the API's document, OpenAPI 3.1.
+    Openapi,
     /// Print the completion script of a shell.
     Completions(completions::CompletionsArgs),
     /// Print a manual page.
@@ -180,6 +183,7 @@ async fn dispatch(
         Command::Rehearse(args) => rehearse::run(&args, sources, out, err).await,
         Command::Check(args) => examine(args, sources, out).await,
         Command::Config(args) => config::run(&args, out).map(|()| Exit::Fine),
+        Command::Openapi => openapi::run(out).map(|()| Exit::Fine),
         Command::Completions(args) => {
             completions::run(&args, Cli::command(), out).map(|()| Exit::Fine)
         }

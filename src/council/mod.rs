@@ -93,6 +93,14 @@ pub enum State {
 }
 
 impl State {
+    pub const ALL: [Self; 5] = [
+        Self::Asked,
+        Self::Answered,
+        Self::Late,
+        Self::Failed,
+        Self::Dropped,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

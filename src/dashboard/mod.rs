@@ -9,6 +9,7 @@
 //! [`Page`] besides, and its route in `http/pages.rs`. Together they stay below 150 KB compressed, which
 //! `tests/api/pages.rs` holds.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::sync::LazyLock;
 
@@ -17,10 +18,13 @@ use flate2::write::GzEncoder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-const HTML: &str = "text/html; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+
+/// The types of the files that pages load.
+pub const FORMS: &[&str] = &[CSS, JS, SVG];
 
 /// A page by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,7 @@ pub enum Page {
     Playground,
     /// One session, for who is logged in or has a link.
     Session,
+    Docs,
 }
 
 /// A file as it is served.
@@ -36,7 +41,7 @@ pub enum Page {
 pub struct Asset {
     pub name: &'static str,
     pub content_type: &'static str,
-    pub plain: &'static str,
+    pub plain: Cow<'static, str>,
     /// The same compressed, where that is shorter.
     pub gzip: Option<Vec<u8>>,
     /// Changes with the content, and only with it.
@@ -77,19 +82,27 @@ const FILES: &[(&str, &str, &str)] = files![
     JS "wire.js" "pages/wire.js",
     JS "playground.js" "pages/playground.js",
     JS "session.js" "pages/session.js",
+    CSS "docs.css" "pages/docs.css",
+    JS "shapes.js" "pages/shapes.js",
+    JS "docs.js" "pages/docs.js",
 ];
 
 const DASHBOARD: &str = include_str!("pages/dashboard.html");
 const PLAYGROUND: &str = include_str!("pages/playground.html");
 const SESSION: &str = include_str!("pages/session.html");
+const DOCS: &str = include_str!("pages/docs.html");
 const LOGIN: &str = include_str!("pages/login.html");
 
 /// Compressed once, when the first worker starts: later it would hold up words.
 static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf {
-    files: FILES.iter().map(|file| asset(*file)).collect(),
-    dashboard: asset(("dashboard.html", HTML, DASHBOARD)),
-    playground: asset(("playground.html", HTML, PLAYGROUND)),
-    session: asset(("session.html", HTML, SESSION)),
+    files: FILES
+        .iter()
+        .map(|(n, t, text)| Asset::new(n, t, *text))
+        .collect(),
+    dashboard: Asset::new("dashboard.html", HTML, DASHBOARD),
+    playground: Asset::new("playground.html", HTML, PLAYGROUND),
+    session: Asset::new("session.html", HTML, SESSION),
+    docs: Asset::new("docs.html", HTML, DOCS),
 });
 
 /// All that is served.
@@ -99,6 +112,7 @@ pub struct Shelf {
     dashboard: Asset,
     playground: Asset,
     session: Asset,
+    docs: Asset,
 }
 
 impl Shelf {
@@ -124,19 +138,20 @@ impl Shelf {
             Page::Dashboard => &self.dashboard,
             Page::Playground => &self.playground,
             Page::Session => &self.session,
+            Page::Docs => &self.docs,
         }
     }
 
     /// Everything, pages first.
     pub fn iter(&self) -> impl Iterator<Item = &Asset> {
-        [&self.dashboard, &self.playground, &self.session]
+        [&self.dashboard, &self.playground, &self.session, &self.docs]
             .into_iter()
             .chain(&self.files)
     }
 }
 
 impl Page {
-    pub const ALL: [Self; 3] = [Self::Dashboard, Self::Playground, Self::Session];
+    pub const ALL: [Self; 4] = [Self::Dashboard, Self::Playground, Self::Session, Self::Docs];
 
     /// Where it is served.
     #[must_use]
@@ -145,7 +160,25 @@ impl Page {
             Self::Dashboard => "/dashboard",
             Self::Playground => "/playground",
             Self::Session => "/session",
+            Self::Docs => "/docs",
         }
+    }
+
+    /// What it is, for who reads of it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Dashboard => "The dashboard",
+            Self::Playground => "The playground",
+            Self::Session => "One session",
+            Self::Docs => "The API's document, to be read",
+        }
+    }
+
+    /// Whether it needs no login.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Docs)
     }
 }
 
@@ -168,16 +201,25 @@ pub fn address(page: Page, id: Option<&str>) -> String {
     }
 }
 
-fn asset((name, content_type, plain): (&'static str, &'static str, &'static str)) -> Asset {
-    let digest = Sha256::digest(plain);
-    let short = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
-    let gzip = compressed(plain.as_bytes()).ok();
-    Asset {
-        name,
-        content_type,
-        plain,
-        gzip: gzip.filter(|gzip| gzip.len() < plain.len()),
-        etag: format!("\"{}\"", short.collect::<String>()),
+impl Asset {
+    /// Compresses it, which takes a while.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        content_type: &'static str,
+        plain: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let plain = plain.into();
+        let digest = Sha256::digest(plain.as_bytes());
+        let short = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        let gzip = compressed(plain.as_bytes()).ok();
+        Self {
+            name,
+            content_type,
+            gzip: gzip.filter(|gzip| gzip.len() < plain.len()),
+            etag: format!("\"{}\"", short.collect::<String>()),
+            plain,
+        }
     }
 }
 
@@ -203,7 +245,8 @@ mod tests {
 
     #[test]
     fn what_is_loaded_is_there_and_what_is_there_is_loaded() {
-        let mut loaded: BTreeSet<&str> = Shelf::get().iter().flat_map(|a| named(a.plain)).collect();
+        let mut loaded: BTreeSet<&str> =
+            Shelf::get().iter().flat_map(|a| named(&a.plain)).collect();
         loaded.extend(named(LOGIN));
         let there: BTreeSet<&str> = FILES.iter().map(|(name, ..)| *name).collect();
         assert_eq!(loaded, there);
@@ -211,7 +254,7 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_from_elsewhere_and_no_text_becomes_markup() {
-        let mut all: Vec<(&str, &str)> = Shelf::get().iter().map(|a| (a.name, a.plain)).collect();
+        let mut all: Vec<(&str, &str)> = Shelf::get().iter().map(|a| (a.name, &*a.plain)).collect();
         all.push(("login.html", LOGIN));
         for (name, text) in all {
             // A namespace is a name, not an address, and uPlot's first line says where it is from.

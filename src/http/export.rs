@@ -20,6 +20,9 @@ use super::sessions::{self, session_json};
 use super::turns::{self, turn_json};
 use super::{Door, csv, respond};
 
+/// Of what there are exports.
+pub(super) const WHAT: &[&str] = &["turns", "sessions"];
+
 const JSON_LINES: &str = "application/jsonl; charset=utf-8";
 
 /// The columns of table `turn` in its order, in the API's terms.
@@ -187,7 +190,7 @@ impl Rest {
                 };
                 (asked, What::Sessions(filter))
             }
-            _ => return Err(Refusal::NoSuch("export", "turns, sessions".to_owned())),
+            _ => return Err(Refusal::NoSuch("export", WHAT.join(", "))),
         };
         let form = asked.choice("format", &[("csv", Form::Csv), ("jsonl", Form::JsonLines)])?;
         Ok(Self {

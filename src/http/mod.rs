@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod ops;
 mod now;
+pub mod openapi;
 mod page;
 mod pages;
 mod query;

@@ -1,8 +1,10 @@
 //! The pages people open, the files those load, and the login: `GET /dashboard`, `/playground`, `/session`,
-//! `/shared`, `/assets/{file}`; `POST /login`, `/logout`.
+//! `/shared`, `/docs`, `/openapi.json`, `/llms.txt`, `/assets/{file}`; `POST /login`, `/logout`.
 //!
 //! Nothing that a page shows is in the page: it asks the JSON routes for it, each of which wants a key or
 //! a login itself. The files are the same for everybody and need neither.
+
+use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -17,7 +19,7 @@ use crate::dashboard::{self, Asset, Page, Shelf};
 
 use super::error::Refusal;
 use super::router::{Router, get, post};
-use super::{Door, Keys, MAX_SMALL_BODY_BYTES, auth, body, ops, respond};
+use super::{Door, Keys, MAX_SMALL_BODY_BYTES, auth, body, openapi, ops, respond};
 
 /// Nothing inline, nothing from elsewhere, in nobody's frame. uPlot sets styles from script, which no
 /// policy about styles in markup forbids.
@@ -27,6 +29,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const LOGIN_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
+/// What a plain text is declared as.
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+static LLMS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("llms.txt", TEXT, include_str!("llms.txt")));
+
 const WRONG: &str = "That is not one of the admin keys. They are the values of ADMIN_API_KEYS where \
      this server runs; a caller's key from CLM_API_KEYS does not open this page.";
 const CLOSED: &str = "No admin key is set, so nobody can log in. Set ADMIN_API_KEYS where this server \
@@ -35,11 +42,16 @@ const CLOSED: &str = "No admin key is set, so nobody can log in. Set ADMIN_API_K
 pub(super) fn routes(router: &mut Router<'_>) {
     // Compressed now, before any turn needs this worker.
     Shelf::ready();
+    openapi::asset();
+    LazyLock::force(&LLMS);
     router
         .at(Page::Dashboard.path(), [get(dashboard)])
         .at(Page::Playground.path(), [get(playground)])
         .at(Page::Session.path(), [get(session)])
         .at("/shared", [get(shared)])
+        .at(Page::Docs.path(), [get(docs)])
+        .at("/openapi.json", [get(document)])
+        .at("/llms.txt", [get(index)])
         .at("/assets/{file}", [get(file)])
         .at("/login", [post(log_in)])
         .at("/logout", [post(log_out)]);
@@ -59,31 +71,43 @@ async fn session(request: HttpRequest, door: Data<Door>) -> HttpResponse {
 
 /// The same page for whoever has a link: what it shows, the link has to open.
 async fn shared(request: HttpRequest) -> HttpResponse {
-    shown(&request, Page::Session)
+    open_file(&request, Shelf::get().page(Page::Session))
 }
 
 fn open(request: &HttpRequest, door: &Door, page: Page) -> HttpResponse {
     let id = || session_in(request.query_string().as_bytes());
     match door.keys.admin(request) {
-        Ok(()) => shown(request, page),
+        Ok(()) => open_file(request, Shelf::get().page(page)),
         Err(Refusal::AdminClosed) => login(page, id(), Some(CLOSED)),
         Err(_) => login(page, id(), None),
     }
 }
 
-fn shown(request: &HttpRequest, page: Page) -> HttpResponse {
-    let mut response = guarded(StatusCode::OK, POLICY);
-    response.insert_header((REFERRER_POLICY, "no-referrer"));
-    sent(request, response, Shelf::get().page(page))
+/// Open to everybody: so is what it shows.
+async fn docs(request: HttpRequest) -> HttpResponse {
+    open_file(&request, Shelf::get().page(Page::Docs))
+}
+
+async fn document(request: HttpRequest) -> HttpResponse {
+    open_file(&request, openapi::asset())
+}
+
+/// What this is and where to read on, in the manner of llmstxt.org.
+async fn index(request: HttpRequest) -> HttpResponse {
+    open_file(&request, &LLMS)
 }
 
 async fn file(request: HttpRequest, name: Path<String>) -> HttpResponse {
     let Some(file) = Shelf::get().file(&name) else {
         return ops::not_found(request).await;
     };
+    open_file(&request, file)
+}
+
+fn open_file(request: &HttpRequest, file: &'static Asset) -> HttpResponse {
     let mut response = guarded(StatusCode::OK, POLICY);
     response.insert_header((REFERRER_POLICY, "no-referrer"));
-    sent(&request, response, file)
+    sent(request, response, file)
 }
 
 /// A file, unless the browser has it already.
@@ -113,7 +137,7 @@ fn sent(
         Some(gzip) if takes_gzip(asks(ACCEPT_ENCODING)) => response
             .insert_header((CONTENT_ENCODING, "gzip"))
             .body(gzip.as_slice()),
-        _ => response.body(asset.plain),
+        _ => response.body(&*asset.plain),
     }
 }
 

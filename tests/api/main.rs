@@ -60,4 +60,5 @@ mod alerts;
 mod flags;
 mod spoken;
 mod pages;
+mod openapi;
 mod shutdown;

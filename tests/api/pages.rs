@@ -40,7 +40,16 @@ async fn without_keys_pages_and_files_are_served_under_a_strict_policy() {
     let app = TestApp::spawn(&[]).await;
     let files = Shelf::get().iter().filter(|a| !a.name.ends_with(".html"));
     let files: Vec<String> = files.map(|a| format!("/assets/{}", a.name)).collect();
-    let pages = ["/dashboard", "/playground", "/session", "/shared"].map(str::to_owned);
+    let pages = [
+        "/dashboard",
+        "/playground",
+        "/session",
+        "/shared",
+        "/docs",
+        "/openapi.json",
+        "/llms.txt",
+    ];
+    let pages = pages.map(str::to_owned);
     for path in pages.iter().chain(&files) {
         let served = app.send(&Request::get(path)).await;
         assert_eq!(served.status, 200, "{path}");
@@ -203,7 +212,7 @@ fn the_playground_plays_the_rehearsal() {
         .filter(|text| text.contains(','));
     let faults: Vec<&str> = faults.filter(|text| !text.contains(", ")).collect();
     assert_eq!(faults.len(), 10, "{faults:?}");
-    let scenes = Shelf::get().file("scenes.js").unwrap().plain;
+    let scenes = &Shelf::get().file("scenes.js").unwrap().plain;
     for fault in faults {
         assert!(scenes.contains(&format!("\"{fault}\"")), "{fault}");
     }
