@@ -37,7 +37,7 @@ const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What whoever has a link is not told: names of people, of their calls, and of the session itself, which
 /// is somebody's where ids are not signed.
-const UNTOLD: [&str; 4] = ["session_id", "user_hash", "chats", "trace_id"];
+pub(super) const UNTOLD: [&str; 4] = ["session_id", "user_hash", "chats", "trace_id"];
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -175,6 +175,7 @@ fn security() -> Value {
             "description": "One of ADMIN_API_KEYS.",
         },
         "sessionId": header("x-clm-session", "The signed id of this very session."),
+        "shareLink": header("x-clm-share", "What stands behind the # of a link to a session."),
         "login": {
             "type": "apiKey",
             "in": "cookie",

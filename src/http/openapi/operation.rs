@@ -23,6 +23,8 @@ pub(super) enum Who {
     Holder,
     /// The same, or that id in the address.
     HolderOrPath,
+    /// Whoever has a link to a session.
+    Link,
     /// A voice platform, by the signature of this security scheme.
     Platform(&'static str),
 }
@@ -38,6 +40,7 @@ impl Who {
             Self::HolderOrPath => {
                 json!([{ "adminKey": [] }, { "login": [] }, { "sessionId": [] }, {}])
             }
+            Self::Link => json!([{ "shareLink": [] }]),
             Self::Platform(scheme) => json!([{ scheme: [] }]),
         }
     }

@@ -133,6 +133,12 @@ fn pages() -> Vec<Operation> {
         })
     };
     all.extend([
+        file(
+            "/shared",
+            "page-shared",
+            "The page of a session that a link opens",
+            &[HTML],
+        ),
         file("/openapi.json", "openapi", "This document", &[]).answers(
             200,
             "It.",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::http::share;
 use crate::turn::{CallerProfile, Cause, CostSource, Identity, MemoryOutcome, Outcome, Tier};
 
 use super::records::session_wanted;
@@ -26,6 +27,8 @@ pub(super) fn schemas() -> Fields {
         ("Session", object([names(), totals()].concat())),
         ("SessionPage", page(of("Session"))),
         ("SessionWithTurns", session_with_turns()),
+        ("SessionShown", shown(session_with_turns(), "SharedTurn")),
+        ("SharedTurn", shown(turn_with_attempts(), "SharedTurn")),
         ("SessionWanted", session_wanted()),
         ("SessionRevoked", session_revoked()),
         ("Emotion", emotion()),
@@ -131,10 +134,21 @@ fn turn() -> Fields {
 fn turn_with_attempts() -> Value {
     let mut fields = turn();
     fields.push(("attempts", list(of("Attempt"))));
-    let words = object(vec![("user", text()), ("reply", text())]);
+    let asked = json!({ "type": "object" });
+    let kept = either(
+        vec![("user", text()), ("reply", text())],
+        vec![(
+            "asked",
+            about(asked, "what the model was asked, as it was asked"),
+        )],
+    );
+    let missing = words(["off", "expired", "not_kept", "unreadable", "store_away"]);
     either(
         fields,
-        vec![("words", about(words, "there where they were captured"))],
+        vec![
+            ("words", about(kept, "there where they were captured")),
+            ("words_missing", about(missing, "else why they are not")),
+        ],
     )
 }
 
@@ -158,6 +172,7 @@ fn attempt() -> Value {
         ("first_token_ms", maybe(milliseconds())),
         ("ended_ms", milliseconds()),
         ("prompt_tokens", maybe(whole())),
+        ("cached_tokens", maybe(whole())),
         ("completion_tokens", maybe(whole())),
         ("cost_usd", maybe(dollars())),
         ("cost_source", set!(CostSource)),
@@ -231,6 +246,25 @@ fn session_with_turns() -> Value {
         ],
         sometimes,
     )
+}
+
+/// The same for whoever has a link: without what a link does not tell. Its turns are `turns`; a list tells
+/// no calls.
+fn shown(mut schema: Value, turns: &str) -> Value {
+    if let Some(fields) = schema["properties"].as_object_mut() {
+        fields.retain(|name, _| !share::UNTOLD.contains(&name.as_str()));
+        fields.remove("words");
+        fields.remove("words_missing");
+        if let Some(list) = fields.get_mut("turns") {
+            list["items"] = of(turns);
+            fields.insert("expires_at".to_owned(), about(time(), "the link's end"));
+        }
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        let untold = |name: &Value| name.as_str().is_some_and(|n| share::UNTOLD.contains(&n));
+        required.retain(|name| !untold(name) && name != "attempts");
+    }
+    schema
 }
 
 fn session_revoked() -> Value {

@@ -18,7 +18,7 @@ const A_TURN: &str = "0199d4f4-8c1b-7d52-9a55-6f0b1f7a3c11";
 const A_SESSION: &str = "the-session-id";
 
 pub(super) fn operations() -> Vec<Operation> {
-    [about_turns(), about_sessions()].concat()
+    [about_turns(), about_sessions(), about_links()].concat()
 }
 
 fn turn_id() -> Value {
@@ -191,6 +191,55 @@ fn about_sessions() -> Vec<Operation> {
         )
         .answers(202, "Taken.", object(vec![("used", truth())]))
         .refuses(&[Kind::InvalidSessionId]),
+    ]
+}
+
+fn about_links() -> Vec<Operation> {
+    let lasts = with(
+        json!({ "type": "integer" }),
+        json!({ "minimum": 60, "maximum": 7 * 24 * 3600, "default": 3600 }),
+    );
+    vec![
+        Operation::new("POST", "/v1/sessions/{id}/share", "shareSession", "A link to a session")
+            .tag(SESSIONS)
+            .about(
+                "For somebody without a key: it opens that one session for reading, without a word or a \
+                 name, until its time is over or the key withdrawn that it was made with.",
+            )
+            .who(Who::Admin)
+            .parameter(path(
+                "id",
+                "The session by any of its ids.",
+                session_id(),
+                A_SESSION,
+            ))
+            .takes(
+                either(Vec::new(), vec![("ttl_s", lasts)]),
+                json!({ "ttl_s": 3600 }),
+            )
+            .answers(
+                201,
+                "The page's address on this server, and until when it opens.",
+                object(vec![("path", text()), ("expires_at", super::schema::time())]),
+            )
+            .refuses(&[Kind::InvalidSessionId, Kind::NotFound, Kind::Unavailable]),
+        Operation::new("GET", "/v1/shared", "getShared", "The session that a link opens")
+            .tag(SESSIONS)
+            .who(Who::Link)
+            .query(&[PAGE])
+            .answers(200, "The session.", of("SessionShown"))
+            .refuses(&[Kind::NotFound, Kind::Unavailable]),
+        Operation::new(
+            "GET",
+            "/v1/shared/turns/{id}",
+            "getSharedTurn",
+            "A turn of the session that a link opens",
+        )
+        .tag(SESSIONS)
+        .who(Who::Link)
+        .parameter(turn_id())
+        .answers(200, "The turn.", of("SharedTurn"))
+        .refuses(&[Kind::NotFound, Kind::Unavailable]),
     ]
 }
 
