@@ -157,6 +157,7 @@ mod tests_of {
             expressions: Vec::new(),
             tools: None,
             last_reply: None,
+            silences: 0,
         }
     }
 }
