@@ -1,5 +1,5 @@
-//! May the store be called now? One breaker for reads, one for writes, and what each kind of
-//! failure means for both. The only place that logs about the store's health: once per change.
+//! May the store be called now? A breaker for reads, one for searches, one for writes, and what each
+//! kind of failure means for all. The only place that logs about the store's health: once per change.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,10 +18,12 @@ const UNAUTHORIZED: Duration = Duration::from_secs(60);
 /// A used-up quota refills by billing, not by the minute.
 const QUOTA: Duration = Duration::from_secs(300);
 
-/// The two ways the store is used.
+/// The ways the store is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Read,
+    /// A question of a coach's own: what goes wrong with those is no reason to forget what is known.
+    Search,
     Write,
 }
 
@@ -47,6 +49,7 @@ impl Door {
 
 struct Doors {
     reads: Door,
+    searches: Door,
     writes: Door,
 }
 
@@ -67,6 +70,7 @@ impl Gate {
         Self {
             doors: Mutex::new(Doors {
                 reads: Door::new(),
+                searches: Door::new(),
                 writes: Door::new(),
             }),
         }
@@ -100,7 +104,8 @@ impl Gate {
     /// What the last calls say.
     pub(super) fn health(&self) -> MemoryHealth {
         let doors = self.lock();
-        match doors.reads.trouble.or(doors.writes.trouble) {
+        let troubles = [&doors.reads, &doors.writes, &doors.searches].map(|door| door.trouble);
+        match troubles.into_iter().flatten().next() {
             Some(kind) => MemoryHealth::Down(kind),
             None => MemoryHealth::Up,
         }
@@ -122,6 +127,7 @@ impl Doors {
     fn door(&mut self, way: Way) -> &mut Door {
         match way {
             Way::Read => &mut self.reads,
+            Way::Search => &mut self.searches,
             Way::Write => &mut self.writes,
         }
     }
@@ -140,13 +146,14 @@ impl Doors {
         };
         let kind = error.kind();
         let opened = match error {
-            // Key and rate limit belong to the account: both ways are meant.
-            MemoryError::Unauthorized => self.pause_both(now, UNAUTHORIZED, kind),
-            MemoryError::RateLimited { after } => self.pause_both(now, *after, kind),
+            // Key and rate limit belong to the account: all ways are meant.
+            MemoryError::Unauthorized => self.pause_all(now, UNAUTHORIZED, kind),
+            MemoryError::RateLimited { after } => self.pause_all(now, *after, kind),
             MemoryError::Quota => {
-                if way == Way::Read {
-                    self.reads.trouble = Some(kind);
-                    self.reads.breaker.failed(now);
+                if way != Way::Write {
+                    let door = self.door(way);
+                    door.trouble = Some(kind);
+                    door.breaker.failed(now);
                 }
                 self.writes.pause(now, QUOTA, kind)
             }
@@ -166,10 +173,11 @@ impl Doors {
         closed.then_some(Change::Closed)
     }
 
-    fn pause_both(&mut self, now: Instant, length: Duration, kind: &'static str) -> bool {
+    fn pause_all(&mut self, now: Instant, length: Duration, kind: &'static str) -> bool {
         let reads = self.reads.pause(now, length, kind);
+        let searches = self.searches.pause(now, length, kind);
         let writes = self.writes.pause(now, length, kind);
-        reads || writes
+        reads || searches || writes
     }
 }
 
@@ -207,6 +215,19 @@ mod tests {
         assert_eq!(gate.health(), MemoryHealth::Down("status_5xx"));
         gate.report(Way::Write, Ok(()), now);
         assert_eq!(gate.health(), MemoryHealth::Down("status_5xx"));
+    }
+
+    #[test]
+    fn searches_that_fail_leave_what_is_known_alone() {
+        let (gate, now) = (Gate::new(), Instant::now());
+        (0..5).for_each(|_| gate.report(Way::Search, Err(&MemoryError::Timeout), now));
+        assert!(gate.admit(Way::Search, now).is_err());
+        assert_eq!(waits(&gate, now), (0, 0));
+        assert_eq!(gate.health(), MemoryHealth::Down("timeout"));
+        let after = Duration::from_secs(60);
+        let limit = MemoryError::RateLimited { after };
+        gate.report(Way::Search, Err(&limit), now);
+        assert_eq!(waits(&gate, now), (60, 60), "an account has one limit");
     }
 
     #[test]

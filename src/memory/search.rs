@@ -39,7 +39,7 @@ impl Room {
     /// when nobody waits any longer. Without an answer the sender is dropped.
     fn search(&self, who: Person, question: String) -> Option<oneshot::Receiver<Arc<str>>> {
         let asked = Instant::now();
-        if self.desk.is_erased(&who.user, None) || self.gate.admit(Way::Read, asked).is_err() {
+        if self.desk.is_erased(&who.user, None) || self.gate.admit(Way::Search, asked).is_err() {
             return None;
         }
         let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
@@ -55,7 +55,7 @@ impl Room {
                 found = store.search(&who, &question) => found,
                 () = is_idle => return,
             };
-            gate.report(Way::Read, found.as_ref().map(|_| ()), Instant::now());
+            gate.report(Way::Search, found.as_ref().map(|_| ()), Instant::now());
             match found {
                 // A turn that no longer waits needs no answer.
                 Ok(Some(context)) => drop(sender.send(context)),
