@@ -39,14 +39,31 @@ pub(super) async fn answer(
     };
     let mut call = Call::of(speaking);
     match timeout_at(due, call.listen()).await {
-        // Dropped with its row, which says that we closed it.
-        Err(_) => Err(Unheard::Late),
+        // Dropped with its row, which says that we closed it; what was said whole by then is heard.
+        Err(_) => match sentences(&call.words) {
+            "" => Err(Unheard::Late),
+            said => Ok(said.to_owned()),
+        },
         Ok(Err(error)) => {
             call.failed(&error, ground);
             Err(Unheard::Failed)
         }
         Ok(Ok(())) => Ok(call.end().await),
     }
+}
+
+/// The whole sentences at the beginning of a text.
+fn sentences(words: &str) -> &str {
+    let ends = words
+        .char_indices()
+        .filter(|(_, c)| matches!(c, '.' | '!' | '?'));
+    // A point within a figure or an abbreviation is followed by more.
+    let whole = ends.filter(|(at, _)| {
+        let rest = words.get(at + 1..).unwrap_or_default();
+        rest.starts_with(char::is_whitespace)
+    });
+    let end = whole.last().map_or(0, |(at, _)| at + 1);
+    words.get(..end).unwrap_or_default()
 }
 
 /// A call whose words are gathered.
@@ -134,5 +151,24 @@ impl Call {
         spans::spoken(&span, model.as_deref(), self.finish, self.usage.as_ref());
         row.close();
         self.words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_said_whole_is_heard() {
+        for (words, whole) in [
+            ("", ""),
+            ("I would go", ""),
+            ("I would go.", ""),
+            ("I would go. Ask for 3.5", "I would go."),
+            ("Go! Why not? Beca", "Go! Why not?"),
+            ("é. ü", "é."),
+        ] {
+            assert_eq!(sentences(words), whole, "{words}");
+        }
     }
 }
