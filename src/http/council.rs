@@ -90,6 +90,7 @@ fn turn(
             expressions: Vec::new(),
             tools: None,
             last_reply: None,
+            silences: 0,
         },
         pin: None,
         council: Some(wanted.coaches),

@@ -260,7 +260,11 @@ fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option
         return None;
     }
     match rooms.silence {
-        SilenceReply::Model => None,
+        // Whoever has been spoken to so often without a word does not want to be spoken to again.
+        SilenceReply::Model => {
+            let is_enough = coach.nudge(conversation.silences).is_none();
+            (conversation.ask == Ask::Silence && is_enough).then(String::new)
+        }
         SilenceReply::Quiet => Some(String::new()),
         SilenceReply::Line => {
             let nudged = rooms.roster.nudges_in_a_row(&conversation.history);

@@ -74,6 +74,7 @@ mod tests {
                 expressions: Vec::new(),
                 tools: None,
                 last_reply,
+                silences: 0,
             };
             let got = note(&conversation);
             assert_eq!(got.as_deref(), expected, "{coach:?} {words:?}");
@@ -89,6 +90,7 @@ mod tests {
             expressions: Vec::new(),
             tools: None,
             last_reply: None,
+            silences: 0,
         };
         assert_eq!(note(&conversation), None);
     }

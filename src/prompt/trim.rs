@@ -261,6 +261,7 @@ mod tests {
             expressions: Vec::new(),
             tools: None,
             last_reply: None,
+            silences: 0,
         };
         assert_eq!(
             shown(&units(&conversation)),

@@ -215,6 +215,7 @@ mod tests {
             expressions: Vec::new(),
             tools: None,
             last_reply: None,
+            silences: 0,
         }
     }
 

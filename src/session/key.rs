@@ -165,6 +165,7 @@ mod tests {
             expressions: vec![],
             tools: None,
             last_reply: None,
+            silences: 0,
         }
     }
 

@@ -97,6 +97,8 @@ pub struct Conversation {
     pub tools: Option<Tools>,
     /// Absent where the last reply was heard whole, and where nothing is known of it.
     pub last_reply: Option<LastReply>,
+    /// How often the platform had told of silence before this, since anybody's last word.
+    pub silences: usize,
 }
 
 impl Conversation {

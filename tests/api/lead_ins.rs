@@ -164,8 +164,18 @@ async fn silence_is_answered_as_the_operator_wants() {
     let quiet = TestApp::spawn(&[("SILENCE_REPLY", "quiet")]).await;
     assert_eq!(quiet.hear(&silent(&[])).await.text, "");
     quiet.stop().await;
+    // The model's own words escalate too, and stop.
     let model = TestApp::spawn(&[]).await;
-    assert!(!model.hear(&silent(&[])).await.text.is_empty());
-    assert_eq!(model.chats().len(), 1);
+    let mut talk = vec![json!({"role": "user", "content": "Hello"}), said("Hi.")];
+    for asked in 1..=3 {
+        assert!(!model.hear(&silent(&talk)).await.text.is_empty());
+        assert_eq!(model.chats().len(), asked);
+        talk.extend([marker.clone(), said("Still here.")]);
+    }
+    assert_eq!(model.hear(&silent(&talk)).await.text, "");
+    assert_eq!(model.chats().len(), 3, "nobody is asked any more");
+    talk.push(json!({"role": "user", "content": "Sorry, I was away."}));
+    talk.push(said("Welcome back."));
+    assert!(!model.hear(&silent(&talk)).await.text.is_empty());
     model.stop().await;
 }

@@ -45,6 +45,7 @@ fn says(words: &str) -> Conversation {
         expressions: vec![],
         tools: None,
         last_reply: None,
+        silences: 0,
     }
 }
 

@@ -188,6 +188,7 @@ fn talked(lines: &[&str]) -> String {
         expressions: Vec::new(),
         tools: None,
         last_reply: None,
+        silences: 0,
     };
     let chosen = select(&roster, conversation.lines(), None);
     format!("{} {}", chosen.coach.id, chosen.reason)

@@ -191,6 +191,7 @@ impl<'d> Parsing<'d> {
             None => Ask::Greeting,
         };
         let expressions = expressions(reading.as_ref(), &lines);
+        let silences = silences(&lines);
         let history = lines.into_iter().filter_map(past).collect();
         let conversation = Conversation {
             history,
@@ -199,6 +200,7 @@ impl<'d> Parsing<'d> {
             expressions,
             tools: self.tools,
             last_reply: None,
+            silences,
         };
         (conversation, reading)
     }
@@ -235,6 +237,13 @@ fn is_empty(line: &Line<'_>) -> bool {
 }
 
 /// A line of the history, or nothing if nothing was said in it.
+/// Silences that were told of at the end of a history, with no word of the user's between them.
+fn silences(lines: &[Line<'_>]) -> usize {
+    let users = lines.iter().rev().filter(|line| line.role == Role::User);
+    let kinds = users.map(|line| clean::clean(&line.text).kind);
+    kinds.take_while(|kind| *kind == Kind::Silence).count()
+}
+
 fn past(line: Line<'_>) -> Option<Message> {
     let text = match line.role {
         Role::User => clean::clean(&line.text).words,

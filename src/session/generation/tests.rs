@@ -27,6 +27,7 @@ fn generation(kept: &Arc<AtomicUsize>) -> Generation {
         expressions: vec![],
         tools: None,
         last_reply: None,
+        silences: 0,
     };
     let key = Keys::default().of("s", "career", &next);
     let speech = Speech::new(head, key, Asked::Nothing, Arc::clone(kept));

@@ -18,6 +18,7 @@ fn next(history: &[(Role, &str)], words: &str) -> Conversation {
         expressions: vec![],
         tools: None,
         last_reply: None,
+        silences: 0,
     }
 }
 

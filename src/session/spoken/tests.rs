@@ -125,6 +125,7 @@ fn evidence_is_bounded_and_says_nothing_without_a_history() {
         expressions: vec![],
         tools: None,
         last_reply: None,
+        silences: 0,
     };
     let evidence = Evidence::of(1, &next(vec![Message::user(long.as_str()); 9]));
     let bytes: usize = evidence.history.iter().map(|m| m.text.len()).sum();

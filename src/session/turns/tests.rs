@@ -39,6 +39,7 @@ fn ask(history: &[(Role, &str)], ask: Ask) -> Conversation {
         expressions: vec![],
         tools: None,
         last_reply: None,
+        silences: 0,
     }
 }
 
