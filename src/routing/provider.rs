@@ -53,6 +53,14 @@ pub fn pinned(model: &str) -> &'static [&'static str] {
         .map_or(&[], |(_, order)| order)
 }
 
+/// Whether a model's prompts are cached only where the request says so; others' are by themselves.
+///
+/// Source: `OpenRouter`'s "prompt caching".
+#[must_use]
+pub fn caches_when_asked(model: &str) -> bool {
+    model.starts_with("anthropic/")
+}
+
 /// What a provider does when its stream is closed. Takes its name as a stream reports it ("Amazon
 /// Bedrock") and its slug ("amazon-bedrock", "amazon-bedrock/eu"), in any case.
 #[must_use]

@@ -83,6 +83,9 @@ pub struct AttemptRecord {
     pub first_token_ms: Option<f64>,
     pub ended_ms: f64,
     pub prompt_tokens: Option<u64>,
+    /// Of them, what the provider had in its cache.
+    #[serde(default)]
+    pub cached_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
     pub cost_microusd: Option<MicroUsd>,
     pub cost_source: CostSource,

@@ -73,6 +73,7 @@ impl AttemptLog {
                 first_token_ms: None,
                 ended_ms: started_ms,
                 prompt_tokens: None,
+                cached_tokens: None,
                 completion_tokens: None,
                 cost_microusd: None,
                 cost_source: CostSource::Unknown,
@@ -250,6 +251,7 @@ impl Row {
         self.change(|entry| {
             let record = &mut entry.record;
             record.prompt_tokens = Some(usage.prompt_tokens);
+            record.cached_tokens = Some(usage.cached_tokens);
             record.completion_tokens = Some(usage.completion_tokens);
             record.cost_microusd = usage.cost;
             record.cost_source = usage

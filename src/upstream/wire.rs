@@ -45,15 +45,17 @@ pub(super) enum Omittable {
     Reasoning,
     Temperature,
     Provider,
+    CacheControl,
     SessionId,
     User,
 }
 
 impl Omittable {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Prefill, "prefill"),
         (Self::Reasoning, "reasoning"),
         (Self::Temperature, "temperature"),
+        (Self::CacheControl, "cache_control"),
         (Self::Provider, "provider"),
         (Self::SessionId, "session_id"),
         (Self::User, "user"),
@@ -93,6 +95,8 @@ struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Provider<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<CacheControl>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<&'a str>,
@@ -102,6 +106,19 @@ struct Request<'a> {
     tool_choice: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parallel_tool_calls: Option<bool>,
+}
+
+/// That the prompt is to be cached as far as it stays the same, for five minutes. Below a model's least
+/// length, about a thousand tokens, it does nothing.
+#[derive(Serialize)]
+struct CacheControl {
+    r#type: &'static str,
+}
+
+impl CacheControl {
+    const EPHEMERAL: Self = Self {
+        r#type: "ephemeral",
+    };
 }
 
 /// Off, or the least there is of a model that cannot be asked without: its thoughts are not wanted.
@@ -156,6 +173,9 @@ pub(super) fn request(
             order,
             allow_fallbacks: true,
         }),
+        cache_control: provider::caches_when_asked(model)
+            .then_some(CacheControl::EPHEMERAL)
+            .filter(|_| keep(Omittable::CacheControl)),
         user: call.user.filter(|_| keep(Omittable::User)),
         session_id: Some(call.session).filter(|_| keep(Omittable::SessionId)),
         tools: call.tools.map(|t| &*t.tools),

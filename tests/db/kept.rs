@@ -117,6 +117,7 @@ pub(crate) fn turn(n: u32) -> TurnRecord {
         first_token_ms: is_answered.then_some(300.0),
         ended_ms: 1500.0,
         prompt_tokens: Some(800 + u64::from(n)),
+        cached_tokens: is_answered.then_some(400),
         completion_tokens: is_answered.then_some(60),
         cost_microusd: cost,
         cost_source: source,

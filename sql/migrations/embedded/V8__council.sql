@@ -1,3 +1,4 @@
--- The same column as in PostgreSQL: whose part of a council a call was.
+-- The same columns as in PostgreSQL: whose part of a council a call was, and what of its prompt was cached.
 
 alter table attempt add column coach text;
+alter table attempt add column cached_tokens integer;

@@ -52,7 +52,7 @@ impl Guard {
             memory_outcome: self.recalled.outcome,
             prompt_tokens: sum(|a| a.prompt_tokens),
             completion_tokens: sum(|a| a.completion_tokens),
-            cached_tokens: usage.map(|u| u.cached_tokens),
+            cached_tokens: sum(|a| a.cached_tokens),
             reasoning_tokens: usage.map(|u| u.reasoning_tokens),
             cost_microusd: cost.sum,
             cost_source: cost.source,

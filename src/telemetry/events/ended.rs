@@ -89,10 +89,10 @@ impl TurnEnded<'_> {
                 observe(name, &labels, seconds(time));
             }
         }
-        count_cached(t);
         for attempt in &t.attempts {
             count_attempt(attempt);
             genai::count_call(attempt);
+            count_cached(t, attempt);
             count_cause(t, attempt);
         }
         if t.lead_in {
@@ -108,14 +108,15 @@ impl TurnEnded<'_> {
     }
 }
 
-/// Counts how much of the prompt a provider had cached. Both counters move together or not at all,
-/// so that one over the other is a coach's ratio: it falls when something volatile gets into the
+/// Counts how much of each call's prompt a provider had cached. Both counters move together or not at
+/// all, so that one over the other is a coach's ratio: it falls when something volatile gets into the
 /// prefix.
-fn count_cached(turn: &TurnRecord) {
-    let (Some(prompt), Some(cached)) = (turn.prompt_tokens, turn.cached_tokens) else {
+fn count_cached(turn: &TurnRecord, attempt: &AttemptRecord) {
+    let (Some(prompt), Some(cached)) = (attempt.prompt_tokens, attempt.cached_tokens) else {
         return;
     };
-    let coach = [("coach", turn.coach.clone())];
+    let coach = attempt.coach.as_ref().unwrap_or(&turn.coach);
+    let coach = [("coach", coach.clone())];
     // A bill that claims more than was asked must not make the ratio more than one.
     let cached = cached.min(prompt);
     count_by(names::PROMPT_TOKENS_TOTAL, &coach, prompt);
@@ -306,12 +307,25 @@ mod tests {
             (json!(900), json!(null), &[]),
             (json!(null), json!(600), &[]),
         ] {
-            let fields = json!({ "prompt_tokens": prompt, "cached_tokens": cached });
+            let call = json!({ "model": "a", "cause": "first", "prompt_tokens": prompt,
+                "cached_tokens": cached });
             let names = ["cached_tokens", "prompt_tokens"].into_iter().zip(expected);
             let lines: Vec<String> = names
                 .map(|(name, count)| format!(r#"{name}{{coach="master"}} {count}"#))
                 .collect();
-            assert_eq!(counted(&turn(&fields, &[])), lines, "{fields}");
+            let counts = counted(&turn(&json!({}), &[call.clone()]));
+            let counts: Vec<_> = counts.into_iter().filter(|l| l.contains("coach")).collect();
+            assert_eq!(counts, lines, "{call}");
+        }
+        // Of a council each coach has its own.
+        let of = |coach: Option<&str>| {
+            json!({ "model": "a", "cause": "specialist", "coach": coach,
+                "prompt_tokens": 900, "cached_tokens": 600 })
+        };
+        let counts = counted(&turn(&json!({}), &[of(Some("career")), of(None)]));
+        for coach in ["career", "master"] {
+            let line = format!(r#"cached_tokens{{coach="{coach}"}} 600"#);
+            assert!(counts.contains(&line), "{line}: {counts:?}");
         }
     }
 

@@ -119,6 +119,7 @@ pub(super) fn attempt(id: Option<&str>, source: CostSource, cost: Option<i64>) -
         first_token_ms: None,
         ended_ms: 0.0,
         prompt_tokens: None,
+        cached_tokens: None,
         completion_tokens: None,
         cost_microusd: cost.map(MicroUsd),
         cost_source: source,

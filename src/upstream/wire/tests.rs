@@ -20,6 +20,11 @@ fn a_request_fit_for_voice() {
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["stream"], true);
     assert_eq!(body["max_tokens"], 1200);
+    assert_eq!(
+        body.get("cache_control"),
+        None,
+        "only where it has to be asked for"
+    );
     assert_eq!(body["reasoning"]["enabled"], false);
     assert_eq!(body["provider"]["order"][0], "openai");
     assert_eq!(body["user"], "u-1");
@@ -43,6 +48,7 @@ fn what_a_model_refuses_is_left_out() {
     let omit = [Omittable::Reasoning, Omittable::User];
     let body = request("anthropic/claude-haiku-5.5", &call(&messages), &omit, None).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["cache_control"]["type"], "ephemeral");
     for gone in ["reasoning", "user", "temperature"] {
         assert!(body.get(gone).is_none(), "{gone}");
     }
