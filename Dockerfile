@@ -18,7 +18,8 @@ WORKDIR /build
 # its time of change cargo would take it for newer than what is copied over it.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
- && echo 'fn main() {}' | tee src/main.rs benches/turn.rs benches/records.rs benches/speech.rs >src/lib.rs \
+ && echo 'fn main() {}' | tee src/main.rs benches/turn.rs benches/records.rs benches/speech.rs \
+        benches/crowd.rs >src/lib.rs \
  && cargo build --release --locked --bin clm \
  && rm -rf src target/release/clm target/release/.fingerprint/quest-clm-* \
       target/release/deps/clm-* target/release/deps/*quest_clm*
