@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::http::error::Kind;
 
 use super::parameters;
+use super::schema::with;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const EVENTS: &str = "text/event-stream";
@@ -68,9 +69,18 @@ pub(super) struct Operation {
     who: Who,
     parameters: Vec<Value>,
     body: Option<Value>,
-    answers: BTreeMap<u16, Value>,
+    answers: BTreeMap<u16, Answer>,
     refusals: BTreeMap<u16, BTreeSet<&'static str>>,
     is_deprecated: bool,
+}
+
+/// What is answered with a status.
+#[derive(Clone, Debug, Default)]
+struct Answer {
+    description: String,
+    headers: Option<Value>,
+    /// By type.
+    content: Map<String, Value>,
 }
 
 impl Operation {
@@ -130,9 +140,10 @@ impl Operation {
 
     /// The same with one of them as part of the example.
     pub(super) fn example(mut self, name: &str, value: Value) -> Self {
-        let named = self.parameters.iter_mut().find(|p| p["name"] == name);
-        if let Some(parameter) = named {
-            parameter["example"] = value;
+        let named =
+            |parameter: &&mut Value| parameter.get("name").and_then(Value::as_str) == Some(name);
+        if let Some(parameter) = self.parameters.iter_mut().find(named) {
+            *parameter = with(parameter.take(), json!({ "example": value }));
         }
         self
     }
@@ -175,25 +186,24 @@ impl Operation {
         form: &str,
         content: Value,
     ) -> Self {
-        let answer = self
-            .answers
-            .entry(status)
-            .or_insert_with(|| json!({ "description": description, "content": {} }));
-        answer["content"][form] = content;
+        let answer = self.answers.entry(status).or_default();
+        if answer.description.is_empty() {
+            description.clone_into(&mut answer.description);
+        }
+        answer.content.insert(form.to_owned(), content);
         self
     }
 
     /// An answer without a body.
     pub(super) fn answers_bare(mut self, status: u16, description: &str) -> Self {
-        self.answers
-            .insert(status, json!({ "description": description }));
+        self.answers.insert(status, Answer::bare(description));
         self
     }
 
     /// With the headers of this status' answer.
     pub(super) fn headers(mut self, status: u16, headers: Value) -> Self {
         if let Some(answer) = self.answers.get_mut(&status) {
-            answer["headers"] = headers;
+            answer.headers = Some(headers);
         }
         self
     }
@@ -221,26 +231,25 @@ impl Operation {
 
     /// Whether its answer is a stream alone, so that there is no HEAD of it.
     pub(super) fn never_ends(&self) -> bool {
-        let forms = self
-            .answers
-            .get(&200)
-            .and_then(|answer| answer["content"].as_object());
-        forms.is_some_and(|forms| forms.keys().all(|form| form == EVENTS) && !forms.is_empty())
+        let forms = self.answers.get(&200).map(|answer| &answer.content);
+        forms.is_some_and(|forms| !forms.is_empty() && forms.keys().all(|form| form == EVENTS))
     }
 
     /// The same asked with HEAD.
     pub(super) fn head(&self) -> Self {
-        let bare = |answer: &Value| {
-            let mut answer = answer.clone();
-            if let Some(fields) = answer.as_object_mut() {
-                fields.remove("content");
-            }
-            answer
-        };
-        let answers = self.answers.iter().map(|(status, a)| (*status, bare(a)));
+        let answers = self.answers.iter().map(|(status, answer)| {
+            let content = Map::new();
+            (
+                *status,
+                Answer {
+                    content,
+                    ..answer.clone()
+                },
+            )
+        });
         let refused = self.refusals.iter().map(|(status, kinds)| {
             let kinds: Vec<&str> = kinds.iter().copied().collect();
-            (*status, json!({ "description": kinds.join(", ") }))
+            (*status, Answer::bare(&kinds.join(", ")))
         });
         Self {
             method: "HEAD",
@@ -269,37 +278,57 @@ impl Operation {
             responses.insert(status.to_string(), shared);
         }
         for (status, answer) in &self.answers {
-            responses.insert(status.to_string(), self.joined(*status, answer));
+            let mut answer = answer.clone();
+            // The refusals of the same status stand beside it.
+            if let Some(kinds) = self.refusals.get(status) {
+                let error = json!({ "schema": error_of(kinds) });
+                answer.content.insert(JSON.to_owned(), error);
+            }
+            responses.insert(status.to_string(), answer.json());
         }
-        let mut json = json!({
+        let mut more = Map::new();
+        let mut put = |name: &str, value: Value| more.insert(name.to_owned(), value);
+        if !self.description.is_empty() {
+            put("description", json!(self.description));
+        }
+        if !self.parameters.is_empty() {
+            put("parameters", json!(self.parameters));
+        }
+        if let Some(body) = &self.body {
+            put("requestBody", body.clone());
+        }
+        if self.is_deprecated {
+            put("deprecated", json!(true));
+        }
+        let always = json!({
             "operationId": self.id,
             "tags": [self.tag],
             "summary": self.summary,
             "security": self.who.security(),
             "responses": responses,
         });
-        if !self.description.is_empty() {
-            json["description"] = json!(self.description);
+        with(always, Value::Object(more))
+    }
+}
+
+impl Answer {
+    fn bare(description: &str) -> Self {
+        Self {
+            description: description.to_owned(),
+            ..Self::default()
         }
-        if !self.parameters.is_empty() {
-            json["parameters"] = json!(self.parameters);
-        }
-        if let Some(body) = &self.body {
-            json["requestBody"] = body.clone();
-        }
-        if self.is_deprecated {
-            json["deprecated"] = json!(true);
-        }
-        json
     }
 
-    /// An answer, with the refusals of the same status beside it.
-    fn joined(&self, status: u16, answer: &Value) -> Value {
-        let mut answer = answer.clone();
-        if let Some(kinds) = self.refusals.get(&status) {
-            answer["content"][JSON] = json!({ "schema": error_of(kinds) });
+    fn json(self) -> Value {
+        let mut json = Map::new();
+        json.insert("description".to_owned(), json!(self.description));
+        if let Some(headers) = self.headers {
+            json.insert("headers".to_owned(), headers);
         }
-        answer
+        if !self.content.is_empty() {
+            json.insert("content".to_owned(), Value::Object(self.content));
+        }
+        Value::Object(json)
     }
 }
 
@@ -312,10 +341,14 @@ fn refusal(status: u16, kinds: &BTreeSet<&'static str>) -> Value {
     let linked = kinds
         .iter()
         .map(|kind| format!("[{kind}](/docs#error-{kind})"));
-    let mut headers = json!({ "x-clm-trace-id": { "$ref": "#/components/headers/TraceId" } });
-    if matches!(status, 429 | 503) {
-        headers["retry-after"] = json!({ "$ref": "#/components/headers/RetryAfter" });
-    }
+    let trace = json!({ "x-clm-trace-id": { "$ref": "#/components/headers/TraceId" } });
+    let headers = match status {
+        429 | 503 => with(
+            trace,
+            json!({ "retry-after": { "$ref": "#/components/headers/RetryAfter" } }),
+        ),
+        _ => trace,
+    };
     json!({
         "description": linked.collect::<Vec<_>>().join(", "),
         "headers": headers,

@@ -61,7 +61,7 @@ fn about_turns() -> Vec<Operation> {
             .who(Who::Admin)
             .query(&[turns::FILTERS, replay])
             .example("replay", json!(1))
-            .answers_in(200, "Events until the service stops.", EVENTS, watched(true))
+            .answers_in(200, "Events until the service stops.", EVENTS, watched(json!({ "flag": of("Switched") })))
             .refuses(&[Kind::Overloaded]),
         Operation::new(
             "POST",
@@ -95,12 +95,9 @@ fn satisfaction() -> Value {
     with(whole(), json!({ "minimum": 1, "maximum": 5 }))
 }
 
-fn watched(has_flags: bool) -> Value {
-    let mut events = json!({ "turn": of("TurnWithAttempts"), "missed": whole() });
-    if has_flags {
-        events["flag"] = of("Switched");
-    }
-    json!({ "x-events": events })
+fn watched(more: Value) -> Value {
+    let events = json!({ "turn": of("TurnWithAttempts"), "missed": whole() });
+    json!({ "x-events": with(events, more) })
 }
 
 fn about_sessions() -> Vec<Operation> {
@@ -169,7 +166,7 @@ fn about_sessions() -> Vec<Operation> {
         .parameter(own_session())
         .parameter(shown())
         .query(&[])
-        .answers_in(200, "Events until the service stops.", EVENTS, watched(false))
+        .answers_in(200, "Events until the service stops.", EVENTS, watched(json!({})))
         .refuses(&[Kind::InvalidSessionId, Kind::Overloaded]),
         Operation::new(
             "POST",

@@ -21,21 +21,20 @@ pub(super) fn either(always: Fields, sometimes: Fields) -> Value {
     let required: Vec<&str> = always.iter().map(|(name, _)| *name).collect();
     let all = always.into_iter().chain(sometimes);
     let properties: Map<String, Value> = all.map(|(name, s)| (name.to_owned(), s)).collect();
-    let mut schema = json!({
+    let schema = json!({
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
     });
-    if !required.is_empty() {
-        schema["required"] = json!(required);
+    match required.as_slice() {
+        [] => schema,
+        required => with(schema, json!({ "required": required })),
     }
-    schema
 }
 
 /// The same object, that may hold more than is told.
-pub(super) fn open(mut object: Value) -> Value {
-    object["additionalProperties"] = json!(true);
-    object
+pub(super) fn open(object: Value) -> Value {
+    with(object, json!({ "additionalProperties": true }))
 }
 
 pub(super) fn list(items: Value) -> Value {
@@ -80,21 +79,21 @@ pub(super) fn truth() -> Value {
 }
 
 /// The same, or null.
-pub(super) fn maybe(mut schema: Value) -> Value {
+pub(super) fn maybe(schema: Value) -> Value {
     let Some(kind) = schema.get("type").and_then(Value::as_str) else {
         return json!({ "anyOf": [schema, { "type": "null" }] });
     };
-    schema["type"] = json!([kind, "null"]);
-    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-        words.push(Value::Null);
+    let mut more = json!({ "type": [kind, "null"] });
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        let words: Vec<&Value> = words.iter().chain([&Value::Null]).collect();
+        more = with(more, json!({ "enum": words }));
     }
-    schema
+    with(schema, more)
 }
 
 /// The same with what it means.
-pub(super) fn about(mut schema: Value, meaning: &str) -> Value {
-    schema["description"] = json!(meaning);
-    schema
+pub(super) fn about(schema: Value, meaning: &str) -> Value {
+    with(schema, json!({ "description": meaning }))
 }
 
 /// The same with bounds and whatever else a schema may say.
