@@ -50,7 +50,7 @@ function answers(book, operation) {
 
 function answered(book, form, content) {
   const events = Object.entries(content["x-events"] ?? {});
-  const plain = (content.schema?.type ?? "string") === "string";
+  const plain = !content.schema || content.schema.type === "string";
   return el(
     "div",
     {},
