@@ -11,7 +11,7 @@ use crate::config::Deadlines;
 use crate::council;
 use crate::prompt::{self, PromptMessage};
 use crate::speech::Language;
-use crate::turn::{Cause, Tools};
+use crate::turn::{Cause, Conversation, Tools};
 use crate::upstream::{Allowance, AttemptLog, Call, Health, OpenRouter, Search};
 
 use super::arm;
@@ -68,12 +68,17 @@ impl<'t> Asking<'t> {
         }
     }
 
-    /// What is asked, to be kept.
-    pub(super) fn question(&self, spoken_in: Option<Language>) -> Option<Question> {
+    /// What is asked, to be kept: without how the user sounds, which is stored nowhere.
+    pub(super) fn question(
+        &self,
+        talk: &Conversation,
+        spoken_in: Option<Language>,
+    ) -> Option<Question> {
+        let messages: Vec<_> = prompt::without_sound(&self.messages, talk).collect();
         let tools = self.tools;
         let choice = tools.and_then(|t| t.tool_choice.as_ref());
         Some(Question {
-            messages: serde_json::to_value(&self.messages).ok()?,
+            messages: serde_json::to_value(messages).ok()?,
             tools: tools.map(|t| json!(t.tools)),
             tool_choice: choice.map(|choice| json!(choice)),
             max_tokens: self.max_tokens,

@@ -28,7 +28,7 @@ pub struct Words {
 /// All that a model was asked, so that it or another can be asked the same again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// In `OpenAI`'s form: rules and persona, history, memory, the user's words.
+    /// In `OpenAI`'s form: rules and persona, history, memory, the user's words; not how they sounded.
     pub messages: Value,
     /// What the caller offered to be called, as it came.
     pub tools: Option<Value>,

@@ -224,7 +224,9 @@ async fn begin<M: Mouth>(
     }
     let asking = Asking::new(guard, turn);
     if guard.switches.capture {
-        guard.asked = asking.question(guard.spoken_in).map(Box::new);
+        guard.asked = asking
+            .question(&turn.conversation, guard.spoken_in)
+            .map(Box::new);
     }
     guard.mark(Mark::Plan);
     let (raced, race) = (Instant::now(), spans::race(&guard.span));

@@ -86,6 +86,16 @@ pub fn compose(
     messages
 }
 
+/// A prompt without its note of how the user sounded: what may be kept of it.
+pub fn without_sound<'m>(
+    messages: &'m [PromptMessage],
+    conversation: &Conversation,
+) -> impl Iterator<Item = &'m PromptMessage> {
+    let note = sound::note(&conversation.expressions);
+    let is_note = move |message: &&PromptMessage| matches!(message, PromptMessage::User(text) if Some(text) == note.as_ref());
+    messages.iter().filter(move |message| !is_note(message))
+}
+
 /// Constant for a coach, to the byte: no id, no clock, nothing of the user.
 fn system(coach: &Coach) -> String {
     format!(

@@ -12,6 +12,6 @@ mod sound;
 mod murmur;
 mod resume;
 
-pub use compose::{PromptMessage, compose};
+pub use compose::{PromptMessage, compose, without_sound};
 pub use quote::{Source, quote};
 pub use resume::{instructed, prefilled};

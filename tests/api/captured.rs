@@ -44,3 +44,25 @@ async fn words_are_not_kept_unless_asked_for() {
     assert!(shown.get("words").is_none());
     assert_eq!(shown["words_missing"], "off");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_somebody_sounds_is_not_among_the_words() {
+    let app = TestApp::spawn(&[("CAPTURE_TEXT", "true")]).await;
+    let body = json!({ "messages": [
+        { "role": "user", "content": "I was passed over for a promotion.",
+          "models": { "prosody": { "scores": { "Anxiety": 0.91 } } } },
+    ]});
+    let path = "/chat/completions?custom_session_id=tense";
+    let heard = app.hear(&Request::post(path, &body)).await;
+    let note = "The speaker sounds tense";
+    assert!(app.asked().to_string().contains(note));
+    let mut asked = app.asked()["messages"].clone();
+    let messages = asked.as_array_mut().unwrap();
+    messages.retain(|message| !message.to_string().contains(note));
+    let kept = until("the words are kept", async || {
+        let turn = turn(&app, &heard.turn_id).await;
+        turn.pointer("/words/asked/messages").cloned()
+    })
+    .await;
+    assert_eq!(kept, asked, "all the rest is");
+}

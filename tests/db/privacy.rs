@@ -257,13 +257,21 @@ async fn captured_words_are_sealed_and_go_with_their_person() {
     let opened = rows.iter().map(|row| {
         let (turn, sealed): (String, String) = serde_json::from_str(row).unwrap();
         let words = unseal(&vault, &turn, &sealed).expect("words of this turn");
-        format!("{} {}\n", words.user, words.reply)
+        serde_json::to_string(&words).unwrap()
     });
     let opened: String = opened.collect();
-    for place in ["the user's words", "the model's answer"] {
+    for place in [
+        "the user's words",
+        "the model's answer",
+        "history",
+        "memory",
+    ] {
         let there = each(TOLD).filter(|(p, _)| *p == place);
         Search::new(there).finds_all("what was captured", opened.as_bytes());
     }
+    let sounds = each(TOLD).filter(|(p, _)| p.contains("sounds") || p.contains("reading"));
+    let never = Search::new(sounds.chain(each(UNTOLD)).chain(keys()));
+    nothing_in(&[("captures".to_owned(), opened.into_bytes())], &never);
     let link = a_link(&stage).await;
     look_everywhere(&stage).await;
     let theirs = format!(
