@@ -6,6 +6,7 @@
 
 mod alerts;
 mod local;
+mod network;
 mod remote;
 mod stores;
 
@@ -21,8 +22,17 @@ use crate::config::{self, Faults, Settings, Sources};
 /// The longest any one check may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const LISTED: &str = "`clm config` lists every setting";
+
 /// `clm check`
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  clm check
+  clm check --json | jq '.checks[] | select(.status != \"ok\")'
+  clm check --send-test-alert
+
+Exit code 0: all is well; 1: a warning or a failure; 2: `clm serve` would not start.")]
 pub(super) struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
@@ -110,7 +120,8 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
                 settings_stand = false;
                 rows.extend(faulty(&faults));
             }
-            rows.extend(settings.warnings.iter().map(|w| Row::warn("settings", w)));
+            let warnings = settings.warnings.iter();
+            rows.extend(warnings.map(|w| Row::warn("settings", w).hint(LISTED)));
             if rows.is_empty() {
                 rows.push(Row::ok("settings", "all can be read"));
             }
@@ -148,9 +159,10 @@ async fn examine(checkup: &Checkup<'_>, settings: &Settings) -> Vec<Row> {
 }
 
 fn faulty(faults: &Faults) -> impl Iterator<Item = Row> {
-    faults.items().iter().map(|fault| {
-        Row::fail("settings", fault.to_string()).hint("`clm config` lists every setting")
-    })
+    faults
+        .items()
+        .iter()
+        .map(|fault| Row::fail("settings", fault.to_string()).hint(LISTED))
 }
 
 fn print(format: Format, worst: Status, rows: &[Row], out: &mut impl Write) -> io::Result<()> {

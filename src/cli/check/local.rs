@@ -63,7 +63,8 @@ pub(super) fn files(settings: &Settings) -> Vec<Row> {
     match Experiments::load(settings.experiments.as_deref(), &roster) {
         Ok(experiments) => {
             let warnings = experiments.warnings().iter();
-            let mut rows: Vec<Row> = warnings.map(|w| Row::warn(NAME, w)).collect();
+            let warnings = warnings.map(|w| Row::warn(NAME, w).hint("mend EXPERIMENTS_FILE"));
+            let mut rows: Vec<Row> = warnings.collect();
             if !experiments.is_empty() && rows.is_empty() {
                 rows.push(Row::ok(NAME, format!("{} can be read", experiments.len())));
             }

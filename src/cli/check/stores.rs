@@ -96,7 +96,7 @@ fn unverified(database: &Database) -> Option<Row> {
     })
 }
 
-fn is_private(host: &str) -> bool {
+pub(super) fn is_private(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),

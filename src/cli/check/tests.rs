@@ -64,7 +64,12 @@ async fn check_with(
     };
     let mut out = Vec::new();
     let exit = run(&checkup, &mut out).await.unwrap();
-    (exit, serde_json::from_slice(&out).unwrap())
+    let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    for row in report["checks"].as_array().unwrap() {
+        // Whatever is not well has something that can be done about it.
+        assert!(row["status"] == "ok" || row["hint"] != "", "{row}");
+    }
+    (exit, report)
 }
 
 fn row<'a>(report: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
@@ -91,6 +96,10 @@ async fn what_works_and_what_is_gone() {
     .await;
     for name in [
         "settings",
+        "dns",
+        "tls",
+        "openrouter key",
+        "openrouter credit",
         "zep",
         "clock",
         "data directory",
