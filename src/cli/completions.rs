@@ -6,6 +6,11 @@ use clap_complete::Shell;
 
 /// `clm completions`
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  source <(clm completions bash)             for this shell; put it into ~/.bashrc to keep it
+  clm completions zsh > ~/.zfunc/_clm
+  clm completions fish > ~/.config/fish/completions/clm.fish")]
 pub(super) struct CompletionsArgs {
     /// The shell to write for.
     pub(super) shell: Shell,

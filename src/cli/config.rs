@@ -8,6 +8,11 @@ use crate::config::{self, SETTINGS, Setting};
 
 /// `clm config`
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  clm config | grep BUDGET
+  clm config --json | jq -r '.[] | select(.secret) | .name'
+  clm config --markdown")]
 pub(super) struct ConfigArgs {
     /// Print the table of the README.
     #[arg(long, conflicts_with = "json")]

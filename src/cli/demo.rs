@@ -22,6 +22,12 @@ use super::say::{self, Turn, Unheard};
 use super::serve::watch_signals;
 use super::{Exit, settings, waterfall};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  clm demo                                   no account and no key
+  PORT=9090 clm demo                         another port, else any free one
+  CAPTURE_TEXT=true clm demo                 `clm turn ID --json` shows what was said";
+
 const SESSION: &str = "demo";
 const QUESTION: &str = "I was passed over for a promotion.";
 /// What the simulated memory knows of the person in the demo.

@@ -56,9 +56,12 @@ pub(super) fn run(
 
 /// Made in memory, so that a pipe that is closed early is told as such.
 fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
-    let man = Man::new(command.clone()).manual("clm");
+    let man = Man::new(command.clone());
+    let name = command.get_display_name().unwrap_or("clm");
+    let version = command.get_version().unwrap_or_default();
     let mut page = Vec::new();
-    man.render_title(&mut page)?;
+    // The page has no date, and clap_mangen's title line without one loses what comes after it.
+    writeln!(page, ".TH {name} 1 \"\" \"clm {version}\" \"clm manual\"")?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
@@ -121,6 +124,28 @@ mod tests {
             "{replay}"
         );
         assert!(replay.contains("\\-\\-model"), "{replay}");
+        assert!(replay.contains(".TH clm-replay 1 \"\" \"clm "), "{replay}");
         assert_eq!(man(Some("nothing")), (Exit::Usage, String::new()));
+    }
+
+    #[test]
+    fn every_help_begins_with_examples_and_is_the_same_by_either_flag() {
+        let mut cli = Cli::command();
+        cli.build();
+        let all = cli.get_subcommands().filter(|c| c.get_name() != "help");
+        for command in all.chain([&cli]) {
+            let name = command.get_name();
+            let (mut short, mut long) = (command.clone(), command.clone());
+            let help = short.render_help().to_string();
+            assert!(help.starts_with("Examples:\n"), "{name}\n{help}");
+            // Laid out with more room, and not a word more.
+            let long = long.render_long_help().to_string();
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(words(&help), words(&long), "{name}");
+        }
     }
 }

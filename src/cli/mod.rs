@@ -108,8 +108,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start with a simulated OpenRouter and Zep, speak one turn, keep serving.
+    #[command(before_help = demo::EXAMPLES)]
     Demo,
     /// Take turns: the production command.
+    #[command(before_help = serve::EXAMPLES)]
     Serve,
     /// Serve the simulated OpenRouter and Zep alone, a fault chosen by the model's name.
     Simulate(simulate::SimulateArgs),
@@ -138,6 +140,7 @@ enum Command {
     /// Erase a person from every place that knows of them.
     EraseUser(erase::EraseArgs),
     /// Print the API's document, OpenAPI 3.1.
+    #[command(before_help = openapi::EXAMPLES)]
     Openapi,
     /// Print the completion script of a shell.
     Completions(completions::CompletionsArgs),

@@ -4,6 +4,11 @@ use std::io::{self, Write};
 
 use crate::http::openapi;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  clm openapi > openapi.json
+  clm openapi | jq '.paths | keys'";
+
 /// Prints the document, indented.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use super::{Exit, ask, server, settings};
 /// `clm rehearse`
 #[derive(Debug, clap::Args)]
 #[command(
-    before_help = "Example:\n  clm demo &\n  clm rehearse\n\nExit code 1 when a turn was silent for longer than it may be."
+    before_help = "Examples:\n  clm demo &\n  clm rehearse\n\nExit code 1 when a turn was silent for longer than it may be."
 )]
 pub(super) struct RehearseArgs {
     /// The server's address; else HOST and PORT.

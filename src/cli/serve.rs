@@ -12,6 +12,14 @@ use crate::telemetry::logs;
 
 use super::{Exit, settings, tell};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  OPEN_ROUTER_API_KEY=… clm serve
+  clm --config /etc/clm.toml serve
+  HOST=0.0.0.0 CLM_API_KEYS=… OPEN_ROUTER_API_KEY=… clm serve
+
+`clm check` says beforehand whether everything is in place. Without an account: `clm demo`.";
+
 /// Serves until it is told to stop.
 ///
 /// # Errors

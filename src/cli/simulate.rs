@@ -12,6 +12,12 @@ use super::serve::watch_signals;
 
 /// `clm simulate`
 #[derive(Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  clm simulate                               on port 8090
+  clm simulate --first-token-ms 900 --memory-fault slow:2000
+  COACH_MODEL_CAREER=sim/429:2 OPENROUTER_BASE_URL=http://127.0.0.1:8090/api/v1 \\
+    OPEN_ROUTER_API_KEY=any clm serve        a model that refuses twice")]
 pub(super) struct SimulateArgs {
     /// The port to listen on; 0 takes any free one.
     #[arg(long, default_value_t = 8090)]

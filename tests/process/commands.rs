@@ -144,3 +144,36 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
         assert!(text(&script.stdout).contains(command), "{command}");
     }
 }
+
+#[test]
+fn the_manual_is_typeset_without_a_warning() {
+    for command in ["clm", "tail", "simulate", "check"] {
+        let page = Command::new(env!("CARGO_BIN_EXE_clm"))
+            .arg("man")
+            .args(Some(command).filter(|command| *command != "clm"))
+            .output()
+            .unwrap();
+        assert_eq!(code(&page), 0, "{page:?}");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("page.1");
+        std::fs::write(&file, &page.stdout).unwrap();
+        // Not every machine has it; what a page says is held beside the command.
+        let Ok(set) = Command::new("man")
+            .args(["--warnings", "-l"])
+            .arg(&file)
+            .env("MANPAGER", "cat")
+            .output()
+        else {
+            return;
+        };
+        let shown = text(&set.stdout);
+        assert_eq!(
+            (code(&set), text(&set.stderr).as_str()),
+            (0, ""),
+            "{command}"
+        );
+        for part in ["clm manual", "EXAMPLES", "EXIT STATUS"] {
+            assert!(shown.contains(part), "{command}: {part}\n{shown}");
+        }
+    }
+}
