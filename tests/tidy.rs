@@ -9,6 +9,7 @@ mod tidy {
     mod deployed;
     mod doors;
     mod faults;
+    mod lines;
     mod oncall;
     mod supplies;
 

@@ -75,7 +75,15 @@ async fn c16_nobody_writes_into_the_log() {
     assert!(lines.len() > 6, "{lines:?}");
     for line in lines {
         let parsed: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        assert!(parsed["target"].is_string(), "{line}");
+        for key in ["timestamp", "level", "target", "message"] {
+            assert!(parsed[key].is_string(), "{key}: {line}");
+        }
+        // One object a line, and nothing within it: `jq` and the like need no more than a key.
+        let fields = parsed.as_object().unwrap().values();
+        assert!(
+            fields.clone().all(|v| !v.is_object() && !v.is_array()),
+            "{line}"
+        );
         assert!(parsed.get("forged").is_none() && parsed["message"] != "forged");
         assert!(!line.contains("secret"), "somebody's words: {line}");
         assert!(!line.contains('\u{1b}'), "{line}");
