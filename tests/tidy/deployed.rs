@@ -56,9 +56,9 @@ fn image_env() -> BTreeMap<String, String> {
 /// The last instruction of this name in the Dockerfile.
 fn instruction(name: &str) -> String {
     let dockerfile = read("Dockerfile");
-    let lines = dockerfile.lines().filter_map(|l| l.strip_prefix(name));
+    let mut lines = dockerfile.lines().filter_map(|l| l.strip_prefix(name));
     lines
-        .last()
+        .next_back()
         .unwrap_or_else(|| panic!("no {name}"))
         .trim()
         .to_owned()
