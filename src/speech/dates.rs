@@ -280,7 +280,9 @@ pub(super) fn phone(look: &Look<'_>) -> Read {
     let is_bracket = look.is(0, |c| c == '(')?;
     if plus == 0 && !is_bracket {
         // Most figures are told from a phone number by their first characters.
-        let may_be = first == 3 || first == 1 && look.has(0, "1")?;
+        let may_be = first == 3
+            || first == 1 && look.has(0, "1")?
+            || (4..=5).contains(&first) && look.has(0, "0")?;
         if !may_be || !look.is(first, |c| "-. ".contains(c))? {
             return Ok(None);
         }
@@ -297,6 +299,7 @@ pub(super) fn phone(look: &Look<'_>) -> Read {
         _ if plus == 1 => groups.len() > 1 && (7..=15).contains(&total) || total >= 10,
         [3, 3, 4] => true,
         [1, 3, 3, 4] => look.has(0, "1")?,
+        [_, _, ..] if look.has(0, "0")? => lengths.len() < 5 && (9..=12).contains(&total),
         [3, 4] if !is_bracket => is_local(look, &groups),
         _ => false,
     };

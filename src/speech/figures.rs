@@ -2,6 +2,7 @@
 //! for it. Each reading takes what it knows from the beginning or leaves it to the next one.
 
 use super::amounts::{Amount, magnitude, money, number, per};
+use super::calls;
 use super::dates::{self, Read, Said};
 use super::look::{Look, More};
 use super::numbers;
@@ -34,6 +35,9 @@ pub(super) fn figure(look: &Look<'_>, before: Before<'_>) -> Reading {
             if let Some(said) = read(look)? {
                 return Ok(Some((said, None)));
             }
+        }
+        if let Some(said) = calls::called(look, before.word)? {
+            return Ok(Some((said, None)));
         }
         let day = dates::day_of_month(look, before.word)?;
         let said = match day {
@@ -308,7 +312,11 @@ fn abbreviated(look: &Look<'_>, from: usize, end: usize) -> Result<usize, More> 
 }
 
 /// The unit that stands behind a figure.
-fn unit_of(look: &Look<'_>, end: usize, may_attach: bool) -> Result<Option<(usize, Unit)>, More> {
+pub(super) fn unit_of(
+    look: &Look<'_>,
+    end: usize,
+    may_attach: bool,
+) -> Result<Option<(usize, Unit)>, More> {
     if let Some(found) = look.word(end, SIGNS)? {
         return Ok(Some(found));
     }

@@ -31,6 +31,7 @@ mod dates;
 mod shares;
 mod amounts;
 mod figures;
+mod calls;
 mod addresses;
 mod asides;
 mod marks;

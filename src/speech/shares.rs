@@ -13,7 +13,6 @@ const SET_PHRASES: &[(&str, &str)] = &[
     ("401k", "four oh one k"),
     ("403(b)", "four oh three b"),
     ("403b", "four oh three b"),
-    ("911", "nine one one"),
     ("9/11", "nine eleven"),
     ("1099", "ten ninety-nine"),
 ];
@@ -27,8 +26,8 @@ pub(super) fn set_phrase(look: &Look<'_>) -> Read {
     let Some((end, said)) = look.word(0, SET_PHRASES)? else {
         return Ok(None);
     };
-    if look.is(end, |c| c.is_alphanumeric() || "/,:-".contains(c))?
-        || look.is(end, |c| c == '.')? && look.is(end + 1, |c| c.is_ascii_digit())?
+    if look.is(end, char::is_alphanumeric)?
+        || look.is(end, |c| "/,:-.".contains(c))? && look.is(end + 1, |c| c.is_ascii_digit())?
     {
         return Ok(None);
     }
@@ -114,7 +113,7 @@ pub(super) fn fraction(look: &Look<'_>, before: &str) -> Read {
     let month = dates::MONTHS.iter().find(|(_, month)| *month == n);
     let words = match month.filter(|_| is_date) {
         Some((month, _)) => format!("{month} {}", numbers::ordinal(of)),
-        None if n == of && n % 10 == 0 => format!("{0}-{0}", numbers::number(n)),
+        None if n == of && matches!(n, 20 | 50) => format!("{0}-{0}", numbers::number(n)),
         None if n + of == 100 => format!("{} {}", numbers::number(n), numbers::number(of)),
         None if n == of || of % 10 == 0 && n <= of => {
             format!("{} out of {}", numbers::number(n), numbers::number(of))

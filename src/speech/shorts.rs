@@ -51,6 +51,7 @@ pub(super) const SHORTS: &[Short] = &[
     short("Corp.", 4, "oration", Dot::Shared),
     short("Dept.", 3, "artment", Dot::Shared),
     short("dept.", 3, "artment", Dot::Shared),
+    short("ext.", 3, "ension", Dot::Own),
     short("Fig.", 3, "ure", Dot::Own),
     short("Vol.", 3, "ume", Dot::Own),
     short("incl.", 4, "uding", Dot::Own),
