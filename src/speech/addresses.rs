@@ -5,16 +5,22 @@ use super::Language;
 use super::look::{Look, More, Stage};
 use super::voice::Voice;
 
-/// What an address begins with, in any case, at the beginning of a word.
-const OPENINGS: [&str; 3] = ["https://", "http://", "www."];
+/// What an address begins with, in any case: at the beginning of a word, and the last right behind one, for
+/// the sake of other schemes and of words that nothing parts from theirs.
+const OPENINGS: [&str; 4] = ["https://", "http://", "www.", "://"];
 
 /// Whether a word may be the beginning of an address.
-pub(super) fn may_begin(letters: &str) -> bool {
+fn may_begin(letters: &str) -> bool {
     OPENINGS.iter().any(|opening| is_prefix(letters, opening))
 }
 
-fn begins(c: char) -> bool {
-    matches!(c, 'h' | 'H' | 'w' | 'W')
+/// Whether an address may begin with this behind that.
+fn begins(before: char, c: char) -> bool {
+    match c {
+        'h' | 'H' | 'w' | 'W' => !before.is_alphabetic(),
+        ':' => before.is_alphanumeric(),
+        _ => false,
+    }
 }
 
 /// Whether an address is over before this.
@@ -31,19 +37,18 @@ fn is_prefix(text: &str, whole: &str) -> bool {
 /// Follows a text as it is let through, and tells where an address begins in it.
 #[derive(Debug, Default)]
 pub(super) struct Opening {
-    /// How much of "://" came behind the name of a scheme.
+    /// How much of "://" came.
     at: usize,
 }
 
 impl Opening {
-    /// Whether an address begins with this, said behind these letters.
-    pub(super) fn is_whole(&mut self, word: &str, next: &str) -> bool {
-        let is = |name: &&str| word.eq_ignore_ascii_case(name);
+    /// Whether an address has begun with this, said behind what the voice said.
+    pub(super) fn is_whole(&mut self, voice: &Voice, next: &str) -> bool {
         self.at = match (self.at, next) {
-            (0, ":") if ["https", "http"].iter().any(is) => 1,
+            (_, ":") if voice.last().is_alphanumeric() => 1,
             (1, "/") => 2,
             (2, "/") => 3,
-            (_, ".") if is(&"www") => 3,
+            (_, ".") if voice.word().eq_ignore_ascii_case("www") => 3,
             _ => 0,
         };
         self.at == 3
@@ -130,10 +135,9 @@ impl Stage for Addresses {
             }
             self.is_inside = false;
         }
-        let is_first = !self.voice.is_in_word() && look.is(0, begins)?;
-        if (is_first || !self.begun.is_empty())
-            && let Some(taken) = self.opening(&look)?
-        {
+        let last = self.voice.last();
+        let may_begin = !self.begun.is_empty() || look.is(0, |c| begins(last, c))?;
+        if may_begin && let Some(taken) = self.opening(&look)? {
             self.is_inside = true;
             match self.language {
                 Language::English => self.voice.say("the link", out),
@@ -141,13 +145,15 @@ impl Stage for Addresses {
             }
             return Ok(taken);
         }
-        // Looked at anew where the next may begin, so that what is held begins there.
+        // Looked at anew where the next may begin, so that what is held begins there. One that a pause has
+        // cut is all that is here.
         let mut before = ' ';
         let next = look.rest().char_indices().find(|(at, c)| {
-            let is_first = *at > 0 && begins(*c) && !before.is_alphabetic();
+            let is_next = *at > 0 && begins(before, *c);
             before = *c;
-            is_first
+            is_next
         });
+        let next = next.filter(|_| self.begun.is_empty());
         let run = next.map_or(look.rest().len(), |(at, _)| at);
         self.voice.raw(look.slice(0, run), out);
         Ok(run)

@@ -19,8 +19,13 @@ pub(super) enum Mode {
     },
     /// An element whose content is not for ears.
     Element(&'static str),
-    /// Up to this character, at most so many bytes.
+    /// Up to this character, at most so many bytes and the rest of a word.
     Until(char, usize),
+}
+
+/// What has no end ends after so many bytes, with the word: not within an address, whose rest would be said.
+fn is_enough(left: usize, c: char) -> bool {
+    left == 0 && c.is_whitespace()
 }
 
 impl Marks {
@@ -32,15 +37,7 @@ impl Marks {
             Mode::Address => Ok(self.address(look, out)),
             Mode::Braces { depth, left } => self.braces(look, depth, left),
             Mode::Element(name) => self.element(look, name),
-            Mode::Until(closer, left) => {
-                let c = look.at(0)?.unwrap_or_default();
-                let left = left.saturating_sub(c.len_utf8());
-                self.mode = match c == closer || c == '\n' || left == 0 {
-                    true => Mode::Text,
-                    false => Mode::Until(closer, left),
-                };
-                Ok(if c == '\n' { 0 } else { c.len_utf8() })
-            }
+            Mode::Until(closer, left) => self.until(look, closer, left),
         }
     }
 
@@ -67,18 +64,35 @@ impl Marks {
         end
     }
 
+    fn until(&mut self, look: Look<'_>, closer: char, left: usize) -> Result<usize, More> {
+        let c = look.at(0)?.unwrap_or_default();
+        if c == '\n' || is_enough(left, c) {
+            self.mode = Mode::Text;
+            return Ok(0);
+        }
+        let left = left.saturating_sub(c.len_utf8());
+        self.mode = match c == closer {
+            true => Mode::Text,
+            false => Mode::Until(closer, left),
+        };
+        Ok(c.len_utf8())
+    }
+
     fn braces(&mut self, look: Look<'_>, depth: u32, left: usize) -> Result<usize, More> {
         let c = look.at(0)?.unwrap_or_default();
+        if is_enough(left, c) {
+            self.mode = Mode::Text;
+            return Ok(0);
+        }
         let depth = match c {
             '{' => depth + 1,
             '}' => depth.saturating_sub(1),
             _ => depth,
         };
         let left = left.saturating_sub(c.len_utf8());
-        self.mode = if depth == 0 || left == 0 {
-            Mode::Text
-        } else {
-            Mode::Braces { depth, left }
+        self.mode = match depth {
+            0 => Mode::Text,
+            _ => Mode::Braces { depth, left },
         };
         Ok(c.len_utf8())
     }
@@ -89,10 +103,11 @@ impl Marks {
             return Ok(inside);
         }
         if look.has(0, "</")? && look.has(2, name)? {
-            let end = look.run(2 + name.len(), 8, |c| c != '>')?;
-            let closer = usize::from(look.is(end, |c| c == '>')?);
+            let named = look.run(2 + name.len(), 8, char::is_alphabetic)?;
+            let end = look.run(named, 8, |c| c == ' ')?;
+            let is_closed = look.is(end, |c| c == '>')?;
             self.mode = Mode::Text;
-            return Ok(end + closer);
+            return Ok(if is_closed { end + 1 } else { named });
         }
         Ok(1)
     }

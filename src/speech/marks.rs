@@ -76,7 +76,7 @@ impl Marks {
         if text.contains(|c: char| !c.is_whitespace()) {
             self.line.begun();
         }
-        if self.opening.is_whole(self.voice.word(), text) {
+        if self.opening.is_whole(&self.voice, text) {
             self.mode = Mode::Address;
         }
         self.voice.raw(text, out);
@@ -167,8 +167,13 @@ impl Marks {
     /// "*nods*" goes, "*really*" stays.
     fn action(&mut self, look: Look<'_>, mark: char) -> Result<usize, More> {
         if !self.voice.last().is_alphanumeric() && asides::is_action(&look, 1)? {
-            if let Some(end) = look.find(1, LINK_BYTES, mark)? {
-                return Ok(self.omit(end + 1));
+            let mut from = 1;
+            while let Some(end) = look.find(from, LINK_BYTES, mark)? {
+                // One in mid-word is part of a name.
+                if mark == '*' || !look.is(end + 1, char::is_alphanumeric)? {
+                    return Ok(self.omit(end + 1));
+                }
+                from = end + 1;
             }
             if look.is_paused() {
                 self.mode = Mode::Until(mark, LINK_BYTES);

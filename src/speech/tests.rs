@@ -191,14 +191,27 @@ fn a_pause_lets_out_what_is_held_and_garbles_no_figure() {
 }
 
 #[test]
-fn what_a_pause_has_cut_silences_the_answer_for_no_more_than_a_link() {
-    for opener in ["<span cl", "*nods", "(laughs"] {
-        let mut filter = Filter::new(Language::English);
-        let mut out = String::new();
-        filter.push(opener, &mut out);
-        filter.pause(&mut out);
-        filter.push(&" word".repeat(60), &mut out);
-        assert!(out.ends_with(" word word"), "{opener}: {out}");
+fn what_a_pause_has_cut_is_silent_for_a_bounded_stretch_and_no_address_comes_of_it() {
+    for (opener, bound) in [
+        ("<span cl", 200),
+        ("*nods", 200),
+        ("(laughs", 60),
+        ("{calm", 4_096),
+    ] {
+        for filler in bound - 30..bound + 5 {
+            let mut filter = Filter::new(Language::English);
+            let mut out = String::new();
+            filter.push(opener, &mut out);
+            filter.pause(&mut out);
+            let rest = format!(
+                " {} https://q.z/q{}",
+                "x".repeat(filler),
+                " word".repeat(20)
+            );
+            filter.push(&rest, &mut out);
+            assert!(out.ends_with(" word word"), "{opener} {filler}");
+            assert!(!out.contains('q'), "{opener} {filler}: {out}");
+        }
     }
 }
 

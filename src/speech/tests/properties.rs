@@ -202,7 +202,7 @@ proptest! {
         language in language(),
     ) {
         prop_assume!(!before.contains('я') && !after.contains('я'));
-        let address = format!("{beginning}x|я_j*я.z").replace('|', mark);
+        let address = format!("{beginning}x|я&я.z").replace('|', mark);
         let text = format!("{before} {address} {after}");
         let mut filter = Filter::new(language);
         let mut spoken = String::new();
