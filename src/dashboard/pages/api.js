@@ -36,20 +36,23 @@ export const query = (pairs) => {
   return asked.size ? `?${asked}` : "";
 };
 
+/** How long after a refusal a line is tried again, in milliseconds. */
+const AGAIN = 5000;
+
 /**
- * Live turns, the last of before first. `heard`: `turn`, `flag`, `missed`, and `state` with whether the
- * line is up. Returns what ends it.
+ * Turns as they end, from an event stream. `heard`: `turn`, `flag`, `missed`, and `state` with whether the
+ * line is up.
  */
-export function watch(replay, heard) {
-  const source = new EventSource(`/v1/turns/live?replay=${replay}`);
-  const parsed = (then) => (event) => then(JSON.parse(event.data));
-  source.addEventListener("turn", parsed(heard.turn));
-  source.addEventListener("flag", parsed(heard.flag));
-  source.addEventListener("missed", (event) => heard.missed(Number(event.data)));
+export function watch(path, heard) {
+  const source = new EventSource(path);
+  const parsed = (then) => (event) => then?.(JSON.parse(event.data));
+  for (const name of ["turn", "flag", "missed"]) source.addEventListener(name, parsed(heard[name]));
   source.addEventListener("open", () => heard.state(true));
-  // A browser tries again by itself, except where it was refused.
-  source.addEventListener("error", () => heard.state(false, source.readyState === EventSource.CLOSED));
-  return () => source.close();
+  source.addEventListener("error", () => {
+    heard.state(false);
+    // A browser tries again by itself, except where it was refused.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => watch(path, heard), AGAIN);
+  });
 }
 
 export async function logOut() {

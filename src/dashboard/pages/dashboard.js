@@ -6,7 +6,7 @@ import { byId, el, show } from "./dom.js";
 import { ascending, clock, count, csv, download, ms, percent, quantile, usd } from "./format.js";
 import { GROUPS, Graphs, RANGES } from "./graphs.js";
 import { budget, dependencies, flags, startFlags, upstream } from "./house.js";
-import { report } from "./reports.js";
+import { report, saveHere } from "./reports.js";
 import { drawList, go, route, saveTurns, startDialog } from "./turns.js";
 
 /** How often each is asked for, in milliseconds. */
@@ -14,6 +14,11 @@ const EVERY = { now: 2000, house: 5000, reports: 20_000 };
 /** Drawing takes milliseconds; a burst of turns is drawn once. */
 const REDRAW = 400;
 const REPORTS = ["models", "coaches", "savings", "spend", "experiments"];
+
+const AWAY = {
+  recent: "The store does not answer. Shown are the last turns in this machine's memory; nothing is lost, rows wait in the spool.",
+  page: "The service does not answer. Shown is what this page has seen; it asks again by itself.",
+};
 
 const book = new Book();
 const graphs = new Graphs();
@@ -27,11 +32,14 @@ const state = {
   fresh: 0,
   missed: 0,
   linked: false,
+  /** Where the turns shown are from: `store`, `recent` (this machine's memory), `page` (nobody answers). */
   source: "store",
   whole: true,
   /** Whether anybody has told of the range's turns yet. */
   told: false,
   health: [],
+  /** Models that are left alone just now. */
+  resting: [],
 };
 let now = null;
 let money = null;
@@ -49,7 +57,7 @@ function draw() {
   if (!state.told && turns.length === 0) return told(turns);
   graphs.draw(turns, state.range, state.group, moment());
   drawList(byId("live").querySelector(".body"), turns);
-  state.health = upstream(turns);
+  state.health = upstream(turns, state.resting);
   tiles(turns);
   told(turns);
 }
@@ -90,7 +98,7 @@ function told(turns) {
   byId("as-of").textContent = parts.join(" · ");
   const away = byId("away");
   away.hidden = state.source === "store";
-  away.textContent = "The store does not answer. Shown are the last turns in this machine's memory; nothing is lost, rows wait in the spool.";
+  away.textContent = AWAY[state.source] ?? "";
 }
 
 /** What the range's turns and reports say. */
@@ -108,7 +116,8 @@ async function fetchRange() {
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refused)) throw error;
-    Object.assign(state, { source: "recent", told: true });
+    const source = { 0: "page", 401: state.source }[error.status] ?? "recent";
+    Object.assign(state, { source, told: true });
   }
   redraw();
 }
@@ -126,11 +135,12 @@ async function reports(signal = fetching.signal, range = state.range) {
 async function house() {
   const [ready] = await Promise.all([dependencies(now), budget().then((told) => (money = told ?? money))]);
   const store = ready?.dependencies?.store?.status;
-  const away = store && store !== "ok" ? "recent" : "store";
-  if (ready && state.source !== away) {
+  const source = !ready ? "page" : store && store !== "ok" ? "recent" : "store";
+  state.resting = ready?.dependencies?.upstream?.resting ?? state.resting;
+  if (state.source !== source) {
     // It came back, or went: what is shown is asked for again.
-    state.source = away;
-    fetchRange();
+    state.source = source;
+    if (ready) fetchRange();
   }
   redraw();
 }
@@ -150,35 +160,27 @@ function keep(every, ask) {
 }
 
 function follow() {
-  let stop = () => {};
-  const start = () => {
-    stop = watch(1000, {
-      turn: (turn) => {
-        if (!book.take(turn)) return;
-        if (state.paused) state.fresh += 1;
-        redraw();
-      },
-      flag: () => flags(),
-      missed: (turns) => {
-        state.missed += turns;
-        redraw();
-      },
-      state: (linked, refused) => {
-        state.linked = linked;
-        redraw();
-        if (refused) {
-          stop();
-          setTimeout(start, 5000);
-        }
-      },
-    });
-  };
-  start();
+  watch("/v1/turns/live?replay=1000", {
+    turn: (turn) => {
+      if (!book.take(turn)) return;
+      if (state.paused) state.fresh += 1;
+      redraw();
+    },
+    flag: () => flags(),
+    missed: (turns) => {
+      state.missed += turns;
+      redraw();
+    },
+    state: (linked) => {
+      state.linked = linked;
+      redraw();
+    },
+  });
 }
 
 function controls() {
   const choose = (range) => {
-    state.range = range;
+    Object.assign(state, { range, told: false });
     address();
     fetchRange();
     draw();
@@ -203,9 +205,13 @@ function controls() {
   });
   byId("save-turns").addEventListener("click", () => saveTurns(shown()));
   byId("save-upstream").addEventListener("click", () => {
-    const columns = ["model", "calls", "errors", "cancelled", "p50", "p95", "kinds"];
+    const columns = ["model", "now", "calls", "errors", "cancelled", "p50", "p95", "kinds"];
     download("clm-upstream.csv", csv(columns, state.health.map((row) => columns.map((name) => row[name]))));
   });
+  for (const link of document.querySelectorAll("[data-report]")) {
+    link.addEventListener("click", (event) => saveHere(link.dataset.report) && event.preventDefault());
+  }
+  byId("save-budget").addEventListener("click", () => money && download("clm-budget.csv", csv(Object.keys(money), [Object.values(money)])));
   byId("log-out").addEventListener("click", logOut);
   document.addEventListener("clm:login", () => (byId("login-over").hidden = false));
   document.addEventListener("keydown", (event) => {

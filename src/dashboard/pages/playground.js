@@ -1,17 +1,21 @@
 // The playground: a voice platform in a page. It speaks the real wire, says the answer aloud, and hangs up
 // when the user breaks in.
 
-import { Refused, get, send } from "./api.js";
+import { get, send } from "./api.js";
 import { byId, copyButton, el, empty, show } from "./dom.js";
 import { count, ms, usd } from "./format.js";
 import { BEFORE, FAULTS, SCENES, SOUNDS, WORDS } from "./scenes.js";
 import { Timeline, Voice, canHear, canSpeak, listen } from "./voice.js";
+import { sessionPage } from "./turn.js";
 import { asCurl, asPython, body, speak } from "./wire.js";
 import { picture } from "./waterfall.js";
 
 const asked = new URLSearchParams(location.search);
 /** How long a turn's record is waited for after its last word. */
 const RECORD = { every: 150, most: 40 };
+
+/** Where a session's page leaves words to be said again. */
+const AGAIN = "clm-say";
 
 let talk = [];
 let session = null;
@@ -65,7 +69,8 @@ async function say(words, { fault = byId("fault").value, before = talk } = {}) {
     }
   } catch (error) {
     if (error.name !== "AbortError") {
-      line("trouble", null, error instanceof Refused && error.hint ? `${error.message}: ${error.hint}` : error.message);
+      const what = error.status === 0 ? "say it again in a moment" : error.hint;
+      line("trouble", null, what ? `${error.message}: ${what}` : error.message);
       running.voice.stop();
       quiet();
     }
@@ -159,7 +164,9 @@ async function told(running, fault) {
         ["Cost", `${usd(found.cost_usd)} (${found.cost_source})`],
         ["Memory", found.memory_outcome],
       ];
-      const more = el("a", { class: "button", href: `/dashboard#turn/${running.id}`, text: "Open in the dashboard" });
+      const specialists = (found.attempts ?? []).map((a) => a.coach).filter(Boolean);
+      if (specialists.length > 0) extra.push(["Council", specialists.join(", ")]);
+      const more = el("a", { class: "button", href: sessionPage(found.session_id, running.id), text: "Open the session's page" });
       show(byId("now"), summary(running, extra), picture(found), el("p", {}, more));
       return;
     }
@@ -265,8 +272,12 @@ async function start() {
   anew();
   const models = await get("/models").catch(() => ({ data: [] }));
   const coaches = models.data.map((model) => model.id).filter((id) => id !== "clm");
-  byId("coach").append(...coaches.map((id) => el("option", { value: id, text: id, selected: id === asked.get("coach") })));
+  const choices = [...coaches.map((id) => [id, id]), ["council", "council: several coaches"]];
+  byId("coach").append(...choices.map(([value, text]) => el("option", { value, text, selected: value === asked.get("coach") })));
   if (asked.get("tier")) byId("tier").value = asked.get("tier");
+  const again = sessionStorage.getItem(AGAIN);
+  if (again) byId("say").value = again;
+  sessionStorage.removeItem(AGAIN);
 }
 
 function slider(name) {

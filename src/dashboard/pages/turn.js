@@ -2,12 +2,50 @@
 
 import { FAILED, words } from "./book.js";
 import { el, table } from "./dom.js";
-import { count, ms, usd } from "./format.js";
+import { clock, count, ms, usd } from "./format.js";
+import { query } from "./api.js";
+import { line } from "./waterfall.js";
 
 export const pill = (outcome) => {
   const kind = outcome === "complete" ? "good" : FAILED.has(outcome) ? "bad" : outcome.startsWith("partial") ? "warn" : "";
   return el("span", { class: `pill ${kind}`, text: words(outcome) });
 };
+
+/** The parts of a turn's line in a list; `most` is the longest turn of the list. */
+export function parts(turn, most) {
+  const marks = [
+    turn.hedged && "hedged",
+    turn.continued && "continued",
+    turn.lead_in && "lead-in",
+    turn.experiment && `${turn.experiment}/${turn.variant}`,
+  ].filter(Boolean);
+  return [
+    el("span", { class: "when mono", text: clock(Date.parse(turn.created_at)) }),
+    el("span", { class: "who" }, el("b", { text: turn.coach }), el("span", { class: "note", text: turn.coach_reason })),
+    line(turn, most),
+    el("span", { class: "first", text: ms(turn.first_speakable_ms) }),
+    el("span", { class: "model note", text: turn.served_model ?? turn.planned_model }),
+    el("span", { class: "marks note", text: marks.join(" · ") }),
+    el("span", { class: "cost", text: usd(turn.cost_usd) }),
+    el("span", { class: "end" }, pill(turn.outcome)),
+  ];
+}
+
+/** A session's page, with one of its turns open. */
+export const sessionPage = (id, turn) => `/session${query({ id, turn })}`;
+
+/** The playground set as this turn was: a council where one was called, else its coach; its tier. */
+export function playground(turn) {
+  const coach = turn.coach_reason.startsWith("council:") ? "council" : turn.coach;
+  return `/playground${query({ coach, tier: turn.tier })}`;
+}
+
+/** Has the playground say these words. They go by the tab's own memory: an address is written down. */
+export function sayAgain(turn, text) {
+  const link = el("a", { class: "button", href: playground(turn), text: "Say it again in the playground" });
+  link.addEventListener("click", () => sessionStorage.setItem("clm-say", text));
+  return link;
+}
 
 /** What was said, where the operator had it kept. */
 export function said(kept) {
@@ -16,6 +54,8 @@ export function said(kept) {
 }
 
 export function facts(turn) {
+  const council = (turn.attempts ?? []).map((a) => a.coach).filter(Boolean);
+  const memory = `${turn.memory_outcome}${turn.memory_ms ? `, ${ms(turn.memory_ms)}` : ""}`;
   const tokens = `${count(turn.prompt_tokens)} in (${count(turn.cached_tokens)} cached), ${count(turn.completion_tokens)} out`;
   const all = [
     ["Model", turn.served_model ?? "none"],
@@ -23,7 +63,8 @@ export function facts(turn) {
     ["Provider", turn.provider],
     ["Cost", `${usd(turn.cost_usd)} (${turn.cost_source})`],
     ["Tokens", tokens],
-    ["Memory", turn.memory_outcome],
+    ["Memory", memory],
+    ["Council", council.join(", ")],
     ["Tier", turn.tier],
     ["Complexity", turn.complexity],
     ["Caller", `${turn.profile}, identity ${turn.identity}`],

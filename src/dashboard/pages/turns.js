@@ -2,9 +2,9 @@
 
 import { Refused, get, query } from "./api.js";
 import { byId, copyButton, el, empty, show, table, trouble } from "./dom.js";
-import { clock, count, csv, download, ms, percent, stamp, usd } from "./format.js";
-import { attempts, facts, pill, said } from "./turn.js";
-import { line, picture, scale } from "./waterfall.js";
+import { count, csv, download, ms, percent, stamp, usd } from "./format.js";
+import { attempts, facts, parts, pill, playground, said, sayAgain, sessionPage } from "./turn.js";
+import { picture, scale } from "./waterfall.js";
 
 const SHOWN = 40;
 const dialog = () => byId("detail");
@@ -35,36 +35,14 @@ export function drawList(place, turns) {
 }
 
 function entry(turn, most) {
-  const marks = [
-    turn.hedged && "hedged",
-    turn.continued && "continued",
-    turn.lead_in && "lead-in",
-    turn.experiment && `${turn.experiment}/${turn.variant}`,
-  ].filter(Boolean);
-  return el(
-    "li",
-    {},
-    el(
-      "button",
-      { type: "button", class: "turn", data: { turn: turn.turn_id }, on: { click: () => go("turn", turn.turn_id) } },
-      el("span", { class: "when mono", text: clock(turn.at ?? Date.parse(turn.created_at)) }),
-      el("span", { class: "who" }, el("b", { text: turn.coach }), el("span", { class: "note", text: turn.coach_reason })),
-      line(turn, most),
-      el("span", { class: "first", text: ms(turn.first_speakable_ms) }),
-      el("span", { class: "model note", text: turn.served_model ?? turn.planned_model }),
-      el("span", { class: "marks note", text: marks.join(" · ") }),
-      el("span", { class: "cost", text: usd(turn.cost_usd) }),
-      el("span", { class: "end" }, pill(turn.outcome)),
-    ),
-  );
+  const open = { click: () => go("turn", turn.turn_id) };
+  return el("li", {}, el("button", { type: "button", class: "turn", data: { turn: turn.turn_id }, on: open }, parts(turn, most)));
 }
 
 export function saveTurns(turns) {
   const columns = [...new Set(turns.flatMap((turn) => Object.keys(turn)))].filter((name) => name !== "attempts" && name !== "at");
   download("clm-turns.csv", csv(columns, turns.map((turn) => columns.map((name) => turn[name]))));
 }
-
-const sessionPage = (id) => `/session${query({ id })}`;
 
 /** The address names what is open, so that it can be sent to a colleague. */
 export function go(kind, id) {
@@ -117,7 +95,6 @@ async function turnView(id, book) {
     if (!turn) throw error;
   }
   byId("detail-title").textContent = `Turn at ${stamp(turn.created_at)}`;
-  const tried = query({ coach: turn.coach, tier: turn.tier });
   return [
     el(
       "div",
@@ -133,8 +110,9 @@ async function turnView(id, book) {
     el(
       "div",
       { class: "actions" },
-      el("a", { class: "button", href: sessionPage(turn.session_id), text: "All turns of this session" }),
-      el("a", { class: "button", href: `/playground${tried}`, text: "Speak to this coach in the playground" }),
+      el("a", { class: "button", href: sessionPage(turn.session_id, turn.turn_id), text: "All turns of this session" }),
+      el("a", { class: "button", href: playground(turn), text: "Open in the playground" }),
+      turn.words && sayAgain(turn, turn.words.user),
       copyButton("Copy the turn's id", turn.turn_id),
       copyButton("Copy as JSON", JSON.stringify(turn, null, 2)),
     ),
@@ -153,28 +131,33 @@ async function userView(id) {
   return [table("Sessions of this user", columns, list.items)];
 }
 
-/** A turn's or trace's id, a generation's, a session's, a user's: whichever it turns out to be. */
+/** A session's id or a chat's, a turn's, a trace's, a generation's, a user's: whichever it turns out to be. */
 async function searchView(id, book) {
-  const held = book.find((t) => [t.generation_id, t.user_hash].includes(id) || t.attempts?.some((a) => a.generation_id === id));
   const tries = [
-    async () => ["turn", (await get(`/v1/turns/${encodeURIComponent(id)}`)).turn_id],
-    async () => held && ["turn", held.turn_id],
-    async () => (await get(`/v1/turns${query({ session: id, limit: 1 })}`)).items.length > 0 && ["session", id],
-    async () => (await get(`/v1/sessions${query({ user: id, limit: 1 })}`)).items.length > 0 && ["user", id],
+    async () => sessionPage((await get(`/v1/sessions/${encodeURIComponent(id)}?limit=1`)).session_id),
+    async () => {
+      const turn = await get(`/v1/turns/${encodeURIComponent(id)}`);
+      return sessionPage(turn.session_id, turn.turn_id);
+    },
+    async () => {
+      const held = book.find((t) => [t.turn_id, t.trace_id, t.generation_id].includes(id));
+      return held && `#turn/${encodeURIComponent(held.turn_id)}`;
+    },
+    async () => (await get(`/v1/sessions${query({ user: id, limit: 1 })}`)).items.length > 0 && `#user/${encodeURIComponent(id)}`,
   ];
+  let away = null;
   for (const attempt of tries) {
     const found = await attempt().catch((error) => {
-      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 401) return null;
-      throw error;
+      if (!(error instanceof Refused) || error.status === 401) throw error;
+      // Who cannot be asked has not said that there is none.
+      if (error.status === 0 || error.status >= 500) away = error;
+      return null;
     });
-    if (found?.[0] === "session") {
-      location.assign(sessionPage(found[1]));
-      return [empty("Found")];
-    }
     if (found) {
-      location.replace(`#${found[0]}/${encodeURIComponent(found[1])}`);
+      location.replace(found);
       return [empty("Found")];
     }
   }
-  return [empty("Nothing has this id", "Looked for as a turn, a trace, a generation, a session and a user. A turn is there once it has ended.")];
+  if (away) throw away;
+  return [empty("Nothing has this id", "Looked for as a session, a call of a voice platform, a turn, a trace, a generation and a user. A turn is there once it has ended.")];
 }
