@@ -78,7 +78,8 @@ export class Chart {
     save.addEventListener("click", () => this.save());
     panel.querySelector("header").append(toggle, save);
     this.body = panel.querySelector(".body");
-    show(this.body, this.legend, this.figure, this.told);
+    this.figure.hidden = this.legend.hidden = true;
+    show(this.body, el("p", { class: "empty", text: "Loading…" }), this.legend, this.figure, this.told);
     this.sizes = new ResizeObserver(() => this.#fit());
     this.sizes.observe(this.figure);
     all.add(this);

@@ -57,7 +57,7 @@ export function table(caption, columns, rows, totals) {
   const line = (row) => el("tr", {}, columns.map((c) => cell(c, row, align(c))));
   return el(
     "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `${caption}, table` },
     el(
       "table",
       {},

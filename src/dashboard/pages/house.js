@@ -30,7 +30,7 @@ export async function dependencies(live) {
     ["Spool", d.spool?.status, `${waits(d.spool?.rows, "rows", d.spool?.age_s)}, ${bytes(d.spool?.bytes)}${d.spool?.quarantined ? `, ${count(d.spool.quarantined)} set aside` : ""}`],
     ["Memory", d.memory?.status, d.memory?.status === "off" ? "no ZEP_API_KEY" : [d.memory?.kind, waits(d.memory?.writes_waiting, "writes", d.memory?.age_s)].filter(Boolean).join(", ")],
     ["Redis", d.redis?.status, live?.reason ?? (live ? `${count(live.machines)} machines` : "")],
-    ["Upstream", d.upstream?.status, "asked when a turn needs it"],
+    ["Upstream", d.upstream?.status, d.upstream?.resting?.length ? `${count(d.upstream.resting.length)} models left alone just now` : "asked when a turn needs it"],
     ["This machine", ready.memory_is_short ? "degraded" : "ok", `${count(ready.inflight)} turns open${ready.memory_is_short ? ", memory is short" : ""}`],
   ];
   const item = ([name, status, note]) => el("li", {}, el("b", { text: name }), pill(status ?? "unknown"), el("span", { class: "note", text: note ?? "" }));
@@ -80,10 +80,13 @@ export async function budget() {
   return b;
 }
 
-/** How models answered, from the calls of the turns at hand. */
-export function upstream(turns) {
+/** Why a model is not asked as usual. */
+const RESTS = { open: "left alone: it failed too often", half_open: "tried with one call", cooling: "left alone: it asked for that, or is gone" };
+
+/** How models answered, from the calls of the turns at hand, and which are left alone just now. */
+export function upstream(turns, resting) {
   const place = byId("upstream").querySelector(".body");
-  const models = new Map();
+  const models = new Map(resting.map(({ model }) => [model, []]));
   for (const turn of turns) {
     for (const attempt of turn.attempts ?? []) {
       if (!models.has(attempt.model)) models.set(attempt.model, []);
@@ -94,12 +97,15 @@ export function upstream(turns) {
     show(place, empty("No calls seen yet", "Calls are known of turns that ended while they could be watched."));
     return [];
   }
-  const rows = [...models].map(([model, calls]) => health(model, calls)).sort((a, b) => b.calls - a.calls);
+  const now = new Map(resting.map(({ model, state }) => [model, state]));
+  const rows = [...models].map(([model, calls]) => ({ ...health(model, calls), now: now.get(model) ?? "asked" }));
+  rows.sort((a, b) => b.calls - a.calls);
   const columns = [
     { name: "Model", of: (r) => r.model },
-    { name: "Last calls", of: (r) => strip(r.last) },
+    { name: "Now", of: (r) => (RESTS[r.now] ? el("span", { class: "pill warn", text: RESTS[r.now] }) : r.now) },
+    { name: "Last calls", of: (r) => (r.calls ? strip(r.last) : "–") },
     { name: "Calls", number: true, of: (r) => count(r.calls) },
-    { name: "Errors", number: true, of: (r) => `${percent(r.errors / r.calls)}` },
+    { name: "Errors", number: true, of: (r) => (r.calls ? percent(r.errors / r.calls) : "–") },
     { name: "Cancelled", number: true, of: (r) => count(r.cancelled) },
     { name: "First token p50", number: true, of: (r) => ms(r.p50) },
     { name: "p95", number: true, of: (r) => ms(r.p95) },
@@ -161,7 +167,7 @@ export async function flags(told = null) {
     { name: "On", of: (f) => toggle(f) },
     { name: "Of sessions", of: (f) => share(f) },
     { name: "Since", of: (f) => (f.is_set ? `${stamp(f.changed_at)} by ${f.changed_by}${f.expires_at ? `, until ${stamp(f.expires_at)}` : ""}` : "as set at start") },
-    { name: "", of: (f) => (f.is_set ? act("Reset", `Reset ${f.name} to its setting`, f.name, null) : el("span")) },
+    { name: "Undo", of: (f) => (f.is_set ? act("Reset", `Reset ${f.name} to its setting`, f.name, null) : el("span")) },
   ];
   const change = (c) => el("li", { text: `${stamp(c.changed_at)}: ${c.name} ${c.value === null ? "reset" : `set to ${shown(c.value)}`} by ${c.changed_by}` });
   show(

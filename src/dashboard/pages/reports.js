@@ -1,7 +1,7 @@
 // The analytics: models, coaches, savings, experiments.
 
 import { byId, el, empty, show, table, trouble } from "./dom.js";
-import { ascending, count, ms, percent, quantile, usd } from "./format.js";
+import { ascending, count, csv, download, ms, percent, quantile, usd } from "./format.js";
 import { get } from "./api.js";
 import { FAILED } from "./book.js";
 
@@ -46,7 +46,7 @@ const DRAW = {
       { name: "Paid", number: true, of: (r) => usd(r.cost_usd) },
       { name: "Baseline", number: true, of: (r) => usd(r.baseline_usd) },
       { name: "Saved", number: true, of: (r) => usd(r.saved_usd) },
-      { name: "", number: true, of: (r) => (r.saved_percent === null ? "–" : `${r.saved_percent} %`) },
+      { name: "Share", number: true, of: (r) => (r.saved_percent === null ? "–" : `${r.saved_percent} %`) },
     ];
     const told = `${t.baseline_model} would have cost ${usd(t.baseline_usd)}: ${usd(t.saved_usd)} saved.`;
     byId("savings").querySelector(".note").textContent = `Left out: ${t.left_out}.`;
@@ -127,6 +127,19 @@ function sums(turns) {
   };
 }
 
+/** What a panel shows where the server has no file of it: the page makes one then. */
+const atHand = new Map();
+
+/** The report as a file from what is shown; false where the server has it. */
+export function saveHere(name) {
+  const report = atHand.get(name);
+  if (!report) return false;
+  const columns = Object.keys(report.totals);
+  const rows = [...report.items, report.totals].map((row) => [row.model ?? row.coach ?? "all", ...columns.map((column) => row[column])]);
+  download(`clm-${name}.csv`, csv([name, ...columns], rows));
+  return true;
+}
+
 /**
  * Fetches a report and shows it in the panel of the same name. Where it cannot be had, what was shown
  * stays, or the turns at hand are added up.
@@ -134,25 +147,26 @@ function sums(turns) {
 export async function report(name, range, turns, signal) {
   const panel = byId(name);
   const body = panel.querySelector(".body");
-  const old = panel.querySelector(".stale");
   try {
     const told = await get(`/v1/analytics/${name}?range=${range}`, signal);
     if (DRAW[name]) show(body, DRAW[name](told));
-    mark(panel, old, told.stale ? "from before: the store is away" : null);
+    atHand.delete(name);
+    mark(panel, told.stale ? "from before: the store is away" : null);
     return told;
   } catch (error) {
     if (error.name === "AbortError") return null;
     const shown = body.querySelector("table, .chart:not([hidden])");
     if (FROM_TURNS[name] && turns().length > 0) {
-      show(body, DRAW[name](FROM_TURNS[name](turns())));
-      mark(panel, old, "from this machine's memory");
-    } else if (shown) mark(panel, old, `from before: ${error.message}`);
+      atHand.set(name, FROM_TURNS[name](turns()));
+      show(body, DRAW[name](atHand.get(name)));
+      mark(panel, "from this machine's memory");
+    } else if (shown) mark(panel, `from before: ${error.message}`);
     else if (DRAW[name]) show(body, trouble(error));
     return null;
   }
 }
 
-function mark(panel, old, text) {
-  old?.remove();
+function mark(panel, text) {
+  panel.querySelector(".stale")?.remove();
   if (text) panel.querySelector("h2").after(el("span", { class: "pill warn stale", text }));
 }
