@@ -1,5 +1,7 @@
 """What every test has: a page in a fresh profile, which must not complain, and turns to look at."""
 
+import hashlib
+import hmac
 import json
 import os
 import time
@@ -14,6 +16,8 @@ DEMO = os.environ["CLM_DEMO"]
 KEYED = os.environ["CLM_KEYED"]
 APART = os.environ["CLM_APART"]
 ADMIN_KEY = os.environ["CLM_ADMIN_KEY"]
+WEBHOOK_KEY = os.environ["CLM_WEBHOOK_KEY"]
+CHROMIUM = os.environ["CLM_CHROMIUM"]
 SHOTS = os.environ.get("CLM_SHOTS")
 # Nothing that a test waits for takes longer, also on a busy machine; in milliseconds.
 PATIENCE = 30_000
@@ -38,6 +42,12 @@ WORDS = {
 }
 
 
+BEFORE = [
+    {"role": "user", "content": "Hello."},
+    {"role": "assistant", "content": "Hello, good to hear you."},
+]
+
+
 def ask(url, body=None, method=None, headers=None):
     """The answer's headers and text; hangs up after `headers["x-read"]` bytes where it is given."""
     headers = dict(headers or {})
@@ -54,12 +64,8 @@ def told(url):
     return json.loads(ask(url)[1])
 
 
-def speak(url, session, words, fault=None, read=None):
+def speak(url, session, words, fault=None, read=None, before=BEFORE):
     """One turn; its id."""
-    before = [
-        {"role": "user", "content": "Hello."},
-        {"role": "assistant", "content": "Hello, good to hear you."},
-    ]
     headers = {}
     if fault:
         headers["x-clm-fault"] = fault
@@ -68,6 +74,19 @@ def speak(url, session, words, fault=None, read=None):
     messages = [*before, {"role": "user", "content": words}]
     path = f"/chat/completions?custom_session_id={urllib.parse.quote(session)}"
     return ask(url + path, {"messages": messages}, headers=headers)[0]["x-clm-turn-id"]
+
+
+def mint(url, **session):
+    return json.loads(ask(f"{url}/v1/sessions", session)[1])["session_id"]
+
+
+def hume_tells(what, chat, session):
+    """Hume tells the demo what became of a call."""
+    event = {"event_name": what, "chat_id": chat, "custom_session_id": session}
+    body, now = json.dumps(event), str(int(time.time()))
+    signature = hmac.new(WEBHOOK_KEY.encode(), f"{body}.{now}".encode(), hashlib.sha256).hexdigest()
+    headers = {"x-hume-ai-webhook-timestamp": now, "x-hume-ai-webhook-signature": signature}
+    ask(f"{DEMO}/v1/webhooks/hume", event, headers=headers)
 
 
 def until(what, probe):
@@ -92,15 +111,26 @@ def recorded(url, turn_id):
     return until(f"turn {turn_id} is recorded", probe)
 
 
+def log_in(page, key=ADMIN_KEY):
+    page.fill("#key", key)
+    page.get_by_role("button", name="Log in").click()
+
+
 @pytest.fixture(scope="session")
 def turns():
-    """Turns of every kind in the demo: whole, hedged, recovered, failed, broken into, oddly named."""
+    """Turns of every kind in the demo: whole, hedged, recovered, failed, broken into, oddly named, a council's,
+    and enough of an experiment's to tell something."""
     ids = {coach: speak(DEMO, f"s-{coach}", words) for coach, words in WORDS.items()}
     ids["hedged"] = speak(DEMO, "s-hedged", WORDS["career"], fault="slow-first:2500,ok")
     ids["recovered"] = speak(DEMO, "s-recovered", WORDS["career"], fault="cut:6,ok")
     ids["failed"] = speak(DEMO, "s-failed", WORDS["master"], fault="500,503,529,401")
     ids["interrupted"] = speak(DEMO, "s-interrupted", WORDS["career"], read=400)
     ids["markup"] = speak(DEMO, MARKUP, WORDS["master"])
+    ids["council"] = speak(DEMO, mint(DEMO, user_id="grace", coach="council"), WORDS["career"])
+    for n in range(8):
+        ids[f"trial-{n}"] = speak(DEMO, f"s-trial-{n}", WORDS["skills"])
+        # At a call's end its last turn was heard.
+        hume_tells("chat_ended", f"chat-trial-{n}", f"s-trial-{n}")
     for turn_id in ids.values():
         recorded(DEMO, turn_id)
     return ids
@@ -109,7 +139,7 @@ def turns():
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ["CLM_CHROMIUM"], args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -125,13 +155,15 @@ def visit(browser):
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def visit(url, **how):
+    def visit(url, arranged=None, **how):
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **how})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", complained)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        if arranged:
+            arranged(page)
         page.goto(url)
         return page
 

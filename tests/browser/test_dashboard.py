@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from conftest import ADMIN_KEY, APART, DEMO, KEYED, MARKUP, PATIENCE, WORDS, speak, told, until
+from conftest import APART, DEMO, KEYED, MARKUP, PATIENCE, WORDS, hume_tells, log_in, speak, told, until
 
 expect.set_options(timeout=PATIENCE)
 CHARTS = ["turns-by-outcome", "first-speakable", "own-overhead", "hedges", "cancels", "spend"]
@@ -27,7 +27,9 @@ def test_every_panel_shows_something(visit, turns, shot):
         expect(page.locator(f"#{table} tbody tr").first).to_be_visible()
     expect(page.locator("#budget .meter span")).to_have_count(4)
     expect(page.locator("#dependencies li")).to_have_count(6)
-    expect(page.locator("#experiments .empty")).to_contain_text("No experiment runs")
+    expect(page.locator("#experiments tbody tr")).to_have_count(2)
+    expect(page.locator("#experiments .interval i").first).to_be_visible()
+    expect(page.locator("#experiments .verdict").first).not_to_be_empty()
     expect(page.locator("#status")).to_have_text("ready")
     for outcome in ["complete", "failed", "interrupted", "partial recovered"]:
         expect(page.locator("#turns-by-outcome .legend")).to_contain_text(outcome)
@@ -36,7 +38,7 @@ def test_every_panel_shows_something(visit, turns, shot):
     for panel in ["first-speakable", "own-overhead", "models", "coaches", "upstream"]:
         expect(page.locator(f"#{panel} > .note")).to_contain_text("Left out")
     # Every chart and every list can be saved.
-    for panel in [*CHARTS, "live", "models", "coaches", "savings", "experiments", "upstream"]:
+    for panel in [*CHARTS, "live", "budget", "models", "coaches", "savings", "experiments", "upstream"]:
         expect(page.locator(f"#{panel} header").get_by_text("CSV")).to_be_visible()
     shot(page, "dashboard-light")
 
@@ -54,27 +56,44 @@ def test_a_turn_appears_as_it_ends(visit, turns):
     expect(page.locator(f'[data-turn="{later}"]')).to_be_visible()
 
 
+def find(page, words):
+    page.fill("#search-id", words)
+    page.press("#search-id", "Enter")
+
+
 def test_the_search_takes_any_id(visit, turns, shot):
+    hume_tells("chat_started", "chat-recovered", "s-recovered")
     page = opened(visit)
     record = told(f"{DEMO}/v1/turns/{turns['recovered']}")
-    for found in [record["turn_id"], record["trace_id"], record["generation_id"]]:
-        page.fill("#search-id", found)
-        page.press("#search-id", "Enter")
-        expect(page.locator("#detail .picture")).to_be_visible()
-        expect(page.locator("#detail .facts")).to_contain_text(record["turn_id"])
-        expect(page.locator("#detail .picture")).to_contain_text("2 resume")
-        page.keyboard.press("Escape")
-        expect(page.locator("#detail")).to_be_hidden()
-    page.fill("#search-id", "s-recovered")
-    page.press("#search-id", "Enter")
-    expect(page.locator("#detail .summary")).to_contain_text("1 turns")
-    page.locator("#detail .turn").click()
-    expect(page.locator("#detail .picture")).to_be_visible()
-    shot(page, "turn")
-    page.click("#detail-close")
-    page.fill("#search-id", "nobody's")
-    page.press("#search-id", "Enter")
+    # A turn's, a trace's, a generation's, also of a call that gave no answer: its session, with the turn open.
+    calls = [attempt["generation_id"] for attempt in record["attempts"]]
+    for found in [record["turn_id"], record["trace_id"], *filter(None, calls)]:
+        find(page, found)
+        expect(page).to_have_url(f"{DEMO}/session?id=s-recovered&turn={record['turn_id']}")
+        expect(page.locator("details[open] .picture")).to_contain_text("2 resume")
+        page.go_back()
+    for found in ["s-recovered", "chat-recovered"]:
+        find(page, found)
+        expect(page).to_have_url(f"{DEMO}/session?id=s-recovered")
+        expect(page.locator("details[data-turn]")).to_have_count(1)
+        page.go_back()
+    find(page, "nobody's")
     expect(page.locator("#detail")).to_contain_text("Nothing has this id")
+    page.keyboard.press("Escape")
+    # Who is looked for is not shown by name.
+    find(page, "grace")
+    expect(page.locator("#detail-title")).to_have_text("User")
+    page.locator("#detail").get_by_role("link", name="s_").click()
+    expect(page.locator("#turns")).to_contain_text("council:pinned")
+
+
+def test_a_turn_is_opened_from_the_list(visit, turns, shot):
+    page = opened(visit)
+    page.locator(f'[data-turn="{turns["recovered"]}"]').click()
+    expect(page.locator("#detail .picture")).to_contain_text("2 resume")
+    shot(page, "turn")
+    page.get_by_role("link", name="All turns of this session").click()
+    expect(page).to_have_url(re.compile("/session.id=s-recovered&turn="))
 
 
 def test_an_address_opens_its_turn(visit, turns):
@@ -87,11 +106,11 @@ def test_text_of_strangers_never_becomes_markup(visit, turns):
     page.locator(f'[data-turn="{turns["markup"]}"]').click()
     expect(page.locator("#detail .facts")).to_contain_text(MARKUP)
     page.get_by_role("link", name="All turns of this session").click()
-    expect(page.locator("#detail .summary")).to_contain_text(MARKUP)
-    assert page.locator("#detail img").count() == 0
+    expect(page.locator("#about")).to_contain_text(MARKUP)
+    assert page.locator("main img").count() == 0
     assert page.evaluate("window.fooled") is None
     page.goto(f"{DEMO}/dashboard?range={MARKUP}&group={MARKUP}#search/{MARKUP}")
-    expect(page.locator("#detail .summary")).to_contain_text(MARKUP)
+    expect(page.locator("#about")).to_contain_text(MARKUP)
     assert page.evaluate("window.fooled") is None
 
 
@@ -149,7 +168,7 @@ def test_groups_and_ranges_are_kept_in_the_address(visit, turns):
     expect(page.get_by_role("radio", name="24h")).to_be_checked()
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/playground"])
+@pytest.mark.parametrize("path", ["/dashboard", "/playground", "/session?id=s-recovered"])
 @pytest.mark.parametrize("width", [360, 390, 768])
 def test_a_phone_needs_no_scrolling_sideways(visit, turns, shot, path, width):
     page = visit(DEMO + path, viewport={"width": width, "height": 800}, color_scheme="dark")
@@ -157,8 +176,11 @@ def test_a_phone_needs_no_scrolling_sideways(visit, turns, shot, path, width):
         for table in TABLES:
             expect(page.locator(f"#{table} tbody tr").first).to_be_visible()
         expect(page.locator("#spend canvas")).to_be_visible()
+    if "session" in path:
+        page.locator("summary").click()
+        expect(page.locator(".picture")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    shot(page, f"{path[1:]}-{width}")
+    shot(page, f"{path[1:].split('?')[0]}-{width}")
 
 
 def test_dark_and_light_follow_the_system_until_somebody_chooses(visit, turns, shot):
@@ -208,11 +230,11 @@ NAMELESS = """() => [...document.querySelectorAll("a, button, input, select, tex
   }).map((e) => e.outerHTML.slice(0, 120))"""
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/playground"])
+@pytest.mark.parametrize("path", ["/dashboard", "/playground", "/session?id=s-recovered"])
 def test_every_control_has_a_name(visit, turns, path):
     page = visit(DEMO + path)
     expect(page.locator(".turn, .scenes button").first).to_be_visible()
-    expect(page.locator("#flags tbody tr, .scenes button").first).to_be_visible()
+    expect(page.locator("#flags tbody tr, .scenes button, .about tbody tr").first).to_be_visible()
     assert page.evaluate(NAMELESS) == []
     assert page.locator("h1").count() == 1
 
@@ -250,16 +272,38 @@ def test_the_keyboard_reaches_everything_in_reading_order(visit, turns):
     expect(line).to_be_focused()
 
 
+def test_until_it_is_told_the_page_says_that_it_loads(visit, turns, shot):
+    held = []
+
+    def arranged(page):
+        # Nobody has told yet: neither the list of turns nor the line on which they come.
+        page.route("**/v1/turns?*", lambda route: held.append(route))
+        page.route("**/v1/turns/live*", lambda route: held.append(route))
+
+    page = visit(f"{DEMO}/dashboard", arranged)
+    expect(page.locator("#as-of")).to_have_text("Connecting")
+    until("the questions", lambda: page.title() and len(held) >= 2)
+    for panel in ["live", *CHARTS]:
+        expect(page.locator(f"#{panel} .body")).to_contain_text("Loading")
+        expect(page.locator(f"#{panel} .body")).not_to_contain_text("No ")
+    shot(page, "loading")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".turn").first).to_be_visible()
+    expect(page.locator("#turns-by-outcome canvas")).to_be_visible()
+    expect(page.get_by_text("Loading")).to_have_count(0)
+
+
 def test_nothing_yet_is_said_so(visit, shot):
     # The server with keys has no turns until the login's tests speak, which come later by their file's name.
     page = visit(f"{KEYED}/dashboard")
-    page.fill("#key", ADMIN_KEY)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page)
     expect(page.locator("#live")).to_contain_text("No turns in this time")
     expect(page.locator("#live")).to_contain_text("curl -N")
     for chart in CHARTS:
         expect(page.locator(f"#{chart} .empty")).to_be_visible()
     expect(page.locator("#models")).to_contain_text("No models in this time")
+    expect(page.locator("#experiments .empty")).to_contain_text("No experiment runs")
     shot(page, "empty")
 
 
@@ -273,6 +317,13 @@ def test_without_its_database_the_page_shows_what_this_machine_remembers(visit, 
     for panel in ["models", "coaches"]:
         expect(page.locator(f"#{panel}")).to_contain_text("from this machine's memory")
         expect(page.locator(f"#{panel} tbody tr")).to_have_count(1)
+        expect(page.locator(f"#{panel} .stale")).to_have_count(1)
+    # The server has no file of it now; the page makes one of what it shows.
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Models: save as CSV").click()
+    with open(saved.value.path(), encoding="utf-8") as file:
+        columns, model, *_ = file.read().splitlines()
+    assert columns.startswith("models,count,calls,cost_usd") and model.startswith("anthropic/claude-sonnet-5,"), model
     expect(page.locator("#savings")).to_contain_text("cannot be asked right now")
     expect(page.locator("#flags")).to_contain_text("cannot be asked right now")
     shot(page, "database-down")
@@ -284,12 +335,24 @@ def test_a_server_that_goes_away_is_noticed(visit, turns):
     page = opened(visit)
     page.context.set_offline(True)
     expect(page.locator("#status")).to_have_text("no answer")
+    expect(page.locator("#away")).to_contain_text("The service does not answer")
     page.context.set_offline(False)
     expect(page.locator("#status")).to_have_text("ready")
+    expect(page.locator("#away")).to_be_hidden()
 
 
-def test_something_is_painted_within_200_ms(visit, turns):
+def test_a_model_that_is_left_alone_is_named(visit, turns):
     page = opened(visit)
+    # The turn that failed had a model that was not there.
+    speak(DEMO, "s-gone", WORDS["master"], fault="404,ok")
+    expect(page.locator("#upstream tbody tr", has_text="sim/404")).to_contain_text("left alone")
+    expect(page.locator("#dependencies li", has_text="Upstream")).to_contain_text("left alone just now")
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/playground", "/session?id=s-recovered"])
+def test_something_is_painted_within_200_ms(visit, turns, path):
+    page = visit(DEMO + path)
+    expect(page.locator(".turn, .scenes button").first).to_be_visible()
     paints = []
 
     def quick():

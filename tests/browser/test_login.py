@@ -4,14 +4,9 @@ import json
 
 from playwright.sync_api import expect
 
-from conftest import ADMIN_KEY, KEYED, PATIENCE
+from conftest import KEYED, PATIENCE, log_in
 
 expect.set_options(timeout=PATIENCE)
-
-
-def log_in(page, key):
-    page.fill("#key", key)
-    page.get_by_role("button", name="Log in").click()
 
 
 def test_a_key_opens_the_page_it_was_asked_for_and_logging_out_closes_it(visit, shot):
@@ -20,7 +15,7 @@ def test_a_key_opens_the_page_it_was_asked_for_and_logging_out_closes_it(visit, 
     log_in(page, "not-the-key")
     expect(page.get_by_role("alert")).to_contain_text("not one of the admin keys")
     shot(page, "login")
-    log_in(page, ADMIN_KEY)
+    log_in(page)
     expect(page.locator("#composer")).to_be_visible()
     # The key is nowhere where a script could find it.
     assert page.evaluate("document.cookie") == ""
@@ -35,7 +30,7 @@ def test_a_key_opens_the_page_it_was_asked_for_and_logging_out_closes_it(visit, 
 
 def test_a_login_that_is_over_is_said_so(visit):
     page = visit(f"{KEYED}/dashboard")
-    log_in(page, ADMIN_KEY)
+    log_in(page)
     expect(page.locator("#status")).to_have_text("ready")
     page.context.clear_cookies()
     expect(page.locator("#login-over")).to_be_visible()
@@ -43,7 +38,7 @@ def test_a_login_that_is_over_is_said_so(visit):
 
 def test_another_sites_page_can_change_nothing(visit):
     page = visit(f"{KEYED}/dashboard")
-    log_in(page, ADMIN_KEY)
+    log_in(page)
     expect(page.locator("#status")).to_have_text("ready")
     # The same machine under another name is another site; its own policy would not let it ask.
     other = page.context.new_page()
