@@ -113,7 +113,11 @@ pub(super) async fn make(
         let found = sessions::find(&door, &id, newest)?.await?;
         let lasts = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         let share = Share {
-            session_id: found["session_id"].as_str().unwrap_or_default().to_owned(),
+            session_id: found
+                .get("session_id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             expires_at: door.rooms.clock.now_ms().saturating_add(lasts),
             by,
         };
@@ -143,7 +147,10 @@ pub(super) async fn session(request: HttpRequest, door: Data<Door>) -> HttpRespo
         let found = async move {
             let mut found = sessions::session(&store, &filter).await?;
             untold(&mut found);
-            found["expires_at"] = json!(rfc3339(share.expires_at));
+            if let Some(fields) = found.as_object_mut() {
+                let until = rfc3339(share.expires_at);
+                fields.insert("expires_at".to_owned(), json!(until));
+            }
             Ok(found)
         };
         made(&door, found).await

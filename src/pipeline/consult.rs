@@ -58,11 +58,11 @@ fn sentences(words: &str) -> &str {
         .char_indices()
         .filter(|(_, c)| matches!(c, '.' | '!' | '?'));
     // A point within a figure or an abbreviation is followed by more.
-    let whole = ends.filter(|(at, _)| {
+    let mut whole = ends.filter(|(at, _)| {
         let rest = words.get(at + 1..).unwrap_or_default();
         rest.starts_with(char::is_whitespace)
     });
-    let end = whole.last().map_or(0, |(at, _)| at + 1);
+    let end = whole.next_back().map_or(0, |(at, _)| at + 1);
     words.get(..end).unwrap_or_default()
 }
 

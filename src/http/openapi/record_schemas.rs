@@ -251,16 +251,19 @@ fn session_with_turns() -> Value {
 /// The same for whoever has a link: without what a link does not tell. Its turns are `turns`; a list tells
 /// no calls.
 fn shown(mut schema: Value, turns: &str) -> Value {
-    if let Some(fields) = schema["properties"].as_object_mut() {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    if let Some(fields) = fields {
         fields.retain(|name, _| !share::UNTOLD.contains(&name.as_str()));
         fields.remove("words");
         fields.remove("words_missing");
-        if let Some(list) = fields.get_mut("turns") {
-            list["items"] = of(turns);
+        let list = fields.get_mut("turns").and_then(Value::as_object_mut);
+        if let Some(list) = list {
+            list.insert("items".to_owned(), of(turns));
             fields.insert("expires_at".to_owned(), about(time(), "the link's end"));
         }
     }
-    if let Some(required) = schema["required"].as_array_mut() {
+    let required = schema.get_mut("required").and_then(Value::as_array_mut);
+    if let Some(required) = required {
         let untold = |name: &Value| name.as_str().is_some_and(|n| share::UNTOLD.contains(&n));
         required.retain(|name| !untold(name) && name != "attempts");
     }

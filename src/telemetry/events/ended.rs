@@ -313,7 +313,7 @@ mod tests {
             let lines: Vec<String> = names
                 .map(|(name, count)| format!(r#"{name}{{coach="master"}} {count}"#))
                 .collect();
-            let counts = counted(&turn(&json!({}), &[call.clone()]));
+            let counts = counted(&turn(&json!({}), std::slice::from_ref(&call)));
             let counts: Vec<_> = counts.into_iter().filter(|l| l.contains("coach")).collect();
             assert_eq!(counts, lines, "{call}");
         }
