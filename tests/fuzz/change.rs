@@ -1,53 +1,35 @@
 //! Changes of an input: bits, bytes, numbers, pieces taken out, doubled, or put in from another.
 
+use std::sync::LazyLock;
+
 /// Values on whose either side something often changes.
 const EDGES: &[u8] = &[
     0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x7f, 0x80, 0xbf, 0xc0, 0xed, 0xf4, 0xf5, 0xfe, 0xff,
 ];
 
-/// What means something to one reader or another.
-const PHRASES: &[&str] = &[
-    "{\"role\":\"user\",\"content\":\"",
-    "\"messages\":[",
-    "null",
-    "\\ud83d",
-    "\\u0000",
-    "[[[[[[[[",
-    "1e308",
-    "-0",
-    "\"prosody\":{\"scores\":{",
-    "{very interested}",
-    "\u{feff}",
-    "\r\n",
-    "\n\n",
-    "data: ",
-    "data:",
-    ": ",
-    "event: x\n",
-    "[DONE]",
-    "```",
-    "<think>",
-    "</think>",
-    "**",
-    "__",
-    "[a](http://b.c/d)",
-    "$1,234.50",
-    "3:45 pm",
-    "2026-11-28",
-    "50%",
-    "1/2",
-    "|---|",
-    "\u{200d}",
-    "\u{1f469}\u{200d}\u{1f4bb}",
-    "*sighs*",
-    "&amp;",
-    "<b>",
-    "- ",
-    "1. ",
-    "\\",
-    "é",
-    "\u{0301}",
-];
+/// What means something to one reader or another: libFuzzer's dictionary.
+static PHRASES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let lines = include_str!("../../fuzz/phrases.dict").lines();
+    let quoted = lines.filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
+    quoted.map(unescaped).collect()
+});
+
+/// `\\`, `\"` and `\xff` as the bytes that they mean.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut means = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let escaped = (byte == b'\\').then(|| bytes.next().unwrap());
+        means.push(match escaped {
+            Some(b'x') => {
+                let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            escaped => escaped.unwrap_or(byte),
+        });
+    }
+    means
+}
 
 /// The same numbers for the same seed (SplitMix64).
 pub(crate) struct Chance(u64);
@@ -97,8 +79,8 @@ pub(crate) fn change(input: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
         6 => input.truncate(at),
         7 => input.insert(at, byte),
         _ => {
-            let phrase = PHRASES[chance.below(PHRASES.len())].bytes();
-            input.splice(at..at, phrase);
+            let phrase = &PHRASES[chance.below(PHRASES.len())];
+            input.splice(at..at, phrase.iter().copied());
         }
     }
 }

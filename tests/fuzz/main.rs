@@ -1,14 +1,14 @@
-//! What strangers send us, changed at random: the readers of a request's body, of a model's stream, of a
-//! signed session id, of a spool's segment, and the speech filter. None may panic, hang, or break what its
-//! target promises (`targets.rs`).
+//! What strangers send us: the readers of a request's body, of a model's stream, of a signed session id, of a
+//! spool's segment, and the speech filter. None may panic, hang, or break what its target promises
+//! (`targets/`).
 //!
-//! Each target begins with the files of `fuzz/corpus/<target>`, all of them as they are, and goes on with
-//! changed ones. An input that makes its target do something new (its *trait*, a number the target returns)
-//! joins the others, so that the search goes where nobody has been. Without a wish a target tries a set
-//! number of inputs with a set seed: a few seconds, the same in every run. `scripts/fuzz` runs it for minutes.
+//! Each target is tried with the files of `fuzz/corpus/<target>` as they are, and with a set number of random
+//! changes of them, from a set seed: a few seconds, the same in every run. The corpus is libFuzzer's, which
+//! `scripts/fuzz` runs for minutes on the same targets, following what code an input reaches.
 //!
-//! To add a target: a function in `targets.rs`, a test here, a folder of a few small inputs. An input that
-//! broke something is written to the build directory and named; once mended, it belongs into the corpus.
+//! To add a target: a file in `targets/`, a test here, a line in `fuzz/src/lib.rs` and its file in
+//! `fuzz/fuzz_targets/`, a folder of a few small inputs. An input that broke something is written to the build
+//! directory and named; once mended, it belongs into the corpus.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,9 +21,7 @@
 mod change;
 mod targets;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,17 +29,14 @@ use tokio::time::Instant;
 
 use self::change::Chance;
 
-/// Minutes for each target; unset: a set number of inputs.
-const MINUTES: &str = "CLM_FUZZ_MINUTES";
+const SEED: u64 = 20_261_128;
 /// No input grows beyond.
 const MAX_BYTES: usize = 16 << 10;
-/// Inputs that are kept to be changed again.
-const MAX_KEPT: usize = 2_000;
 /// Slower than this, in a build without optimisation on a busy machine, is a hang.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A target: does its work on the input, panics where a promise is broken, and tells a trait of what it did.
-type Target = fn(&[u8]) -> u64;
+/// Does its work on the input, and panics where a promise is broken.
+type Target = fn(&[u8]);
 
 fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -70,70 +65,32 @@ impl Drop for Watched<'_> {
     }
 }
 
-fn tried(name: &str, target: Target, input: &[u8]) -> u64 {
+fn attempt(name: &str, target: Target, input: &[u8]) {
     let began = Instant::now();
     let _watched = Watched { name, input };
-    let new = target(input);
+    target(input);
     assert!(began.elapsed() < PATIENCE, "{name} hangs");
-    new
 }
 
-/// How long to go on.
-enum Until {
-    Tried(u64),
-    Over(Instant),
-}
-
-fn wish(inputs: u64) -> (Until, u64) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long is wished by whoever runs it"
-    )]
-    let minutes = std::env::var(MINUTES);
-    match minutes {
-        Err(_) => (Until::Tried(inputs), 20_261_128),
-        Ok(minutes) => {
-            let minutes: f64 = minutes.parse().unwrap_or_else(|e| panic!("{MINUTES}: {e}"));
-            let over = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-            (Until::Over(over), RandomState::new().hash_one(0))
-        }
-    }
-}
-
-/// Tries a target with its corpus, and with changes of it.
-fn fuzz(name: &str, target: Target, inputs: u64) {
-    let (until, seed) = wish(inputs);
-    let mut chance = Chance::new(seed);
-    let mut traits = BTreeSet::new();
-    let mut kept = Vec::new();
+/// Tries a target with its corpus, and with so many changes of it.
+fn fuzz(name: &str, target: Target, changes: u32) {
+    let mut chance = Chance::new(SEED);
+    let mut inputs = Vec::new();
     for (path, input) in corpus(name) {
         assert!(input.len() <= MAX_BYTES, "{} is too large", path.display());
-        traits.insert(tried(name, target, &input));
-        kept.push(input);
+        attempt(name, target, &input);
+        inputs.push(input);
     }
-    assert!(kept.len() >= 3, "{name}: {} inputs", kept.len());
-    let mut count = 0_u64;
-    loop {
-        match until {
-            Until::Tried(most) if count >= most => break,
-            Until::Over(then) if count.is_multiple_of(16) && Instant::now() >= then => break,
-            _ => count += 1,
-        }
-        let mut input = kept[chance.below(kept.len())].clone();
+    assert!(inputs.len() >= 3, "{name}: {} inputs", inputs.len());
+    for _ in 0..changes {
+        let mut input = inputs[chance.below(inputs.len())].clone();
         for _ in 0..=chance.below(4) {
-            let other = &kept[chance.below(kept.len())];
+            let other = &inputs[chance.below(inputs.len())];
             change::change(&mut input, other, &mut chance);
         }
         input.truncate(MAX_BYTES);
-        if traits.insert(tried(name, target, &input)) && kept.len() < MAX_KEPT {
-            kept.push(input);
-        }
+        attempt(name, target, &input);
     }
-    println!(
-        "{name}: {count} inputs, {} traits, {} kept, seed {seed}",
-        traits.len(),
-        kept.len()
-    );
 }
 
 #[test]
