@@ -11,10 +11,20 @@ use serde_json::value::RawValue;
 
 use crate::turn::{Conversation, Message, Role};
 
-/// Characters of history a prompt may hold: about twelve thousand tokens.
+/// Quarters of a token that a prompt may hold of history: about twelve thousand tokens.
 const BUDGET: usize = 48_000;
-/// Characters of one line.
+/// The same of one line.
 const LINE: usize = 16_000;
+
+/// Quarters of a token, about: a Latin letter is one, a character of another script a token of its own.
+fn weight(c: char) -> usize {
+    const LATIN_ENDS: char = '\u{250}';
+    if c < LATIN_ENDS { 1 } else { 4 }
+}
+
+fn weight_of(text: &str) -> usize {
+    text.chars().map(weight).sum()
+}
 
 /// A piece of history that is kept or dropped whole.
 #[derive(Clone, Debug)]
@@ -30,8 +40,8 @@ pub(super) enum Unit<'c> {
 impl Unit<'_> {
     fn cost(&self) -> usize {
         match self {
-            Self::User(text) | Self::Assistant(text) => text.chars().count(),
-            Self::Exchange(raw) => raw.iter().map(|r| r.get().chars().count()).sum(),
+            Self::User(text) | Self::Assistant(text) => weight_of(text),
+            Self::Exchange(raw) => raw.iter().map(|r| weight_of(r.get())).sum(),
             Self::Gap => 0,
         }
     }
@@ -45,12 +55,17 @@ pub(super) fn kept(conversation: &Conversation) -> Vec<Unit<'_>> {
 /// A line that is too long loses its beginning: what was said last is what is being answered.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    // Bytes bound characters from above, so most lines are never counted.
-    if text.len() <= LINE {
+    // No character weighs more than four, so most lines are never counted.
+    if text.len() <= LINE / 4 {
         return Cow::Borrowed(text);
     }
-    match text.char_indices().rev().nth(LINE - 1) {
-        Some((start, _)) if start > 0 => {
+    let mut room = LINE;
+    let fitting = text.char_indices().rev().map_while(|(at, c)| {
+        room = room.checked_sub(weight(c))?;
+        Some(at)
+    });
+    match fitting.last() {
+        Some(start) if start > 0 => {
             Cow::Owned(format!("…{}", text.get(start..).unwrap_or("")))
         }
         _ => Cow::Borrowed(text),
@@ -237,6 +252,9 @@ mod tests {
         assert!(cut.starts_with("…ü"));
         let exact = "ü".repeat(LINE);
         assert_eq!(line(&exact), exact);
+        // A character of another script is a token of its own.
+        let cut = line(&"話".repeat(LINE)).chars().count();
+        assert_eq!(cut, LINE / 4 + 1);
     }
 
     #[test]

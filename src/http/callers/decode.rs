@@ -1,8 +1,9 @@
 //! A caller's request, parsed leniently into a clean [`Conversation`].
 
+mod tool;
+
 use std::fmt;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, is_shallow, text};
@@ -159,8 +160,8 @@ impl<'d> Parsing<'d> {
         };
         let is_tool = role == Role::Tool
             || role == Role::Assistant && field("tool_calls").is_some_and(|c| c.get() != "[]");
-        let raw = Some(ToolMessage::of(field)).filter(|_| is_tool && self.tools.is_some());
-        let raw = raw.and_then(|message| serde_json::value::to_raw_value(&message).ok());
+        let is_kept = is_tool && self.tools.is_some();
+        let raw = is_kept.then(|| tool::message(field, &content)).flatten();
         Some(Line {
             role,
             fields: outer,
@@ -255,33 +256,6 @@ fn past(line: Line<'_>) -> Option<Message> {
         text,
         raw: line.raw,
     })
-}
-
-/// A message of a tool exchange as it goes on to the model, each field as the caller sent it. Only
-/// these: what else callers attach, such as how the user sounded, is not the model's.
-#[derive(Serialize)]
-struct ToolMessage<'a> {
-    role: Option<&'a RawValue>,
-    /// Said to be null where it is: next to calls it has to be.
-    content: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a RawValue>,
-}
-
-impl<'a> ToolMessage<'a> {
-    fn of(field: impl Fn(&str) -> Option<&'a RawValue>) -> Self {
-        Self {
-            role: field("role"),
-            content: field("content"),
-            tool_calls: field("tool_calls"),
-            tool_call_id: field("tool_call_id"),
-            name: field("name"),
-        }
-    }
 }
 
 /// What tells whether a neighbour is the same delivery, sent twice.

@@ -263,3 +263,20 @@ fn prosody_can_be_switched_off_before_anybody_sees_it() {
     d.hear(ProsodyPolicy::Off, 0, |_| unreachable!("nobody is asked"));
     assert!(d.conversation.expressions.is_empty() && d.reading.is_none());
 }
+
+#[test]
+fn of_a_long_result_the_beginning_goes_on() {
+    for (length, kept) in [(16_000, 16_000), (16_001, 16_003), (2_000_000, 16_003)] {
+        let said = "x".repeat(length);
+        let body = format!(
+            r#"{{"tools":[{{}}],"messages":[{{"role":"user","content":"Hi"}},
+            {{"role":"assistant","content":null,"tool_calls":[{{"id":"1"}}]}},
+            {{"role":"tool","tool_call_id":"1","content":"{said}"}}]}}"#
+        );
+        let talk = hume(&body).conversation;
+        let raw = talk.history.last().unwrap().raw.as_deref().unwrap();
+        let raw: serde_json::Value = serde_json::from_str(raw.get()).unwrap();
+        assert_eq!(raw["content"].as_str().unwrap().len(), kept, "{length}");
+        assert_eq!(raw["tool_call_id"], "1");
+    }
+}
