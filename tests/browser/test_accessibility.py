@@ -96,7 +96,13 @@ def refused(visit, how):
     return page
 
 
-STATES = [dashboard, turn, empty, away, login, playground, session, shared, refused]
+def docs(visit, how):
+    page = visit(f"{DEMO}/docs", **how)
+    expect(page.locator("#contents a").first).to_be_visible()
+    return page
+
+
+STATES = [dashboard, turn, empty, away, login, playground, session, shared, refused, docs]
 HOW = [
     {"color_scheme": "light"},
     {"color_scheme": "dark"},
