@@ -35,7 +35,7 @@ def test_every_panel_shows_something(visit, turns, shot):
         expect(page.locator("#turns-by-outcome .legend")).to_contain_text(outcome)
     expect(page.locator(".tile")).to_have_count(8)
     # Each panel about times says what they leave out.
-    for panel in ["first-speakable", "own-overhead", "models", "coaches", "upstream"]:
+    for panel in ["live", "first-speakable", "own-overhead", "models", "coaches", "experiments", "upstream"]:
         expect(page.locator(f"#{panel} > .note")).to_contain_text("Left out")
     # Every chart and every list can be saved.
     for panel in [*CHARTS, "live", "budget", "models", "coaches", "savings", "experiments", "upstream"]:
