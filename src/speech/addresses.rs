@@ -68,10 +68,15 @@ impl Addresses {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            voice: Voice::new(),
+            voice: Voice::with_gaps(),
             is_inside: false,
             begun: "",
         }
+    }
+
+    /// Spaces kept back at the very end.
+    pub(super) fn end(&mut self, out: &mut String) {
+        self.voice.end(out);
     }
 
     /// Whether a plain word may pass without being looked at.

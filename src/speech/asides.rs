@@ -2,7 +2,7 @@
 //! and `addresses` have let through, so that no mark can hide one.
 
 use super::look::{Look, More, Stage};
-use super::voice::Voice;
+use super::voice::{Voice, is_stop};
 
 /// What a voice does and does not say, wherever it stands between marks. Words alone: the first sign behind
 /// one decides, and what is left out later cannot change that.
@@ -132,16 +132,24 @@ pub(super) struct Asides {
     dropping: usize,
     /// A direction was just left out. A colon behind it would stand behind what came before.
     is_after_direction: bool,
+    /// So many brackets were left out before the one that opened it: they are closed behind it.
+    doubled: usize,
 }
 
 impl Asides {
     pub(super) fn new() -> Self {
         Self {
-            voice: Voice::new(),
+            voice: Voice::with_gaps(),
             is_at_start: true,
             dropping: 0,
             is_after_direction: false,
+            doubled: 0,
         }
+    }
+
+    /// Spaces kept back at the very end.
+    pub(super) fn end(&mut self, out: &mut String) {
+        self.voice.end(out);
     }
 
     /// Whether a plain word may pass without being looked at.
@@ -172,9 +180,11 @@ impl Asides {
     fn bracket(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
         // One bracket is as good as two, and two could hide a direction between them.
         if look.is(1, |c| c == '(')? {
+            self.doubled += 1;
             return Ok(self.omit(1));
         }
         if !is_direction(&look, 1)? {
+            self.doubled = 0;
             self.raw("(", out);
             return Ok(1);
         }
@@ -227,8 +237,14 @@ impl Stage for Asides {
                 return Ok(end);
             }
         }
-        if self.is_after_direction && ":;".contains(c) {
-            return Ok(end);
+        if self.is_after_direction {
+            let closes = c == ')' && self.doubled > 0;
+            self.doubled -= usize::from(closes);
+            let ends_nothing = is_stop(c) && self.voice.is_between_sentences();
+            if closes || ends_nothing || ":;".contains(c) {
+                return Ok(self.omit(end));
+            }
+            self.doubled = 0;
         }
         self.is_after_direction = false;
         let after_space = self.voice.last().is_whitespace();

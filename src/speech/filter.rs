@@ -58,6 +58,9 @@ impl Filter {
     /// The answer is over: says the rest. A mark that was never closed is dropped, its words stay.
     pub fn end(&mut self, out: &mut String) {
         self.run("", Coming::Nothing, out);
+        self.asides.stage.end(out);
+        self.addresses.stage.end(out);
+        self.marks.stage.voice.end(out);
     }
 
     /// Whether something is held that a pause could let out.

@@ -171,7 +171,7 @@ impl Marks {
     }
 
     pub(super) fn line_end(&mut self, _look: Look<'_>, out: &mut String) -> Result<usize, More> {
-        let last = self.voice.last();
+        let last = self.voice.last_kept();
         let needs_stop = last.is_alphanumeric() || UNSTOPPED.contains(last);
         if self.line.kind != Kind::Prose && !self.line.is_at_start && needs_stop {
             self.raw(".", out);

@@ -10,7 +10,7 @@ use super::asides;
 use super::dropped::Mode;
 use super::lines::Line;
 use super::look::{Look, More, REACH_BYTES, Stage};
-use super::voice::Voice;
+use super::voice::{Voice, is_stop};
 
 /// The longest link, brace group or tag that is waited for, in bytes.
 pub(super) const LINK_BYTES: usize = 200;
@@ -28,23 +28,29 @@ pub(super) struct Marks {
     /// Of an address, in which nothing is a mark.
     opening: Opening,
     is_in_code: bool,
+    /// An action was just left out: a stop behind it may have nothing to end.
+    is_after_action: bool,
 }
 
 impl Marks {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            voice: Voice::new(),
+            voice: Voice::with_gaps(),
             mode: Mode::Text,
             line: Line::new(),
             opening: Opening::default(),
             is_in_code: false,
+            is_after_action: false,
         }
     }
 
     /// Whether a plain word may pass without being looked at.
     pub(super) fn may_pass(&self) -> bool {
-        self.mode == Mode::Text && self.voice.is_at_ease() && !self.line.is_row()
+        self.mode == Mode::Text
+            && !self.is_after_action
+            && self.voice.is_at_ease()
+            && !self.line.is_row()
     }
 
     /// It did, and counts as said.
@@ -83,6 +89,16 @@ impl Marks {
     }
 
     fn inline(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        if self.is_after_action && self.voice.is_between_sentences() && look.is(0, is_stop)? {
+            return Ok(self.omit(1));
+        }
+        self.is_after_action = false;
+        if self.voice.is_gapped()
+            && look.is(0, |c| ":;".contains(c))?
+            && look.is(1, char::is_whitespace)?
+        {
+            self.voice.forget_gap();
+        }
         let plain = look
             .rest()
             .find(|c: char| !is_plain(c))
@@ -171,6 +187,7 @@ impl Marks {
             while let Some(end) = look.find(from, LINK_BYTES, mark)? {
                 // One in mid-word is part of a name.
                 if mark == '*' || !look.is(end + 1, char::is_alphanumeric)? {
+                    self.is_after_action = true;
                     return Ok(self.omit(end + 1));
                 }
                 from = end + 1;
@@ -211,6 +228,7 @@ impl Marks {
             && let Some(end) = look.find(1, CODE_BYTES, ']')?
             && !look.is(end + 1, |c| c == '(')?
         {
+            self.is_after_action = true;
             return Ok(self.omit(end + 1));
         }
         Ok(self.omit(1))

@@ -43,6 +43,17 @@ pub(super) struct Voice {
     is_after_word: bool,
     /// Something between two spaces was left out: one of them is too much.
     is_swallowing: bool,
+    /// Spaces at the end are kept back until it is known whether a stop follows what is left out behind them.
+    keeps_spaces: bool,
+    /// So many spaces are kept back, and this stood before them.
+    kept: usize,
+    before_kept: char,
+}
+
+/// What ends a sentence or a part of one. No space stands before it where something was left out. Colons are not
+/// among them: they begin faces.
+pub(super) fn is_stop(c: char) -> bool {
+    ".,!?".contains(c)
 }
 
 impl Voice {
@@ -53,7 +64,58 @@ impl Voice {
             before: Word::default(),
             is_after_word: false,
             is_swallowing: false,
+            keeps_spaces: false,
+            kept: 0,
+            before_kept: '\n',
         }
+    }
+
+    /// Of a pass that leaves something out.
+    pub(super) fn with_gaps() -> Self {
+        Self {
+            keeps_spaces: true,
+            ..Self::new()
+        }
+    }
+
+    /// What was said last, but for the spaces that may yet go.
+    pub(super) fn last_kept(&self) -> char {
+        match self.is_gapped() {
+            true => self.before_kept,
+            false => self.last,
+        }
+    }
+
+    /// Something was left out behind a space: a stop that comes now takes its place. Not behind a sign
+    /// that stays for the sake of its space: without it, it may begin an entity or an element.
+    pub(super) fn is_gapped(&self) -> bool {
+        self.kept > 0 && self.is_swallowing && !"&<>".contains(self.before_kept)
+    }
+
+    /// Whether a sentence has not begun: a stop behind what was left out would end nothing.
+    pub(super) fn is_between_sentences(&self) -> bool {
+        let last = match self.kept > 0 {
+            true => self.before_kept,
+            false => self.last,
+        };
+        is_stop(last) || last == '\n'
+    }
+
+    pub(super) fn forget_gap(&mut self) {
+        if self.is_gapped() {
+            self.kept = 0;
+        }
+    }
+
+    /// Nothing follows: says the spaces kept back, unless something was left out behind them.
+    pub(super) fn end(&mut self, out: &mut String) {
+        self.forget_gap();
+        self.give_back(out);
+    }
+
+    fn give_back(&mut self, out: &mut String) {
+        out.extend(std::iter::repeat_n(' ', self.kept));
+        self.kept = 0;
     }
 
     /// What was said last; a line end at the very start.
@@ -87,7 +149,7 @@ impl Voice {
 
     /// Words pass without any care but where one begins.
     pub(super) fn is_at_ease(&self) -> bool {
-        !self.is_after_word && !self.is_swallowing
+        !self.is_after_word && !self.is_swallowing && self.kept == 0
     }
 
     /// Text as it came.
@@ -105,13 +167,29 @@ impl Voice {
             out.push(' ');
         }
         self.is_after_word = false;
+        if is_stop(first) || first == '\n' {
+            self.forget_gap();
+        }
         self.is_swallowing = false;
+        let words = match self.keeps_spaces {
+            true => text.trim_end_matches(' '),
+            false => text,
+        };
+        let spaces = text.len() - words.len();
+        if !words.is_empty() {
+            self.give_back(out);
+        }
+        if spaces > 0 && self.kept == 0 {
+            self.before_kept = words.chars().next_back().unwrap_or(self.last);
+        }
+        self.kept += spaces;
         self.note(text);
-        out.push_str(text);
+        out.push_str(words);
     }
 
     /// Words of ours, with a space before them where one is needed.
     pub(super) fn say(&mut self, words: &str, out: &mut String) {
+        self.give_back(out);
         let joins = self.last.is_whitespace() || "('\"-–—’“‘".contains(self.last);
         if !joins {
             out.push(' ');
