@@ -204,6 +204,17 @@ pub(super) fn time(look: &Look<'_>) -> Read {
         return Ok(None);
     }
     let hour = value(look, 0, end);
+    let dotted = look.digits(end + 1)?;
+    let is_dotted = look.is(end, |c| c == '.')? && dotted == end + 3;
+    if is_dotted
+        && (1..=12).contains(&hour)
+        && value(look, end + 1, dotted) < 60
+        && let Some((end, half)) = half_of_day(look, dotted)?
+    {
+        let minute = numbers::minutes(value(look, dotted - 2, dotted));
+        let words = format!("{} {minute} {half}", numbers::number(hour));
+        return Ok(Some(Said { end, words }));
+    }
     if !look.is(end, |c| c == ':')? {
         let half = half_of_day(look, end)?.filter(|_| (1..=12).contains(&hour));
         return Ok(half.map(|(end, half)| Said {

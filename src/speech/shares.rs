@@ -14,6 +14,10 @@ const SET_PHRASES: &[(&str, &str)] = &[
     ("403(b)", "four oh three b"),
     ("403b", "four oh three b"),
     ("9/11", "nine eleven"),
+    ("1:1s", "one-on-ones"),
+    ("1:1", "one-on-one"),
+    ("360° feedback", "three sixty feedback"),
+    ("360-degree feedback", "three sixty feedback"),
     ("1099", "ten ninety-nine"),
 ];
 /// Words after which "5/12" is a day.
@@ -51,6 +55,21 @@ pub(super) fn version(look: &Look<'_>) -> Read {
     }
     let words = parts.join(" point ");
     Ok((parts.len() > 2).then_some(Said { end, words }))
+}
+
+/// "2024/25", a year of school or of business.
+pub(super) fn years(look: &Look<'_>) -> Read {
+    let slash = look.digits(0)?;
+    if slash != 4 || !numbers::is_year(look.slice(0, slash)) || !look.is(slash, |c| c == '/')? {
+        return Ok(None);
+    }
+    let end = look.digits(slash + 1)?;
+    if end != slash + 3 || look.is(end, |c| c.is_alphanumeric() || c == '/')? {
+        return Ok(None);
+    }
+    let (one, two) = (parsed(look, 0, slash), parsed(look, slash + 1, end));
+    let words = format!("{} to {}", numbers::year(one), numbers::number(two));
+    Ok((two > 9).then_some(Said { end, words }))
 }
 
 /// "a 30-60-90 day plan": three or more of a kind are no range.

@@ -173,14 +173,17 @@ pub(super) const MAGNITUDES: &[(&str, &str)] = &[
     ("M", "million"),
     ("mn", "million"),
     ("MM", "million"),
-    ("B", "billion"),
-    ("b", "billion"),
     ("bn", "billion"),
     ("T", "trillion"),
     ("tn", "trillion"),
 ];
 /// Money has a million more way to be written.
-pub(super) const MONEY_MAGNITUDES: &[(&str, &str)] = &[("m", "million"), ("mil", "million")];
+pub(super) const MONEY_MAGNITUDES: &[(&str, &str)] = &[
+    ("m", "million"),
+    ("mil", "million"),
+    ("B", "billion"),
+    ("b", "billion"),
+];
 
 /// Behind a space.
 pub(super) const MAGNITUDE_WORDS: &[(&str, &str)] = &[

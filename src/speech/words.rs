@@ -321,7 +321,7 @@ impl Stage for Words {
 fn unit_word(word: &str) -> bool {
     [
         "words", "calls", "hours", "minutes", "days", "times", "meetings", "sessions", "messages",
-        "dollars",
+        "dollars", "steps",
     ]
     .contains(&word)
 }
