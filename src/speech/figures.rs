@@ -6,7 +6,7 @@ use super::calls;
 use super::dates::{self, Read, Said};
 use super::look::{Look, More};
 use super::numbers;
-use super::shares::{chain, fraction, mixed, ratio, set_phrase, version, years};
+use super::shares::{chain, fraction, mixed, ratio, set_phrase, sum, version, years};
 use super::units::{self, ATTACHED, Coin, SIGNS, SPACED, Unit};
 
 /// What came before a figure.
@@ -31,7 +31,15 @@ pub(super) fn figure(look: &Look<'_>, before: Before<'_>) -> Reading {
         return Ok(in_word(look)?.map(|said| (said, None)));
     }
     if is_digit && before.owed.is_none() {
-        for read in [set_phrase, dates::phone, dates::date, version, chain, years] {
+        for read in [
+            set_phrase,
+            dates::phone,
+            dates::date,
+            version,
+            chain,
+            years,
+            sum,
+        ] {
             if let Some(said) = read(look)? {
                 return Ok(Some((said, None)));
             }

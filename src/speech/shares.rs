@@ -57,6 +57,29 @@ pub(super) fn version(look: &Look<'_>) -> Read {
     Ok((parts.len() > 2).then_some(Said { end, words }))
 }
 
+/// The first figure of "20 / 4 = 5" and "10 - 4 = 6": the equals sign tells that it is counted.
+pub(super) fn sum(look: &Look<'_>) -> Read {
+    let end = look.digits(0)?;
+    if !look.is(end, |c| c == ' ')? {
+        return Ok(None);
+    }
+    let sign = match look.at(end + 1)? {
+        Some('/') => "divided by",
+        Some('-') => "minus",
+        _ => return Ok(None),
+    };
+    if !look.is(end + 2, |c| c == ' ')? {
+        return Ok(None);
+    }
+    let second = look.digits(end + 3)?;
+    let is_sum = second > end + 3 && look.has(second, " = ")?;
+    let one = numbers::cardinal(look.slice(0, end));
+    Ok(is_sum.then(|| Said {
+        end: end + 3,
+        words: format!("{one} {sign}"),
+    }))
+}
+
 /// "2024/25", a year of school or of business.
 pub(super) fn years(look: &Look<'_>) -> Read {
     let slash = look.digits(0)?;
