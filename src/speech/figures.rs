@@ -190,6 +190,12 @@ fn counted(look: &Look<'_>, amount: &Amount, before: Before<'_>) -> Result<Said,
     if let Some((end, said)) = size(look, amount)? {
         return Ok(Said { end, words: said });
     }
+    if look.is(end, |c| c == '+')?
+        && let Some((end, unit)) = unit_of(look, end + 1, false)?
+    {
+        let words = format!("{} plus {}", amount.words(), unit.many);
+        return Ok(Said { end, words });
+    }
     let is_minutes = matches!(before.word, "hour" | "hours")
         && look.has(end, "m")?
         && !look.is(end + 1, char::is_alphabetic)?;
@@ -315,7 +321,9 @@ fn abbreviated(look: &Look<'_>, from: usize, end: usize) -> Result<usize, More> 
     let dotted = is_name
         && look.is(end, |c| c == '.')?
         && look.is(end + 1, |c| c == ' ')?
-        && look.is(end + 2, char::is_lowercase)?;
+        && (look.is(end + 2, char::is_lowercase)?
+            || look.slice(from, end).ends_with("ft")
+                && look.is(end + 2, |c| c.is_ascii_digit())?);
     Ok(end + usize::from(dotted))
 }
 

@@ -14,6 +14,7 @@ const SET_PHRASES: &[(&str, &str)] = &[
     ("403(b)", "four oh three b"),
     ("403b", "four oh three b"),
     ("9/11", "nine eleven"),
+    ("1-on-1s", "one-on-ones"),
     ("1:1s", "one-on-ones"),
     ("1:1", "one-on-one"),
     ("360° feedback", "three sixty feedback"),

@@ -77,6 +77,7 @@ pub(super) const SPACED: &[(&str, Unit)] = &[
     ("lb", unit("pound", "pounds")),
     ("lbs", unit("pound", "pounds")),
     ("oz", unit("ounce", "ounces")),
+    ("in.", unit("inch", "inches")),
     ("ft", unit("foot", "feet")),
     ("ml", unit("milliliter", "milliliters")),
     ("mL", unit("milliliter", "milliliters")),

@@ -16,6 +16,8 @@ pub(super) struct Words {
     owed: Option<Coin>,
     /// The figure said last was cut short by a pause: more of it may come.
     is_cut: bool,
+    /// A dot was said within the word that goes on: a slash is its own.
+    is_in_address: bool,
 }
 
 impl Words {
@@ -24,6 +26,7 @@ impl Words {
             voice: Voice::new(),
             owed: None,
             is_cut: false,
+            is_in_address: false,
         }
     }
 
@@ -35,6 +38,7 @@ impl Words {
 
     /// It did, and counts as said.
     pub(super) fn passed(&mut self, text: &str) {
+        self.is_in_address &= text.starts_with(char::is_alphabetic);
         self.voice.note(text);
     }
 
@@ -101,6 +105,10 @@ impl Words {
         } else {
             self.voice.raw(short.rest, out);
         }
+        if end == 0 {
+            self.voice.raw(".", out);
+            end = 1;
+        }
         Ok(Some(end))
     }
 
@@ -143,6 +151,7 @@ impl Words {
             } else {
                 "dot"
             };
+            self.is_in_address = word == "dot";
             self.voice.say(word, out);
         } else {
             self.voice.raw(".", out);
@@ -152,6 +161,7 @@ impl Words {
 
     /// A space may show that "Jan" is the month.
     fn space(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
+        self.is_in_address = false;
         let is_word = self.voice.last().is_alphabetic();
         if is_word
             && let Some(rest) = missing(self.voice.word())
@@ -233,7 +243,9 @@ impl Words {
         let next = look.at(1)?;
         let is_upper = last.is_uppercase() && next.is_some_and(char::is_uppercase);
         if last.is_alphabetic() && next.is_some_and(char::is_alphabetic) {
-            if is_upper || self.voice.word() == "and" {
+            if self.is_in_address {
+                self.voice.say("slash", out);
+            } else if is_upper || self.voice.word() == "and" {
                 self.voice.raw(" ", out);
             } else {
                 self.voice.say("or", out);
