@@ -65,9 +65,7 @@ pub(super) fn line(text: &str) -> Cow<'_, str> {
         Some(at)
     });
     match fitting.last() {
-        Some(start) if start > 0 => {
-            Cow::Owned(format!("…{}", text.get(start..).unwrap_or("")))
-        }
+        Some(start) if start > 0 => Cow::Owned(format!("…{}", text.get(start..).unwrap_or(""))),
         _ => Cow::Borrowed(text),
     }
 }
