@@ -291,8 +291,13 @@ async fn sessions_add_up() {
             assert_eq!(session.unknown_costs, unknown as u64);
         }
         let one = kept.reader.session("session-3").await.unwrap().unwrap();
+        let its = turns.iter().filter(|t| t.session_id == "session-3");
+        let asked = its.flat_map(|t| &t.attempts).filter(|a| a.coach.is_some());
         let counted: u64 = one.1.iter().map(|m| m.turns).sum();
-        assert_eq!(counted, one.0.turns);
+        assert_eq!(counted, one.0.turns + asked.count() as u64);
+        // Whoever was asked besides is paid from the same money.
+        let paid = one.1.iter().filter_map(|m| m.cost_microusd).map(|c| c.0);
+        assert_eq!(paid.sum::<i64>(), one.0.cost_microusd.0);
         let mine = SessionFilter {
             user_hash: Some("user-3".to_owned()),
             limit: 10,
