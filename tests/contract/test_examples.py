@@ -99,7 +99,13 @@ def known():
         time.sleep(0.05)
     # To be taken back, so not the one that others ask about.
     spare = LOCAL.post(f"{URL}/v1/sessions", json={"user_id": "bob"}, headers=ADMIN).json()
-    return {"turn": turn_id, "session": session, "spare": spare["session_id"]}
+    link = LOCAL.post(f"{URL}/v1/sessions/{quote(session)}/share", json={}, headers=ADMIN).json()["path"]
+    return {
+        "turn": turn_id,
+        "session": session,
+        "spare": spare["session_id"],
+        "link": link.partition("#")[2],
+    }
 
 
 def sealed(name, body):
@@ -117,7 +123,7 @@ def example(name, known):
     path, method, operation = OPERATIONS[name]
     given = {p["name"]: p["example"] for p in operation.get("parameters", []) if "example" in p}
     if "{id}" in path:
-        kind = "turn" if path.startswith("/v1/turns") else "session"
+        kind = "turn" if "/turns/" in path else "session"
         given["id"] = known["spare" if name == "revokeSession" else kind]
     query = {p["name"]: given[p["name"]] for p in operation.get("parameters", []) if p["in"] == "query" and p["name"] in given}
     for key, value in given.items():
@@ -129,11 +135,13 @@ def example(name, known):
         body = json.dumps(content.get("example", {})).encode()
     if "Signature" in str(operation["security"]):
         headers |= sealed(name, body)
+    if "shareLink" in str(operation["security"]):
+        headers["x-clm-share"] = known["link"]
     if name in ("logIn", "logOut"):
         # As our own page asks.
         headers["sec-fetch-site"] = "same-origin"
         body = f"key={quote(ADMIN_KEY)}&page=/playground".encode()
-    if name.startswith(("page-dashboard", "page-playground")):
+    if name.startswith(("page-dashboard", "page-playground", "page-session")):
         headers |= ADMIN
     return requests.Request(method.upper(), URL + path, headers=headers, params=query, data=body)
 
@@ -235,7 +243,7 @@ def refusals():
             continue
         key = keys_of(operation)
         is_guarded = key and {} not in operation["security"]
-        if is_guarded or "Signature" in str(operation["security"]):
+        if is_guarded or any(way in str(operation["security"]) for way in ("Signature", "shareLink")):
             yield name, {"headers": {}}, 401
         if "requestBody" in operation and key:
             typed = {**key, "content-type": "text/plain"}

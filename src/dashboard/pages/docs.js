@@ -8,6 +8,7 @@ const WHO = {
   callerKey: "a caller key",
   adminKey: "an admin key",
   login: "the login of the pages",
+  shareLink: "a session's link, its text in x-clm-share",
   sessionId: "the session's signed id in x-clm-session",
   humeSignature: "Hume's signature",
   elevenlabsSignature: "ElevenLabs' signature",

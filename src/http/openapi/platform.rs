@@ -8,7 +8,9 @@ use crate::http::webhooks::{self, Platform};
 
 use super::operation::{Operation, Who};
 use super::parameters::{header, path};
-use super::schema::{Fields, about, either, maybe, object, of, open, text, truth, whole, words};
+use super::schema::{
+    Fields, about, either, list, maybe, object, of, open, text, truth, whole, words,
+};
 
 const PROCESS: &str = "Process";
 const WEBHOOKS: &str = "Webhooks";
@@ -194,7 +196,16 @@ fn log_in() -> Operation {
 }
 
 pub(super) fn schemas() -> Fields {
-    let status = || text();
+    let resting = object(vec![
+        ("model", text()),
+        (
+            "state",
+            about(
+                words(["open", "half_open", "cooling"]),
+                "why it is not asked as usual",
+            ),
+        ),
+    ]);
     let store = either(
         vec![("status", words(["ok", "down"])), ("kind", text())],
         vec![("refused", maybe(text()))],
@@ -230,7 +241,10 @@ pub(super) fn schemas() -> Fields {
             "redis",
             object(vec![("status", words(["off", "ok", "down"]))]),
         ),
-        ("upstream", object(vec![("status", status())])),
+        (
+            "upstream",
+            object(vec![("status", text()), ("resting", list(resting))]),
+        ),
     ]);
     let ready = either(
         vec![("status", words(["ready", "degraded", "stopping"]))],
