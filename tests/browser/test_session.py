@@ -17,10 +17,10 @@ def opened(visit, session, **how):
 
 
 def conversation(session):
-    """A whole one: three coaches, one broken into, one that failed; their ids."""
+    """A whole one: three coaches, one turn that another model took up, one broken into, one failed; their ids."""
     ids = [
         speak(DEMO, session, WORDS["career"]),
-        speak(DEMO, session, WORDS["skills"], fault="slow-first:2500,ok"),
+        speak(DEMO, session, WORDS["skills"], fault="cut:9,ok"),
         speak(DEMO, session, WORDS["career"] + " Again.", read=400),
         speak(DEMO, session, WORDS["master"], fault="500,503,529,401"),
     ]
@@ -36,11 +36,11 @@ def test_the_whole_conversation_is_shown_in_order(visit, shot):
     lines = page.locator("details[data-turn]")
     expect(lines).to_have_count(4)
     assert lines.evaluate_all("all => all.map((d) => d.dataset.turn)") == ids
-    for line, parts in enumerate([["career", "keyword:promotion", "complete"], ["skills", "hedged"], ["interrupted"], ["failed"]]):
+    for line, parts in enumerate([["career", "keyword:promotion", "complete"], ["skills", "continued", "partial recovered"], ["interrupted"], ["failed"]]):
         for part in parts:
             expect(lines.nth(line)).to_contain_text(part)
     about = page.locator("#about")
-    expect(about).to_contain_text("4: 2 complete, 1 failed, 1 interrupted")
+    expect(about).to_contain_text("4: 1 complete, 1 failed, 1 interrupted, 1 partial recovered")
     expect(about).to_contain_text("Chat at hume")
     expect(about).to_contain_text("chat-whole")
     expect(about.locator("tbody tr")).to_have_count(3)
