@@ -51,7 +51,8 @@ pub(crate) const fn row(
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("FIRST_TOKEN_DEADLINE_MS", "150"),
     ("FALLBACK_FIRST_TOKEN_DEADLINE_MS", "150"),
-    ("IDLE_DEADLINE_MS", "150"),
+    // Longer than a busy machine is away between two tokens.
+    ("IDLE_DEADLINE_MS", "500"),
     ("SPOKEN_FALLBACK_MS", "1000"),
     ("HEDGING", "false"),
 ];
