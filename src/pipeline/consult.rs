@@ -21,10 +21,10 @@ pub(super) enum Unheard {
     Failed,
 }
 
-/// Everything that whoever this search finds has to say, if it is all said by `due`.
+/// What whoever this search finds has said by `due`: all of it, or else its whole sentences.
 ///
 /// # Errors
-/// When it is not, or when nobody says anything.
+/// When there is not one sentence by then, or when nobody says anything.
 pub(super) async fn answer(
     search: &Search<'_>,
     ground: &Ground,

@@ -237,7 +237,6 @@ fn is_empty(line: &Line<'_>) -> bool {
     !line.is_tool && line.text.trim().is_empty()
 }
 
-/// A line of the history, or nothing if nothing was said in it.
 /// Silences that were told of at the end of a history, with no word of the user's between them.
 fn silences(lines: &[Line<'_>]) -> usize {
     let users = lines.iter().rev().filter(|line| line.role == Role::User);
@@ -245,6 +244,7 @@ fn silences(lines: &[Line<'_>]) -> usize {
     kinds.take_while(|kind| *kind == Kind::Silence).count()
 }
 
+/// A line of the history, or nothing if nothing was said in it.
 fn past(line: Line<'_>) -> Option<Message> {
     let text = match line.role {
         Role::User => clean::clean(&line.text).words,
