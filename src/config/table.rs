@@ -174,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("SPEECH_WPM", "170", "60 to 400 words a minute, a bare number")
         .is("how fast the voice speaks, words a minute: tells how long the words already sent still sound"),
     Setting::new("SILENCE_REPLY", "model", "model, line, quiet")
-        .is("what a turn without words is answered with: `model` a sentence of the model's, `line` the coach's nudges in their order, the last a leave-taking, then nothing, `quiet` nothing"),
+        .is("what a turn without words is answered with: `model` a sentence of the model's, no oftener in a row than the coach has nudges, `line` the coach's nudges in their order, the last a leave-taking, then nothing, `quiet` nothing"),
     Setting::new("CALLER_STALL_S", "30", "1 to 600 seconds, a bare number")
         .is("a caller that takes nothing for so long is disconnected, seconds"),
     Setting::new("PROSODY", "prompt", "off, prompt, full")
