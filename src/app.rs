@@ -326,13 +326,23 @@ fn bound_stall(stream: &TcpStream, stall: Duration) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn bound_stall(_: &TcpStream, _: Duration) {}
 
-/// Keeps one upstream connection of this worker ready while nobody speaks.
+/// Keeps upstream connections of this worker ready: one while nobody speaks, and always one more than
+/// those who speak need.
 fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
     let soft = lifecycle.soft().clone();
     lifecycle.spawn_here(async move {
         let mut tick = interval(WARM_EVERY);
-        while soft.run_until_cancelled(tick.tick()).await.is_some() {
-            soft.run_until_cancelled(upstream.warm_up()).await;
+        loop {
+            let due = async {
+                tokio::select! {
+                    _ = tick.tick() => {}
+                    () = upstream.crowded() => {}
+                }
+                upstream.warm_up().await;
+            };
+            if soft.run_until_cancelled(due).await.is_none() {
+                break;
+            }
         }
     });
 }

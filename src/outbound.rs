@@ -1,19 +1,21 @@
 //! The one place that makes HTTP clients.
 //!
-//! Connections belong to the runtime thread that opened them, so each worker builds its own client
+//! Connections belong to the runtime thread that opened them, so each worker builds its own clients
 //! for the paid stream and background work has another. No redirect is ever followed (a key must
 //! not travel where we did not send it), nothing is retried here, no total timeout is set: the
-//! deadlines live with the turn.
+//! deadlines live with the turn. The system's certificates are read once for all of them.
 //!
 //! Two kinds: [`client`] for where we mean to go, and [`public_client`] for an address that somebody
 //! else may have chosen, which must not lead into the network that we stand in.
 
 mod public;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, redirect};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
 
 use self::public::PublicOnly;
 
@@ -25,6 +27,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
 const PATIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection stays warm.
 const IDLE: Duration = Duration::from_secs(90);
+/// A connection of HTTP/2 carries many calls. One that died without a word is asked once it has been
+/// silent for so long while a call is open, and left, with all its calls, if it says nothing: within what
+/// a turn waits for its first word, so that it can still ask elsewhere.
+const PING_AFTER: Duration = Duration::from_secs(2);
+const PONG_WITHIN: Duration = Duration::from_millis(1500);
+
+/// How servers prove who they are. Reading a system's certificates takes milliseconds, which nobody
+/// who speaks should wait for; and what is shared can take up an earlier session of another client.
+static TLS: LazyLock<Result<ClientConfig, rustls::Error>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    // One broken certificate of a system's hundreds is no reason to trust none.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+});
 
 /// A client for one destination, used from one runtime.
 ///
@@ -50,6 +71,11 @@ pub fn public_client() -> Result<reqwest::Client, reqwest::Error> {
 fn builder() -> ClientBuilder {
     #[expect(clippy::disallowed_methods, reason = "the one constructor")]
     let builder = reqwest::Client::builder();
+    let builder = match &*TLS {
+        Ok(tls) => builder.use_preconfigured_tls(tls.clone()),
+        // Its own attempt will say what is wrong.
+        Err(_) => builder,
+    };
     builder
         .user_agent(concat!("clm/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -57,6 +83,8 @@ fn builder() -> ClientBuilder {
         .tcp_keepalive(Duration::from_secs(30))
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1024)
+        .http2_keep_alive_interval(PING_AFTER)
+        .http2_keep_alive_timeout(PONG_WITHIN)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::sse::Decoder;
 use crate::turn::{Delta, FinishReason, ToolCall};
 
+use super::connections::Place;
 use super::error::AttemptError;
 use super::wire::{self, Call, Choice, Chunk, ToolFragment};
 
@@ -29,6 +30,8 @@ pub struct Answer {
     response: Response,
     decoder: Decoder,
     reader: Reader,
+    /// Held until the stream is dropped.
+    _place: Place,
 }
 
 /// What the stream said of itself.
@@ -44,9 +47,10 @@ pub struct Meta {
 }
 
 impl Answer {
-    pub(super) fn new(response: Response, call: &Call<'_>) -> Self {
+    pub(super) fn new(response: Response, place: Place, call: &Call<'_>) -> Self {
         Self {
             response,
+            _place: place,
             decoder: Decoder::new(),
             reader: Reader {
                 takes_tools: call.tools.is_some(),

@@ -1,15 +1,17 @@
 //! Models: who answers, and how their words come in.
 //!
-//! `wire` alone knows `OpenRouter`'s JSON, `answer` turns a response into deltas, `race` is the one
-//! layer that tries again; `attempt` is one try, `health` says whom it may ask, `hedge` when to ask a
-//! second one too, and `seam` joins one model's words to another's. Beside the conversation, `models`
-//! keeps prices fresh, `balance` looks at the key and `corrections` asks (`generation`) what calls cost that brought no bill; all
-//! ask through `lookup`. A provider of another shape is a
-//! file beside `openrouter.rs` with its own wire, giving the same [`Answer`].
+//! `wire` alone knows `OpenRouter`'s JSON, `connections` which one a call goes on, `answer` turns a
+//! response into deltas, `race` is the one layer that tries again; `attempt` is one try, `health` says
+//! whom it may ask, `hedge` when to ask a second one too, and `seam` joins one model's words to
+//! another's. Beside the conversation, `models` keeps prices fresh, `balance` looks at the key and
+//! `corrections` asks (`generation`) what calls cost that brought no bill; all ask through `lookup`. A
+//! provider of another shape is a file beside `openrouter.rs` with its own wire, giving the same
+//! [`Answer`].
 
 mod answer;
 mod attempt;
 mod balance;
+mod connections;
 mod corrections;
 mod error;
 mod generation;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures::future::join_all;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
@@ -15,6 +16,7 @@ use crate::config;
 use crate::routing::catalog::Catalog;
 
 use super::answer::Answer;
+use super::connections::{Connections, Place};
 use super::error::{AttemptError, Mendable};
 use super::generation::is_askable;
 use super::log::Row;
@@ -44,10 +46,10 @@ pub struct Target {
 /// Parameters that a model has refused: left out from then on.
 type Refused = HashMap<String, Vec<Omittable>>;
 
-/// One worker's connection to `OpenRouter`.
+/// One worker's connections to `OpenRouter`.
 #[derive(Debug)]
 pub struct OpenRouter {
-    client: reqwest::Client,
+    connections: Connections,
     target: Target,
 }
 
@@ -123,22 +125,35 @@ impl Target {
 impl OpenRouter {
     #[must_use]
     pub fn new(target: Target, client: reqwest::Client) -> Self {
-        Self { client, target }
+        Self {
+            connections: Connections::new(client),
+            target,
+        }
     }
 
-    /// Opens a connection ahead of the first turn, so that no speaker waits for its handshake.
-    /// Failure is no news: the first turn will tell. Nor is silence, which must not keep the next
-    /// one from being opened.
+    /// Opens connections ahead of the turns that will need them, so that no speaker waits for a
+    /// handshake. Failure is no news: the first turn will tell. Nor is silence, which must not keep
+    /// the next one from being opened.
     ///
     /// # Cancellation
     /// Safe.
     pub async fn warm_up(&self) {
-        let asked = async {
-            if let Ok(mut response) = self.client.head(self.target.models.clone()).send().await {
+        let ask = async |place: Place| {
+            let asked = place.client.head(self.target.models.clone()).send();
+            if let Ok(mut response) = asked.await {
                 while let Ok(Some(_)) = response.chunk().await {}
             }
         };
+        let asked = join_all(self.connections.ahead().into_iter().map(ask));
         let _ = timeout(WARM_UP_WAIT, asked).await;
+    }
+
+    /// Waits until so much is asked at once that it is time to warm up again.
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn crowded(&self) {
+        self.connections.crowded().await;
     }
 
     /// Sends one call and waits for the response head.
@@ -158,7 +173,8 @@ impl OpenRouter {
         let must_think = self.target.catalog.must_think(model);
         let body = wire::request(model, call, &omit, must_think).map_err(AttemptError::Request)?;
         row.sent(body.len());
-        let mut response = self
+        let place = self.connections.place();
+        let mut response = place
             .client
             .post(self.target.completions.clone())
             .headers(self.target.headers.clone())
@@ -186,7 +202,7 @@ impl OpenRouter {
         // Header values are slices of the connection's first read buffer; kept, they would hold all
         // of it for as long as the answer runs.
         *response.headers_mut() = HeaderMap::new();
-        Ok(Answer::new(response, call))
+        Ok(Answer::new(response, place, call))
     }
 
     /// Whether this model goes on from a last message of its own: said to, and never refused.

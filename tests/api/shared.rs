@@ -19,7 +19,9 @@ async fn recorded(app: &TestApp, turn: &str) -> Value {
         is_there.then_some(())
     })
     .await;
-    app.send(&as_admin(format!("/v1/turns/{turn}"))).await.json()
+    app.send(&as_admin(format!("/v1/turns/{turn}")))
+        .await
+        .json()
 }
 
 fn make(session: &str, body: &Value) -> Request {

@@ -10,7 +10,7 @@ use quest_clm::lifecycle::Lifecycle;
 use super::until;
 
 /// A child whose standard error is read line by line, until it is told to fall deaf.
-pub(super) struct Process {
+pub(crate) struct Process {
     pub(super) child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     pub(super) is_deaf: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

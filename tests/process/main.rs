@@ -26,7 +26,6 @@ mod caller;
 mod heard;
 #[path = "../api/stored.rs"]
 mod stored;
-#[expect(dead_code, reason = "the tests with PostgreSQL need more of it")]
 mod service;
 
 mod stopping;
@@ -37,3 +36,4 @@ mod killed;
 mod commands;
 mod replay;
 mod ten_minutes;
+mod http2;

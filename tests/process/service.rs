@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use self::child::Process;
+pub(crate) use self::child::Process;
 use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
 use crate::stored::stored;
