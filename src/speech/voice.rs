@@ -41,6 +41,8 @@ pub(super) struct Voice {
     before: Word,
     /// A word of ours came last: a letter or digit right after it needs a space.
     is_after_word: bool,
+    /// Something was left out right behind what was said last: what comes does not join it.
+    is_parted: bool,
     /// Something between two spaces was left out: one of them is too much.
     is_swallowing: bool,
     /// Spaces at the end are kept back until it is known whether a stop follows what is left out behind them.
@@ -63,6 +65,7 @@ impl Voice {
             word: Word::default(),
             before: Word::default(),
             is_after_word: false,
+            is_parted: false,
             is_swallowing: false,
             keeps_spaces: false,
             kept: 0,
@@ -144,12 +147,12 @@ impl Voice {
 
     /// A letter that comes now belongs to the word said last.
     pub(super) fn is_in_word(&self) -> bool {
-        self.last.is_alphabetic() && !self.is_after_word
+        self.last.is_alphabetic() && !self.is_after_word && !self.is_parted
     }
 
     /// Words pass without any care but where one begins.
     pub(super) fn is_at_ease(&self) -> bool {
-        !self.is_after_word && !self.is_swallowing && self.kept == 0
+        !self.is_after_word && !self.is_parted && !self.is_swallowing && self.kept == 0
     }
 
     /// Text as it came.
@@ -162,11 +165,11 @@ impl Voice {
         let Some(first) = text.chars().next() else {
             return;
         };
-        if self.is_after_word && first.is_alphanumeric() {
+        if self.is_after_word && first.is_alphanumeric() || self.is_parted && self.joins(first) {
             self.note(" ");
             out.push(' ');
         }
-        self.is_after_word = false;
+        (self.is_after_word, self.is_parted) = (false, false);
         if is_stop(first) || first == '\n' {
             self.forget_gap();
         }
@@ -197,7 +200,7 @@ impl Voice {
         }
         out.push_str(words);
         self.note(words);
-        self.is_after_word = true;
+        (self.is_after_word, self.is_parted) = (true, false);
         self.is_swallowing = false;
     }
 
@@ -208,7 +211,13 @@ impl Voice {
 
     /// What comes now does not join what was said.
     pub(super) fn part(&mut self) {
-        self.is_after_word |= !self.last.is_whitespace();
+        self.is_parted |= !self.last.is_whitespace();
+    }
+
+    /// Whether this would be one with what was said last: a word, or the beginning of an address.
+    fn joins(&self, first: char) -> bool {
+        let is_www = self.word().eq_ignore_ascii_case("www");
+        first.is_alphanumeric() || "/:".contains(first) || first == '.' && is_www
     }
 
     /// Counts text as said that passed by itself.

@@ -248,7 +248,8 @@ proptest! {
         for piece in one_by_one(&text) {
             filter.push(piece, &mut out);
             filter.pause(&mut out);
-            let in_link = text.contains("](") || text.contains("://") || text.contains("www.");
+            // An address may come together only where a mark goes: it is known by what is said of it.
+            let in_link = text.contains("](") || out.contains("the link");
             prop_assert!(!filter.holds() || in_link);
         }
         filter.end(&mut out);
