@@ -3,7 +3,7 @@
 
 use super::amounts;
 use super::dates::{Read, Said};
-use super::figures;
+use super::figures::{self, Before};
 use super::look::{Look, More};
 use super::numbers;
 
@@ -41,6 +41,13 @@ const CALLS: &[&str] = &[
 /// And behind these it is a name.
 const NAMES: &[&str] = &["code", "pin", "zip", "ext", "extension", "room"];
 
+/// And behind these and a verb, if it is long enough: "the code is 200 lines long".
+const TOLD: &[&str] = &["code", "pin", "zip", "password", "passcode"];
+
+/// How the states of a ZIP code are written.
+const STATES: &str = "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM \
+                      NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC";
+
 /// What is counted, whatever stands before it.
 const COUNTED: &[(&str, ())] = &[
     ("people", ()),
@@ -57,6 +64,10 @@ const COUNTED: &[(&str, ())] = &[
     ("times", ()),
     ("pages", ()),
     ("words", ()),
+    ("lines", ()),
+    ("characters", ()),
+    ("bytes", ()),
+    ("years", ()),
     ("steps", ()),
     ("points", ()),
     ("dollars", ()),
@@ -69,10 +80,32 @@ const COUNTED: &[(&str, ())] = &[
     ("miles", ()),
 ];
 
-pub(super) fn called(look: &Look<'_>, before: &str) -> Read {
-    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(before));
+/// "94103-1234", and "94103" behind a state.
+fn zip(look: &Look<'_>, before: &str) -> Read {
+    let end = look.digits(0)?;
+    if end != 5 {
+        return Ok(None);
+    }
+    let five = numbers::digits(look.slice(0, 5));
+    if look.is(5, |c| c == '-')? && look.digits(6)? == 10 {
+        let four = numbers::digits(look.slice(6, 10));
+        let words = format!("{five}, {four}");
+        return Ok((!look.is(10, char::is_alphanumeric)?).then_some(Said { end: 10, words }));
+    }
+    let is_state = before.len() == 2 && STATES.split(' ').any(|state| state == before);
+    let is_zip = is_state && !is_counted(look, end)?;
+    Ok(is_zip.then_some(Said { end, words: five }))
+}
+
+pub(super) fn called(look: &Look<'_>, before: Before<'_>) -> Read {
+    if let Some(said) = zip(look, before.word)? {
+        return Ok(Some(said));
+    }
+    let stands = |word: &str, words: &[&str]| words.iter().any(|w| w.eq_ignore_ascii_case(word));
+    let is = |words: &[&str]| stands(before.word, words);
     let known = look.word(0, KNOWN)?.map(|(end, ())| end);
-    let (is_call, is_name) = (is(CALLS), is(NAMES));
+    let is_told = is(&["is", "was"]) && stands(before.earlier, TOLD) && look.digits(0)? > 3;
+    let (is_call, is_name) = (is(CALLS), is(NAMES) || is(TOLD) || is_told);
     if known.is_none() && !is_call && !is_name {
         return Ok(None);
     }

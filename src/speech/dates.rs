@@ -230,15 +230,17 @@ pub(super) fn time(look: &Look<'_>) -> Read {
     if look.is(minute_end, |c| c == ':')? && look.digits(minute_end + 1)? == minute_end + 3 {
         let second_end = minute_end + 3;
         let second = value(look, minute_end + 1, second_end);
-        let parts = [
-            numbers::number(hour),
-            numbers::minutes(minute),
-            numbers::minutes(second),
-        ];
-        return Ok(Some(Said {
-            end: second_end,
-            words: parts.join(" "),
-        }));
+        let is_utc = is_zulu(look, second_end)?;
+        let words = match (minute, second) {
+            (_, 0) if is_utc => clock(hour, minute),
+            _ => [
+                numbers::number(hour),
+                numbers::minutes(minute),
+                numbers::minutes(second),
+            ]
+            .join(" "),
+        };
+        return Ok(Some(zoned(second_end, words, is_utc)));
     }
     if let Some((end, half)) = half_of_day(look, minute_end)? {
         let words = match minute {
@@ -251,16 +253,32 @@ pub(super) fn time(look: &Look<'_>) -> Read {
         };
         return Ok(Some(Said { end, words }));
     }
-    let words = match (hour, minute) {
+    let is_utc = is_zulu(look, minute_end)?;
+    Ok(Some(zoned(minute_end, clock(hour, minute), is_utc)))
+}
+
+fn clock(hour: u64, minute: u64) -> String {
+    match (hour, minute) {
         (0, 0) => "midnight".to_owned(),
         (1..=12, 0) => format!("{} o'clock", numbers::number(hour)),
         (13..=24, 0) => format!("{} hundred", numbers::number(hour)),
         _ => format!("{} {}", numbers::number(hour), numbers::minutes(minute)),
-    };
-    Ok(Some(Said {
-        end: minute_end,
-        words,
-    }))
+    }
+}
+
+/// "09:00Z": the letter is the zone.
+fn is_zulu(look: &Look<'_>, at: usize) -> Result<bool, More> {
+    Ok(look.is(at, |c| c == 'Z')? && !look.is(at + 1, char::is_alphanumeric)?)
+}
+
+fn zoned(end: usize, words: String, is_utc: bool) -> Said {
+    match is_utc {
+        true => Said {
+            end: end + 1,
+            words: format!("{words} UTC"),
+        },
+        false => Said { end, words },
+    }
 }
 
 /// Groups of digits with one separator between them, "(415)" being one, and where they end.

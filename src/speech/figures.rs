@@ -13,6 +13,8 @@ use super::units::{self, ATTACHED, Coin, SIGNS, SPACED, Unit};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before<'a> {
     pub(super) word: &'a str,
+    /// The word before that.
+    pub(super) earlier: &'a str,
     /// It belongs to a name, as in "gpt4".
     pub(super) is_in_word: bool,
     /// The coin of a range's first figure, said behind its second.
@@ -44,7 +46,7 @@ pub(super) fn figure(look: &Look<'_>, before: Before<'_>) -> Reading {
                 return Ok(Some((said, None)));
             }
         }
-        if let Some(said) = calls::called(look, before.word)? {
+        if let Some(said) = calls::called(look, before)? {
             return Ok(Some((said, None)));
         }
         let day = dates::day_of_month(look, before.word)?;
@@ -69,6 +71,17 @@ pub(super) fn figure(look: &Look<'_>, before: Before<'_>) -> Reading {
         Some('-' | '−') => signed(look, before),
         _ => amount(look, 0, before),
     }
+}
+
+/// The amount that begins at `from`, behind the name of this coin.
+pub(super) fn priced(look: &Look<'_>, from: usize, coin: Coin) -> Reading {
+    let before = Before {
+        word: "",
+        earlier: "",
+        is_in_word: false,
+        owed: Some(coin),
+    };
+    amount(look, from, before)
 }
 
 fn signed(look: &Look<'_>, before: Before<'_>) -> Reading {

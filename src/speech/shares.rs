@@ -169,11 +169,18 @@ pub(super) fn fraction(look: &Look<'_>, before: &str) -> Read {
 
 /// "… and a half" behind a whole number.
 pub(super) fn mixed(look: &Look<'_>, end: usize) -> Read {
-    let at = look.run(end, 1, |c| c == ' ')?;
+    let at = look.run(end, 1, |c| c == ' ' || c == '-')?;
+    // "1-1/2" is one number only where it can be no range.
+    let is_joined = look.slice(end, at) == "-";
     let (parts, end) = match look.at(at)?.and_then(vulgar) {
         Some(parts) => (parts, at + look.at(at)?.map_or(0, char::len_utf8)),
         None if at > end => match self::parts(look, at)? {
-            Some((n, of, end)) if n < of && of <= 16 && n > 0 => ((n, of), end),
+            Some((n, of, end))
+                if (1..of).contains(&n)
+                    && (of <= 16 && !is_joined || matches!(of, 2 | 3 | 4 | 8 | 16)) =>
+            {
+                ((n, of), end)
+            }
             _ => return Ok(None),
         },
         None => return Ok(None),

@@ -2,6 +2,7 @@
 
 use super::dates::{self, SHORT_MONTHS};
 use super::look::{Look, More};
+use super::units;
 
 /// How an abbreviation's dot is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(super) const SHORTS: &[Short] = &[
     short("E.g.", 0, "For example", Dot::Own),
     short("b/c", 0, "because", Dot::None),
     short("i.e.", 0, "that is", Dot::Own),
+    // Its first letter alone is a word, which is not held.
+    short("I.e.", 1, "n other words", Dot::Own),
     short("approx.", 6, "imately", Dot::Own),
     short("Approx.", 6, "imately", Dot::Own),
     short("Inc.", 3, "orporated", Dot::Shared),
@@ -70,7 +73,11 @@ pub(super) fn begins_short(letters: &str) -> bool {
             && letters.len() >= short.kept
             && short.written.starts_with(letters)
     };
-    letters.len() <= 6 && (missing(letters).is_some() || letters == "v" || SHORTS.iter().any(held))
+    letters.len() <= 6
+        && (missing(letters).is_some()
+            || letters == "v"
+            || SHORTS.iter().any(held)
+            || units::begins_marked(letters))
 }
 
 pub(super) fn missing(word: &str) -> Option<&'static str> {

@@ -1,5 +1,7 @@
 //! Signs, and what stands behind a figure: units, coins, magnitudes, said of one and of many.
 
+use super::look::{Look, More};
+
 /// A unit of one thing and of many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
@@ -33,6 +35,66 @@ pub(super) fn coin(symbol: char) -> Option<Coin> {
         _ => return None,
     };
     Some(Coin { whole, part })
+}
+
+/// What stands before an amount instead of a coin's sign alone. None that begins with "A" or "I", which are
+/// words that are never held: "A$5" is said as "A five dollars".
+const MARKED: &[(&str, Unit)] = &[
+    ("US$", unit("US dollar", "US dollars")),
+    ("CA$", unit("Canadian dollar", "Canadian dollars")),
+    ("C$", unit("Canadian dollar", "Canadian dollars")),
+    ("NZ$", unit("New Zealand dollar", "New Zealand dollars")),
+    ("HK$", unit("Hong Kong dollar", "Hong Kong dollars")),
+    ("S$", unit("Singapore dollar", "Singapore dollars")),
+    ("R$", unit("real", "reais")),
+    ("USD", unit("US dollar", "US dollars")),
+    ("EUR", unit("euro", "euros")),
+    ("GBP", unit("pound", "pounds")),
+    ("CAD", unit("Canadian dollar", "Canadian dollars")),
+    ("NZD", unit("New Zealand dollar", "New Zealand dollars")),
+    ("HKD", unit("Hong Kong dollar", "Hong Kong dollars")),
+    ("SGD", unit("Singapore dollar", "Singapore dollars")),
+    ("CHF", unit("Swiss franc", "Swiss francs")),
+    ("JPY", unit("yen", "yen")),
+    ("CNY", unit("yuan", "yuan")),
+    ("SEK", unit("Swedish krona", "Swedish kronor")),
+    ("NOK", unit("Norwegian krone", "Norwegian kroner")),
+    ("DKK", unit("Danish krone", "Danish kroner")),
+];
+
+/// Whether these letters are, or may become, what stands before an amount.
+pub(super) fn begins_marked(letters: &str) -> bool {
+    // Nearly every word is told from them by its first letter or its length.
+    letters.len() <= 3
+        && letters.starts_with(|c: char| c.is_ascii_uppercase())
+        && MARKED
+            .iter()
+            .any(|(written, _)| written.trim_end_matches('$').starts_with(letters))
+}
+
+/// The coin that is named here and the amount of it that follows: where that begins.
+pub(super) fn marked(look: &Look<'_>) -> Result<Option<(usize, Coin)>, More> {
+    if !look.is(0, |c| c.is_ascii_uppercase())? {
+        return Ok(None);
+    }
+    for (written, whole) in MARKED {
+        if !look.has(0, written)? {
+            continue;
+        }
+        let gap = usize::from(!written.ends_with('$'));
+        let from = look.run(written.len(), gap, |c| c == ' ')?;
+        if look.is(from, |c| c.is_ascii_digit())? {
+            let part = match *written {
+                "EUR" => CENT,
+                "GBP" => coin('£').and_then(|pound| pound.part),
+                _ if written.ends_with('$') || whole.one.ends_with("dollar") => CENT,
+                _ => None,
+            };
+            let whole = *whole;
+            return Ok(Some((from, Coin { whole, part })));
+        }
+    }
+    Ok(None)
 }
 
 /// Signs that are always words.

@@ -39,6 +39,8 @@ pub(super) struct Voice {
     word: Word,
     /// The word before the space said last.
     before: Word,
+    /// The one before that.
+    earlier: Word,
     /// A word of ours came last: a letter or digit right after it needs a space.
     is_after_word: bool,
     /// Something was left out right behind what was said last: what comes does not join it.
@@ -64,6 +66,7 @@ impl Voice {
             last: '\n',
             word: Word::default(),
             before: Word::default(),
+            earlier: Word::default(),
             is_after_word: false,
             is_parted: false,
             is_swallowing: false,
@@ -145,6 +148,11 @@ impl Voice {
         self.before.as_str()
     }
 
+    /// The word before that one.
+    pub(super) fn earlier(&self) -> &str {
+        self.earlier.as_str()
+    }
+
     /// A letter that comes now belongs to the word said last.
     pub(super) fn is_in_word(&self) -> bool {
         self.last.is_alphabetic() && !self.is_after_word && !self.is_parted
@@ -222,6 +230,11 @@ impl Voice {
 
     /// Counts text as said that passed by itself.
     pub(super) fn note(&mut self, text: &str) {
+        // "code: 4821": what stands before a colon is what the figure is of.
+        if text == ":" {
+            self.last = ':';
+            return;
+        }
         let mut words = text.rsplit(|c: char| !c.is_alphabetic());
         let letters = match text.strip_prefix(' ') {
             // The one space before a word, as nearly every token has it.
@@ -234,6 +247,7 @@ impl Voice {
             if text.len() - letters.len() > 1 {
                 self.word = Word::of(words.next().unwrap_or_default());
             }
+            self.earlier = self.before;
             self.before = match last {
                 Some(b' ') => self.word,
                 _ => Word::default(),

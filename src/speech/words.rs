@@ -2,6 +2,7 @@
 //! anything out, so that it cannot uncover a mark for the passes before it, and what it says holds
 //! nothing that it would say differently.
 
+use super::dates::Said;
 use super::figures::{self, Before};
 use super::look::{Look, More, Stage};
 use super::numbers;
@@ -18,6 +19,10 @@ pub(super) struct Words {
     is_cut: bool,
     /// A dot was said within the word that goes on: a slash is its own.
     is_in_address: bool,
+    /// A round bracket is open on this line.
+    is_in_brackets: bool,
+    /// What stood before the space said last, where no word has passed since.
+    before_space: char,
 }
 
 impl Words {
@@ -27,6 +32,8 @@ impl Words {
             owed: None,
             is_cut: false,
             is_in_address: false,
+            is_in_brackets: false,
+            before_space: '\n',
         }
     }
 
@@ -50,6 +57,16 @@ impl Words {
         let begun = self.voice.begun();
         let said = begun.as_str();
         let is_long = self.voice.is_in_word() && said.is_empty();
+        let is_start = said.is_empty() && !is_long;
+        if is_start && let Some((from, coin)) = units::marked(&look)? {
+            return match figures::priced(&look, from, coin)? {
+                Some((said, owed)) => Ok(self.say_figure(look, &said, owed, out)),
+                None => {
+                    self.voice.raw(look.slice(0, from), out);
+                    Ok(from)
+                }
+            };
+        }
         let mut pass = run;
         for short in SHORTS.iter().filter(|_| !is_long) {
             let Some(left) = short.written.strip_prefix(said) else {
@@ -66,8 +83,7 @@ impl Words {
                 pass = pass.min(kept);
             }
         }
-        let is_version = said.is_empty() && !is_long;
-        if is_version && look.is(0, |c| c == 'v')? && look.is(1, |c| c.is_ascii_digit())? {
+        if is_start && look.is(0, |c| c == 'v')? && look.is(1, |c| c.is_ascii_digit())? {
             self.voice.say("version", out);
             return Ok(1);
         }
@@ -124,12 +140,13 @@ impl Words {
             }
         }
         let word = self.voice.begun();
-        let short = SHORTS.iter().find(|short| {
-            short.kept == word.as_str().len()
-                && short.written.strip_suffix('.') == Some(word.as_str())
+        let short = SHORTS.iter().find_map(|short| {
+            let left = short.written.strip_prefix(word.as_str())?;
+            let is_here = short.kept == word.as_str().len() && left.starts_with('.');
+            is_here.then_some((short, left))
         });
-        if let Some(short) = short
-            && let Some(taken) = self.shortened(look, ".", short, out)?
+        if let Some((short, left)) = short
+            && let Some(taken) = self.shortened(look, left, short, out)?
         {
             return Ok(taken);
         }
@@ -169,34 +186,68 @@ impl Words {
         {
             self.voice.raw(rest, out);
         }
+        self.before_space = self.voice.last();
         self.voice.raw(" ", out);
         Ok(1)
     }
 
     fn figure(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
-        let word = match self.voice.last() {
-            ' ' => self.voice.word_before(),
-            // "2h30m": a word of ours came right before.
-            _ if !self.voice.is_in_word() => self.voice.word(),
-            _ => "",
+        if let Some(taken) = self.listed(look, out)? {
+            return Ok(taken);
         }
-        .to_owned();
+        let (word, earlier) = match self.voice.last() {
+            ' ' => (self.voice.word_before(), self.voice.earlier()),
+            // "2h30m": a word of ours came right before.
+            _ if !self.voice.is_in_word() => (self.voice.word(), ""),
+            _ => ("", ""),
+        };
+        let (word, earlier) = (word.to_owned(), earlier.to_owned());
         let before = Before {
             word: &word,
+            earlier: &earlier,
             is_in_word: self.voice.is_in_word(),
             owed: self.owed,
         };
         match figures::figure(&look, before)? {
-            Some((said, owed)) => {
-                self.voice.say(&said.words, out);
-                self.owed = owed;
-                self.is_cut = look.is_paused()
-                    && said.end == look.rest().len()
-                    && look.rest().ends_with(|c: char| c.is_ascii_digit());
-                Ok(said.end)
-            }
+            Some((said, owed)) => Ok(self.say_figure(look, &said, owed, out)),
             None => self.sign(look, out),
         }
+    }
+
+    fn say_figure(
+        &mut self,
+        look: Look<'_>,
+        said: &Said,
+        owed: Option<Coin>,
+        out: &mut String,
+    ) -> usize {
+        self.voice.say(&said.words, out);
+        self.owed = owed;
+        self.is_cut = look.is_paused()
+            && said.end == look.rest().len()
+            && look.rest().ends_with(|c: char| c.is_ascii_digit());
+        said.end
+    }
+
+    /// "1) Ask. 2) Listen.": a list within a line, whose brackets close nothing.
+    fn listed(&mut self, look: Look<'_>, out: &mut String) -> Result<Option<usize>, More> {
+        if self.is_in_brackets || !self.voice.last().is_whitespace() {
+            return Ok(None);
+        }
+        let is_after_stop = !self.before_space.is_alphanumeric();
+        let end = look.run(0, 2, |c| c.is_ascii_digit())?;
+        let is_item = end > 0
+            && look.has(end, ") ")?
+            && look.is(end + 2, |c| {
+                c.is_uppercase() || is_after_stop && c.is_alphabetic()
+            })?;
+        let n: u64 = match look.slice(0, end).parse() {
+            Ok(n @ 1..=20) if is_item => n,
+            _ => return Ok(None),
+        };
+        self.voice.say(&numbers::ordinal(n), out);
+        self.voice.raw(",", out);
+        Ok(Some(end + 1))
     }
 
     fn sign(&mut self, look: Look<'_>, out: &mut String) -> Result<usize, More> {
@@ -204,6 +255,11 @@ impl Words {
             return Ok(0);
         };
         let end = c.len_utf8();
+        self.is_in_brackets = match c {
+            '(' => true,
+            ')' | '\n' => false,
+            _ => self.is_in_brackets,
+        };
         if let Some((parts, of)) = shares::vulgar(c) {
             self.voice.say(&numbers::fraction(parts, of), out);
         } else if let Some(coin) = units::coin(c) {
