@@ -8,9 +8,9 @@
 //! - **Any cutting gives the same text.** A pass decides only on characters it has read, and asks for
 //!   more where they are not there (`look`).
 //! - **Idempotent.** Only marks go from mid-word. Whatever comes together where they were is judged by
-//!   the passes behind, as the text that it became. What those leave out leaves a gap, so that
-//!   nothing new comes together there; the last one leaves nothing out. No pass lets through what it
-//!   or one before it would take away or say differently.
+//!   the passes behind, as the text that it became. What those leave out leaves a gap, so that no
+//!   word and no address comes together there; the last one leaves nothing out. No pass lets through
+//!   what it or one before it would take away or say differently.
 //! - **Plain words are never held** and cost no allocation. What is held is at most 256 bytes.
 //! - Pure: no clock. The caller calls [`Filter::pause`] once when 40 ms went by after a push that left
 //!   something held.
