@@ -28,14 +28,42 @@ pub const MAX_SPECIALISTS: usize = 3;
 pub const PLAN_TOKENS: u32 = 120;
 /// A contribution is two short sentences.
 pub const SPECIALIST_TOKENS: u32 = 160;
-/// How long the plan may take. After that the user's own words decide who is heard.
-pub const PLAN_WITHIN: Duration = Duration::from_millis(1_500);
-/// How long the specialists may take, from the first of them asked. Together with the plan it is less
-/// than the master's opening takes to be spoken.
-pub const HEARD_WITHIN: Duration = Duration::from_millis(2_500);
+/// How long the plan may take at most. After that the user's own words decide who is heard.
+const PLAN_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long the specialists may take at most, from the first of them asked.
+const HEARD_WITHIN: Duration = Duration::from_millis(2_500);
+/// Tenths of a council's time: what the plan may take, and what is kept for the master's first words.
+const PLAN_TENTHS: u32 = 3;
+const MASTER_TENTHS: u32 = 3;
 /// What the calls of one council may cost at most at list price. Specialists that would go beyond it are
 /// not asked; the master's own answer always is, as in any turn.
 pub const COST_CAP: MicroUsd = MicroUsd(100_000);
+
+/// What each part of a council may take of the time that is left for a turn's first words, so that all
+/// of them together take no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// The plan's.
+    pub plan: Duration,
+    /// Plan and specialists together.
+    heard: Duration,
+}
+
+impl Shares {
+    #[must_use]
+    pub fn of(left: Duration) -> Self {
+        Self {
+            plan: PLAN_WITHIN.min(left * PLAN_TENTHS / 10),
+            heard: left * (10 - MASTER_TENTHS) / 10,
+        }
+    }
+
+    /// The specialists', once the plan has taken so long.
+    #[must_use]
+    pub fn specialists(&self, planned: Duration) -> Duration {
+        HEARD_WITHIN.min(self.heard.saturating_sub(planned))
+    }
+}
 
 /// Who called the council.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +144,26 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_councils_parts_take_no_longer_together_than_is_left() {
+        let ms = Duration::from_millis;
+        for (left, planned, plan, specialists) in [
+            // A quick plan leaves the specialists all that they may have.
+            (5_000, 400, 1_500, 2_500),
+            (5_000, 1_500, 1_500, 2_000),
+            (2_000, 600, 600, 800),
+            (2_000, 1_900, 600, 0),
+            (60_000, 1_500, 1_500, 2_500),
+            (0, 0, 0, 0),
+        ] {
+            let shares = Shares::of(ms(left));
+            assert_eq!(shares.plan, ms(plan), "{left}");
+            let given = shares.specialists(ms(planned));
+            assert_eq!(given, ms(specialists), "{left} {planned}");
+            assert!(left <= planned || ms(planned) + given <= ms(left));
+        }
+    }
 
     #[test]
     fn words_or_a_pin_call_a_council_and_sounds_do_not() {

@@ -14,8 +14,8 @@ use tracing::{Instrument as _, Span};
 
 use crate::coach::{Coach, MASTER};
 use crate::council::{
-    self, COST_CAP, Contribution, HEARD_WITHIN, MAX_SPECIALISTS, Named, PLAN_TOKENS, PLAN_WITHIN,
-    SPECIALIST_TOKENS, State,
+    self, COST_CAP, Contribution, MAX_SPECIALISTS, Named, PLAN_TOKENS, SPECIALIST_TOKENS, Shares,
+    State,
 };
 use crate::memory::Person;
 use crate::prompt;
@@ -67,6 +67,8 @@ pub(super) struct Ground {
     memory: Option<Arc<str>>,
     /// What the master's own answer may cost at most.
     own: MicroUsd,
+    convened: Instant,
+    shares: Shares,
     span: Span,
 }
 
@@ -137,7 +139,7 @@ impl Council {
         }
     }
 
-    /// Plans and hears. Takes no longer than the plan's time and the specialists', one after the other.
+    /// Plans and hears, within its shares of what is left for the turn's first words.
     ///
     /// # Cancellation
     /// Dropping the future closes every call.
@@ -150,7 +152,8 @@ impl Council {
     ) {
         let named = self.plan(ground, talk, upstream).await;
         mouth.borrow_mut().progress(Progress::Plan(&named));
-        let due = Instant::now() + HEARD_WITHIN;
+        let planned = ground.convened.elapsed();
+        let due = Instant::now() + ground.shares.specialists(planned);
         let mut room = self.room(&ground.rooms, talk, ground.own);
         let mut thinking = FuturesUnordered::new();
         for (at, named) in named.iter().enumerate() {
@@ -200,7 +203,7 @@ impl Council {
             max_tokens: PLAN_TOKENS,
         };
         let asking = Asking::of_council(ground, roster.master(), asked);
-        let due = Instant::now() + PLAN_WITHIN;
+        let due = ground.convened + ground.shares.plan;
         let search = asking.consult(upstream, &self.planners, due, None);
         let answered = answer(&search, ground, due).instrument(ground.span.clone());
         let named = match answered.await {
@@ -253,7 +256,9 @@ impl Fate {
 }
 
 impl Ground {
-    pub(super) fn of(guard: &Guard, talk: &Conversation) -> Self {
+    /// `due` is when the turn must have its first words.
+    pub(super) fn of(guard: &Guard, talk: &Conversation, due: Instant) -> Self {
+        let convened = Instant::now();
         let session = guard.speaker.session.as_str();
         let master = guard.rooms.roster.master();
         Self {
@@ -264,6 +269,8 @@ impl Ground {
             person: guard.person.clone(),
             memory: guard.recalled.context.clone(),
             own: money::own(guard, master, talk),
+            convened,
+            shares: Shares::of(due.saturating_duration_since(convened)),
             span: spans::council(&guard.span),
         }
     }
@@ -280,7 +287,8 @@ impl Ground {
             return Fate::Failed;
         };
         let span = spans::specialist(&self.span, &coach.id);
-        let memory = self.recall(coach, why, talk).instrument(span.clone()).await;
+        let memory = self.recall(coach, why, talk, due);
+        let memory = memory.instrument(span.clone()).await;
         let asked = Asked {
             messages: brief(coach, why, talk, memory.as_deref()),
             max_tokens: SPECIALIST_TOKENS,
@@ -301,13 +309,19 @@ impl Ground {
     }
 
     /// What a specialist knows of the person: what bears on its own ground, else what the turn knows.
-    async fn recall(&self, coach: &Coach, why: &str, talk: &Conversation) -> Option<Arc<str>> {
+    async fn recall(
+        &self,
+        coach: &Coach,
+        why: &str,
+        talk: &Conversation,
+        due: Instant,
+    ) -> Option<Arc<str>> {
         let known = || self.memory.clone();
         let Some(person) = &self.person else {
             return known();
         };
         let question = council::recollection(coach, why, talk);
-        let until = Instant::now() + self.rooms.deadlines.memory;
+        let until = due.min(Instant::now() + self.rooms.deadlines.memory);
         let found = self.rooms.memory.search(person, &question, until).await;
         found.or_else(known)
     }

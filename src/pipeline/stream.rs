@@ -211,15 +211,14 @@ async fn begin<M: Mouth>(
     mouth: &SharedMouth<M>,
 ) -> Option<Speaking> {
     let mut lead_in_due = lead_in::due(guard, turn);
-    let mut line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
+    let line_due = guard.began + guard.rooms.deadlines.spoken_fallback;
     if let Some(mut council) = turn.council.take() {
         let convened = Instant::now();
-        let (ground, talk) = (Ground::of(guard, &turn.conversation), &turn.conversation);
+        let talk = &turn.conversation;
+        let ground = Ground::of(guard, talk, line_due);
         let hearing = council.hear(&ground, talk, upstream, mouth);
         lead_in::meanwhile(guard, talk, mouth, &mut lead_in_due, hearing).await;
         turn.council = Some(council);
-        // The opening still sounds or has just been heard: the master is not given less for it.
-        line_due = line_due.max(Instant::now() + guard.rooms.deadlines.first_token);
         guard.timings.upstream_wait = convened.elapsed();
     }
     let asking = Asking::new(guard, turn);

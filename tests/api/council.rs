@@ -208,6 +208,44 @@ async fn with_nobody_left_the_master_answers_alone_and_without_it_a_line_is_said
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_everything_stalls_the_line_is_said_by_its_deadline() {
+    let ms = Duration::from_millis;
+    let hangs = [
+        "COACH_MODEL_CAREER",
+        "COACH_MODEL_SKILLS",
+        "COACH_MODEL_NETWORK",
+        "COACH_MODEL_MASTER",
+    ]
+    .map(|model| (model, "sim/hang"));
+    let stalled = async |deadline: &str, least: Duration, most: Duration| {
+        let settings = [&hangs[..], &[("SPOKEN_FALLBACK_MS", deadline)]].concat();
+        let app = team(&settings).await;
+        // Both planners; everybody else's model hangs by its name.
+        app.script(&["hang", "hang"]);
+        let pinned = json!({
+            "model": "council", "stream": true,
+            "messages": [{ "role": "user", "content": "Should I go?" }],
+        });
+        let pinned = Request::post("/v1/chat/completions", &pinned);
+        let (asked, pinned) = tokio::join!(app.say("s", ASKED), app.hear(&pinned));
+        for (heard, reason) in [(asked, "council:asked"), (pinned, "council:pinned")] {
+            assert!(is_fallback_line(after_opening(&heard.text)), "{heard:?}");
+            assert!(heard.ended >= least && heard.ended < most, "{heard:?}");
+            let record = app.record(&heard.turn_id).await;
+            assert_eq!(record["outcome"], "failed", "{record}");
+            assert_eq!(record["coach_reason"], reason, "{record}");
+            assert_eq!(causes(&record), ["plan", "specialist", "first"], "{record}");
+        }
+        app.stop().await;
+    };
+    // As it is shipped, and where an operator wants it sooner.
+    tokio::join!(
+        stalled("5000", ms(5_000), ms(6_200)),
+        stalled("2000", ms(2_000), ms(4_000)),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_breaks_off_is_gone_on_with_by_one_who_knows_what_was_said() {
     let app = team(&[
         ("COACH_MODEL_MASTER", "sim/cut:5"),
@@ -328,7 +366,13 @@ async fn specialists_beyond_the_cap_are_not_asked() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silence_behind_the_opening_is_bridged_once() {
-    let app = team(&[("COACH_MODEL_CAREER", "sim/hang"), ("SPEECH_WPM", "400")]).await;
+    // A voice so quick, and a line so late, that there is a silence to be bridged.
+    let app = team(&[
+        ("COACH_MODEL_CAREER", "sim/hang"),
+        ("SPEECH_WPM", "400"),
+        ("SPOKEN_FALLBACK_MS", "8000"),
+    ])
+    .await;
     app.script(&["hang"]);
     let heard = app.say("s", ASKED).await;
     let rest = after_opening(&heard.text).to_owned();
