@@ -17,8 +17,8 @@ use crate::coach::{Roster, asks_everybody};
 use crate::turn::{Ask, Conversation, MicroUsd, Murmur};
 
 pub use brief::{apart, brief, recollection};
-pub use plan::{Named, instead, named, parse, question};
-pub use synthesise::{Contribution, weave};
+pub use plan::{Named, WHY, instead, named, parse, question};
+pub use synthesise::{Contribution, fullest, weave};
 
 /// What a session is pinned to that wants every turn to be a council.
 pub const PIN: &str = "council";

@@ -17,7 +17,7 @@ const NEWEST: usize = 6;
 /// Bytes of one line that a planner reads.
 const LINE: usize = 600;
 /// Characters of a reason that are kept.
-const WHY: usize = 120;
+pub const WHY: usize = 120;
 /// Bytes of an answer that are read.
 const MOST: usize = 4 << 10;
 /// The coach who is heard where neither plan nor words name anybody.

@@ -1,6 +1,8 @@
 //! What the master is told of its colleagues: their words as quoted data, and how to make one answer of
 //! them.
 
+use super::MAX_SPECIALISTS;
+use crate::coach::Roster;
 use crate::prompt::{PromptMessage, Source, quote};
 
 /// Characters of one contribution.
@@ -20,6 +22,19 @@ pub struct Contribution {
     /// As it is spoken, such as "career coach".
     pub name: String,
     pub words: String,
+}
+
+/// The most that may be heard of anybody, to tell what reading it costs.
+#[must_use]
+pub fn fullest(roster: &Roster) -> Vec<Contribution> {
+    let names = roster.iter().map(|coach| &coach.name);
+    let longest = names.max_by_key(|name| name.len());
+    let one = Contribution {
+        name: longest.cloned().unwrap_or_default(),
+        // A character that is a token of its own.
+        words: "\u{5b57}".repeat(LONGEST),
+    };
+    vec![one; MAX_SPECIALISTS]
 }
 
 /// The master's prompt with its colleagues' words, and with what it has said already, before the

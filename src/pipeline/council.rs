@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -18,8 +19,7 @@ use crate::council::{
     State,
 };
 use crate::memory::Person;
-use crate::prompt;
-use crate::routing::catalog;
+use crate::prompt::{self, PromptMessage};
 use crate::routing::{self, Class, Worth};
 use crate::telemetry::spans;
 use crate::turn::{Conversation, MicroUsd};
@@ -30,12 +30,6 @@ use super::consult::{Unheard, answer};
 use super::guard::Guard;
 use super::prepare::TurnRequest;
 use super::{Mouth, Progress, Rooms, SharedMouth, money};
-
-/// What a specialist reads besides the person's words, in bytes: rules, persona, memory, notes and the
-/// end of the talk.
-const AROUND: usize = 20_000;
-/// The same of the planner.
-const AROUND_PLAN: usize = 6_000;
 
 /// A council as it is held in one turn.
 pub(super) struct Council {
@@ -116,11 +110,19 @@ impl Council {
         &self.heard
     }
 
-    /// What plan and specialists may cost at most, beside the master's own answer.
-    pub(super) fn most(&self, rooms: &Rooms, talk: &Conversation, own: MicroUsd) -> MicroUsd {
+    /// What plan and specialists may cost at most, beside the master's `own` answer: their prompts, and in
+    /// each so many tokens of memory.
+    pub(super) fn most(
+        &self,
+        rooms: &Rooms,
+        talk: &Conversation,
+        (own, remembered): (MicroUsd, u64),
+    ) -> MicroUsd {
         let may_sit = |seat: &&Seat| self.invited.is_empty() || self.invited.contains(&seat.coach);
         let seats = self.seats.iter().filter(may_sit);
-        let mut dearest: Vec<MicroUsd> = seats.map(|seat| seat.ceiling(rooms, talk)).collect();
+        let mut dearest: Vec<MicroUsd> = seats
+            .map(|seat| seat.most(rooms, talk, remembered))
+            .collect();
         dearest.sort_unstable_by(|a, b| b.cmp(a));
         let wanted: MicroUsd = dearest.into_iter().take(MAX_SPECIALISTS).sum();
         self.plan_ceiling(rooms, talk) + wanted.min(self.room(rooms, talk, own))
@@ -133,10 +135,11 @@ impl Council {
     }
 
     fn plan_ceiling(&self, rooms: &Rooms, talk: &Conversation) -> MicroUsd {
-        match self.invited.is_empty() {
-            true => dearest(rooms, &self.planners, talk, (AROUND_PLAN, PLAN_TOKENS)),
-            false => MicroUsd::default(),
+        if !self.invited.is_empty() {
+            return MicroUsd::default();
         }
+        let read = money::read(&council::question(&rooms.roster, talk), 0);
+        money::dearest(&rooms.catalog, &self.planners, read, PLAN_TOKENS)
     }
 
     /// Plans and hears, within its shares of what is left for the turn's first words.
@@ -155,27 +158,36 @@ impl Council {
         let planned = ground.convened.elapsed();
         let due = Instant::now() + ground.shares.specialists(planned);
         let mut room = self.room(&ground.rooms, talk, ground.own);
+        let sitting = named.iter().enumerate().filter_map(|(at, named)| {
+            let seat = self.seats.iter().find(|seat| seat.coach == named.coach)?;
+            let coach = ground.rooms.roster.get(&seat.coach)?;
+            Some((at, seat, coach, named.why.as_str()))
+        });
+        // What each will read decides what it costs, and so who can be asked: the plan's first go first.
+        let briefed = sitting.map(async |(at, seat, coach, why)| {
+            let brief = ground.brief(coach, why, talk, due).await;
+            (at, seat, brief)
+        });
         let mut thinking = FuturesUnordered::new();
-        for (at, named) in named.iter().enumerate() {
-            let Some(seat) = self.seats.iter().find(|seat| seat.coach == named.coach) else {
-                continue;
-            };
-            let ceiling = seat.ceiling(&ground.rooms, talk);
+        for (at, seat, brief) in join_all(briefed).await {
+            let ceiling = seat.ceiling(&ground.rooms, &brief.messages, 0);
             let state = match ceiling <= room {
                 true => State::Asked,
                 false => State::Dropped,
             };
-            let told = Progress::Specialist(&named.coach, state);
+            let told = Progress::Specialist(&seat.coach, state);
             mouth.borrow_mut().progress(told);
-            if state == State::Asked {
-                room = MicroUsd(room.0 - ceiling.0);
-                let part = ground.specialist(seat, &named.why, talk, (upstream, due));
-                thinking.push(async move { (at, named, part.await) });
+            if state == State::Dropped {
+                spans::heard(&brief.span, state.as_str());
+                continue;
             }
+            room = MicroUsd(room.0 - ceiling.0);
+            let part = ground.specialist(seat, brief, (upstream, due));
+            thinking.push(async move { (at, seat, part.await) });
         }
         let mut heard = Vec::new();
-        while let Some((at, named, fate)) = thinking.next().await {
-            let told = Progress::Specialist(&named.coach, fate.state());
+        while let Some((at, seat, fate)) = thinking.next().await {
+            let told = Progress::Specialist(&seat.coach, fate.state());
             mouth.borrow_mut().progress(told);
             if let Fate::Answered(said) = fate {
                 heard.push((at, said));
@@ -218,24 +230,28 @@ impl Council {
 }
 
 impl Seat {
-    /// What this specialist may cost at most, whichever of its models answers.
-    fn ceiling(&self, rooms: &Rooms, talk: &Conversation) -> MicroUsd {
-        dearest(rooms, &self.candidates, talk, (AROUND, SPECIALIST_TOKENS))
+    /// What this specialist may cost at most, whichever of its models answers, before anybody knows why
+    /// it is heard.
+    fn most(&self, rooms: &Rooms, talk: &Conversation, remembered: u64) -> MicroUsd {
+        // A character that is a token of its own.
+        let why = "\u{5b57}".repeat(council::WHY);
+        let coach = rooms.roster.get(&self.coach);
+        let messages = coach.map(|coach| brief(coach, &why, talk, None));
+        self.ceiling(rooms, &messages.unwrap_or_default(), remembered)
+    }
+
+    /// The same with this to read, and so many tokens more.
+    fn ceiling(&self, rooms: &Rooms, messages: &[PromptMessage], more: u64) -> MicroUsd {
+        let read = money::read(messages, more);
+        money::dearest(&rooms.catalog, &self.candidates, read, SPECIALIST_TOKENS)
     }
 }
 
-/// What the dearest of these models may cost at most; `bytes` is what it reads besides the person's
-/// words, `tokens` what it may say.
-fn dearest(
-    rooms: &Rooms,
-    models: &[String],
-    talk: &Conversation,
-    (bytes, tokens): (usize, u32),
-) -> MicroUsd {
-    let prompt = catalog::tokens_of(bytes + talk.ask.words().len());
-    let costs = models.iter();
-    let costs = costs.map(|model| rooms.catalog.ceiling(model, prompt, u64::from(tokens)));
-    costs.max().unwrap_or_default()
+/// What a specialist is to read.
+struct Brief<'r> {
+    coach: &'r Coach,
+    messages: Vec<PromptMessage>,
+    span: Span,
 }
 
 /// How a specialist's part ended.
@@ -256,11 +272,10 @@ impl Fate {
 }
 
 impl Ground {
-    /// `due` is when the turn must have its first words.
-    pub(super) fn of(guard: &Guard, talk: &Conversation, due: Instant) -> Self {
+    /// `own` is what the master's answer may cost at most, `due` when the turn must have its first words.
+    pub(super) fn of(guard: &Guard, own: MicroUsd, due: Instant) -> Self {
         let convened = Instant::now();
         let session = guard.speaker.session.as_str();
-        let master = guard.rooms.roster.master();
         Self {
             rooms: guard.rooms.clone(),
             user: guard.user_hash(),
@@ -268,10 +283,28 @@ impl Ground {
             log: Rc::clone(&guard.attempts),
             person: guard.person.clone(),
             memory: guard.recalled.context.clone(),
-            own: money::own(guard, master, talk),
+            own,
             convened,
             shares: Shares::of(due.saturating_duration_since(convened)),
             span: spans::council(&guard.span),
+        }
+    }
+
+    /// What this coach is to read, once memory has answered it, or has not by `due`.
+    async fn brief<'r>(
+        &self,
+        coach: &'r Coach,
+        why: &str,
+        talk: &Conversation,
+        due: Instant,
+    ) -> Brief<'r> {
+        let span = spans::specialist(&self.span, &coach.id);
+        let memory = self.recall(coach, why, talk, due);
+        let memory = memory.instrument(span.clone()).await;
+        Brief {
+            coach,
+            messages: brief(coach, why, talk, memory.as_deref()),
+            span,
         }
     }
 
@@ -279,18 +312,16 @@ impl Ground {
     async fn specialist(
         &self,
         seat: &Seat,
-        why: &str,
-        talk: &Conversation,
+        brief: Brief<'_>,
         (upstream, due): (&OpenRouter, Instant),
     ) -> Fate {
-        let Some(coach) = self.rooms.roster.get(&seat.coach) else {
-            return Fate::Failed;
-        };
-        let span = spans::specialist(&self.span, &coach.id);
-        let memory = self.recall(coach, why, talk, due);
-        let memory = memory.instrument(span.clone()).await;
+        let Brief {
+            coach,
+            messages,
+            span,
+        } = brief;
         let asked = Asked {
-            messages: brief(coach, why, talk, memory.as_deref()),
+            messages,
             max_tokens: SPECIALIST_TOKENS,
         };
         let asking = Asking::of_council(self, coach, asked);
@@ -333,7 +364,7 @@ fn brief(
     why: &str,
     talk: &Conversation,
     memory: Option<&str>,
-) -> Vec<prompt::PromptMessage> {
+) -> Vec<PromptMessage> {
     let messages = prompt::compose(coach, &council::apart(talk), memory);
     council::brief(messages, &coach.name, why)
 }

@@ -6,18 +6,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::coach::Coach;
+use crate::council;
+use crate::prompt::{self, PromptMessage};
 use crate::routing::budget::{self, Over, Payer};
-use crate::routing::catalog::{self, Catalog};
+use crate::routing::catalog::Catalog;
 use crate::turn::{AttemptRecord, Conversation, CostSource, MicroUsd};
 use crate::upstream::AttemptLog;
 
+use super::arm;
 use super::council::Council;
 use super::guard::Guard;
-
-/// As much of a conversation as a prompt holds, in bytes.
-const MOST_HISTORY: usize = 48_000;
-/// Rules, persona, memory and notes around it, in bytes.
-const AROUND: usize = 12_000;
 
 /// What a turn is to be paid for.
 #[derive(Clone, Copy)]
@@ -36,10 +34,10 @@ pub(super) struct Asked<'t> {
 /// The limit that it would go beyond.
 pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, Over> {
     let rooms = &guard.rooms;
-    let of = |model: &String| cost(guard, model, asked.coach, asked.conversation);
-    let own = asked.candidates.iter().map(of).max().unwrap_or_default();
+    let remembered = remembered(guard);
+    let own = own(guard, asked, None, remembered);
     let council = asked.council;
-    let council = council.map(|council| council.most(rooms, asked.conversation, own));
+    let council = council.map(|council| council.most(rooms, asked.conversation, (own, remembered)));
     let user = guard.user_hash();
     let session = rooms.session_key(guard.speaker.session.as_str());
     let payer = Payer {
@@ -50,19 +48,46 @@ pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, 
     rooms.budget.reserve(payer, amount, guard.created_at)
 }
 
-/// What the answer of the planned model may cost at most.
-pub(super) fn own(guard: &Guard, coach: &Coach, conversation: &Conversation) -> MicroUsd {
-    cost(guard, &guard.head.model, coach, conversation)
+/// As many tokens as memory may yet add to a prompt.
+fn remembered(guard: &Guard) -> u64 {
+    match guard.person.is_some() {
+        true => prompt::QUOTED_TOKENS,
+        false => 0,
+    }
 }
 
-/// What an answer of this model may cost at most. A count of tokens by length may be a quarter too low.
-fn cost(guard: &Guard, model: &str, coach: &Coach, conversation: &Conversation) -> MicroUsd {
-    let history = conversation.history.iter().map(|m| m.text.len());
-    let said: usize = history.sum::<usize>().min(MOST_HISTORY);
-    let bytes = said + conversation.ask.words().len() + AROUND;
-    let (prompt, completion) = (catalog::tokens_of(bytes), u64::from(coach.max_tokens));
-    let catalog = &guard.rooms.catalog;
-    catalog.ceiling(model, prompt + prompt / 4, completion)
+/// What the answer may cost at most, whoever gives it: it reads the whole prompt, as it is composed with
+/// this of memory, and `more` tokens that are not known yet. Of a council's other members it reads all
+/// that may be heard.
+pub(super) fn own(guard: &Guard, asked: Asked<'_>, memory: Option<&str>, more: u64) -> MicroUsd {
+    let rooms = &guard.rooms;
+    let coach = arm::changed(asked.coach, guard.arm.as_deref());
+    let mut messages = prompt::compose(&coach, asked.conversation, memory);
+    if asked.council.is_some() {
+        let openings = coach.openings.iter().map(String::as_str);
+        let opening = openings.max_by_key(|line| line.len());
+        let fullest = council::fullest(&rooms.roster);
+        messages = council::weave(messages, opening.unwrap_or_default(), &fullest);
+    }
+    let tools = asked.conversation.tools.as_ref();
+    let tools = tools.map_or(0, |tools| prompt::tokens_of(tools.tools.get()));
+    let read = read(&messages, tools + more);
+    dearest(&rooms.catalog, asked.candidates, read, coach.max_tokens)
+}
+
+/// As many tokens as a model reads at most of these messages and so many more: counted by length, they
+/// may be a quarter too few.
+pub(super) fn read(messages: &[PromptMessage], more: u64) -> u64 {
+    let tokens = prompt::tokens_in(messages).saturating_add(more);
+    tokens.saturating_add(tokens.div_ceil(4))
+}
+
+/// What the dearest of these models may cost at most that reads and says so many tokens.
+pub(super) fn dearest(catalog: &Catalog, models: &[String], read: u64, said: u32) -> MicroUsd {
+    let said = u64::from(said);
+    let costs = models.iter();
+    let costs = costs.map(|model| catalog.ceiling(model, read, said));
+    costs.max().unwrap_or_default()
 }
 
 /// The reservation of a turn, once there is one or none to be had: waited for no longer than memory.

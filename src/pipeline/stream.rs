@@ -215,7 +215,14 @@ async fn begin<M: Mouth>(
     if let Some(mut council) = turn.council.take() {
         let convened = Instant::now();
         let talk = &turn.conversation;
-        let ground = Ground::of(guard, talk, line_due);
+        let asked = money::Asked {
+            coach: guard.rooms.roster.master(),
+            council: Some(&council),
+            conversation: talk,
+            candidates: &turn.plan.candidates,
+        };
+        let own = money::own(guard, asked, guard.recalled.context.as_deref(), 0);
+        let ground = Ground::of(guard, own, line_due);
         let hearing = council.hear(&ground, talk, upstream, mouth);
         lead_in::meanwhile(guard, talk, mouth, &mut lead_in_due, hearing).await;
         turn.council = Some(council);

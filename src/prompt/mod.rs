@@ -6,6 +6,7 @@
 
 mod compose;
 mod trim;
+mod weight;
 mod quote;
 mod heard;
 mod sound;
@@ -15,3 +16,4 @@ mod resume;
 pub use compose::{PromptMessage, compose, without_sound};
 pub use quote::{Source, quote};
 pub use resume::{instructed, prefilled};
+pub use weight::{QUOTED_TOKENS, tokens_in, tokens_of};

@@ -7,7 +7,7 @@
 //! model's to disbelieve, and its rules tell it to.
 
 /// The longest quotation, in characters, bars included.
-const LIMIT: usize = 8_000;
+pub(super) const LIMIT: usize = 8_000;
 
 /// What each line of a quotation begins with.
 const BAR: &str = "| ";

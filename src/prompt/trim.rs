@@ -9,22 +9,13 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
+use super::weight;
 use crate::turn::{Conversation, Message, Role};
 
 /// Quarters of a token that a prompt may hold of history: about twelve thousand tokens.
 const BUDGET: usize = 48_000;
 /// The same of one line.
 const LINE: usize = 16_000;
-
-/// Quarters of a token, about: a Latin letter is one, a character of another script a token of its own.
-fn weight(c: char) -> usize {
-    const LATIN_ENDS: char = '\u{250}';
-    if c < LATIN_ENDS { 1 } else { 4 }
-}
-
-fn weight_of(text: &str) -> usize {
-    text.chars().map(weight).sum()
-}
 
 /// A piece of history that is kept or dropped whole.
 #[derive(Clone, Debug)]
@@ -40,8 +31,8 @@ pub(super) enum Unit<'c> {
 impl Unit<'_> {
     fn cost(&self) -> usize {
         match self {
-            Self::User(text) | Self::Assistant(text) => weight_of(text),
-            Self::Exchange(raw) => raw.iter().map(|r| weight_of(r.get())).sum(),
+            Self::User(text) | Self::Assistant(text) => weight::of_text(text),
+            Self::Exchange(raw) => raw.iter().map(|r| weight::of_text(r.get())).sum(),
             Self::Gap => 0,
         }
     }
@@ -61,7 +52,7 @@ pub(super) fn line(text: &str) -> Cow<'_, str> {
     }
     let mut room = LINE;
     let fitting = text.char_indices().rev().map_while(|(at, c)| {
-        room = room.checked_sub(weight(c))?;
+        room = room.checked_sub(weight::of(c))?;
         Some(at)
     });
     match fitting.last() {

@@ -122,7 +122,7 @@ async fn a_caller_that_hangs_up_gives_back_what_it_did_not_use() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_turns_at_once_never_go_beyond_the_cap() {
-    // Room for about five turns as they are reserved: none of them costs as much.
+    // Room for three turns as they are reserved: none of them costs as much.
     let app = TestApp::spawn(&[
         ("DAILY_BUDGET_USD", "0"),
         ("DAILY_HARD_CAP_USD", "0.0075"),
@@ -152,7 +152,7 @@ async fn a_hundred_turns_at_once_never_go_beyond_the_cap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_and_a_user_have_caps_of_their_own() {
     let capped = [
-        ("SESSION_CAP_USD", "0.0015"),
+        ("SESSION_CAP_USD", "0.0025"),
         ("DEFAULT_TIER", "free"),
         ALONE,
     ];
@@ -203,7 +203,7 @@ async fn a_key_without_money_is_asked_once_and_says_so() {
 async fn h5_what_was_begun_is_said_to_its_end() {
     let app = TestApp::spawn(&[
         ("DAILY_BUDGET_USD", "0"),
-        ("DAILY_HARD_CAP_USD", "0.0015"),
+        ("DAILY_HARD_CAP_USD", "0.0025"),
         ALONE,
     ])
     .await;

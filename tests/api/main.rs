@@ -21,6 +21,7 @@ mod quirks;
 mod coaches;
 mod council;
 mod council_memory;
+mod council_money;
 mod council_route;
 mod experiments;
 mod matrix;

@@ -1,0 +1,68 @@
+//! What a council may cost: what is set aside for it and its own cap hold also where everything that a
+//! prompt can hold is full.
+
+use quest_clm::council::COST_CAP;
+use quest_clm::simulate::MemoryFault;
+use serde_json::json;
+
+use crate::app::{TestApp, saying, until};
+use crate::caller::Request;
+use crate::council::{PLAN, microusd, team};
+use crate::memory::seed;
+
+const DEAR: &str = "anthropic/claude-opus-5";
+const MIDDLING: &str = "anthropic/claude-sonnet-5";
+
+/// A talk of hours, notes of the application's and a memory without measure, each of them cut where
+/// prompts cut it.
+fn long_talk(app: &TestApp, text: &str) -> Request {
+    let much = text.repeat(9_000 / text.chars().count());
+    seed(app, "s", &[&much]);
+    app.options(|o| o.memory_fault = Some(MemoryFault::SearchHangs));
+    let line: String = much.chars().take(600).collect();
+    let mut messages = vec![json!({ "role": "system", "content": much })];
+    for _ in 0..100 {
+        messages.push(json!({ "role": "user", "content": line }));
+        messages.push(json!({ "role": "assistant", "content": line }));
+    }
+    messages.push(json!({ "role": "user", "content": line }));
+    let body = json!({ "model": "council", "stream": true, "messages": messages });
+    Request::post("/v1/chat/completions?custom_session_id=s", &body)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_talk_is_billed_within_what_was_set_aside_and_within_the_cap() {
+    for (text, specialists, master) in [
+        ("words of a very long talk ", DEAR, "openai/gpt-6-luna"),
+        ("words of a very long talk ", MIDDLING, MIDDLING),
+        ("话说得很长，说了很久。", MIDDLING, "openai/gpt-6-luna"),
+        ("können größere Städte ", DEAR, "openai/gpt-6-luna"),
+    ] {
+        let settings = [
+            ("ZEP_API_KEY", "z_secret"),
+            ("COACH_MODEL_CAREER", specialists),
+            ("COACH_MODEL_SKILLS", specialists),
+            ("COACH_MODEL_NETWORK", specialists),
+            ("COACH_MODEL_MASTER", master),
+        ];
+        let app = team(&settings).await;
+        app.script(&[&saying(PLAN)]);
+        let request = long_talk(&app, text);
+        let reserved = until("something is set aside", async || {
+            let budget = app.send(&Request::get("/v1/budget")).await.json();
+            Some(microusd(&budget["reserved_usd"])).filter(|amount| *amount > 0)
+        });
+        let (heard, reserved) = tokio::join!(app.hear(&request), reserved);
+        let record = app.record(&heard.turn_id).await;
+        assert_eq!(record["coach_reason"], "council:pinned", "{record}");
+        assert_eq!(record["outcome"], "complete", "{record}");
+        assert_eq!(record["memory_outcome"], "hit", "{record}");
+        let attempts = record["attempts"].as_array().unwrap();
+        let asked = attempts.iter().filter(|a| a["cause"] == "specialist");
+        assert!(asked.count() > 0, "{record}");
+        let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
+        let what = format!("{text}: {billed} of {reserved}, {record}");
+        assert!(billed <= COST_CAP.0 && billed <= reserved, "{what}");
+        app.stop().await;
+    }
+}
