@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::app::{TestApp, until};
+use crate::app::{TestApp, saying, until};
 use crate::caller::{Request, Response};
+use crate::council::{PLAN, microusd, team};
 use crate::records::{SIGNING, get, mint, multiply, single, texts};
 
 /// A session id that a spreadsheet would compute.
@@ -98,6 +99,38 @@ async fn every_report_is_told_as_json_and_as_a_table() {
     );
     let range = &models["range"];
     assert!(range["since"].as_str() < range["until"].as_str(), "{range}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_councils_specialists_cost_is_their_own_and_no_turn_is() {
+    let app = team(&[]).await;
+    app.script(&[&saying(PLAN)]);
+    let heard = app.say("s", "What would the whole team say?").await;
+    let record = app.record(&heard.turn_id).await;
+    let report = get(&app, "/v1/analytics/coaches?range=90m").await;
+    let items = report["items"].as_array().unwrap();
+    let attempts = record["attempts"].as_array().unwrap();
+    for (coach, count) in [("master", 1), ("career", 0), ("skills", 0), ("network", 0)] {
+        let own = |a: &&Value| a["coach"].as_str().unwrap_or("master") == coach;
+        let calls = || attempts.iter().filter(own);
+        let cost: i64 = calls().map(|a| microusd(&a["cost_usd"])).sum();
+        let tokens: u64 = calls().filter_map(|a| a["prompt_tokens"].as_u64()).sum();
+        let item = items.iter().find(|item| item["coach"] == coach).unwrap();
+        assert_eq!(microusd(&item["cost_usd"]), cost, "{item}");
+        assert_eq!(item["prompt_tokens"], tokens, "{item}");
+        assert_eq!(item["count"], count, "{item}");
+    }
+    let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
+    for kind in ["coaches", "models", "savings", "spend"] {
+        let report = get(&app, &format!("/v1/analytics/{kind}?range=90m")).await;
+        let told = report["items"].as_array().unwrap().iter();
+        let told: i64 = told.map(|item| microusd(&item["cost_usd"])).sum();
+        assert_eq!(told, billed, "{kind}: {report}");
+        let totals = &report["totals"];
+        assert_eq!(microusd(&totals["cost_usd"]), billed, "{kind}: {report}");
+        assert_eq!(totals["count"], 1, "{kind}: {report}");
+    }
     app.stop().await;
 }
 

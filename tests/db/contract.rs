@@ -313,6 +313,29 @@ async fn sessions_add_up() {
     assert_eq!(told[0], told[1]);
 }
 
+/// Every call of the master's turns was a specialist's, which has what it came to and no turn; together it
+/// is the bill.
+fn specialists_are_told_apart(turns: &[TurnRecord], coaches: &Value) {
+    let items = coaches["items"].as_array().unwrap();
+    let of = |coach: &str| items.iter().find(|item| item["coach"] == coach).unwrap();
+    let councils = || turns.iter().filter(|t| t.coach == "master");
+    let sum = |turns: &mut dyn Iterator<Item = &TurnRecord>| {
+        let costs = turns.filter_map(|t| t.cost_microusd);
+        costs.sum::<MicroUsd>().to_string()
+    };
+    let tokens: u64 = councils().filter_map(|t| t.prompt_tokens).sum();
+    for (coach, count, cost, read) in [
+        ("network", 0, sum(&mut councils()), tokens),
+        ("master", councils().count(), MicroUsd(0).to_string(), 0),
+    ] {
+        let item = of(coach);
+        assert_eq!(item["count"], count, "{item}");
+        assert_eq!(item["cost_usd"], cost, "{item}");
+        assert_eq!(item["prompt_tokens"], read, "{item}");
+    }
+    assert_eq!(coaches["totals"]["cost_usd"], sum(&mut turns.iter()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_are_the_same_from_both_and_from_summaries() {
     let turns: Vec<_> = (0..1300).map(turn).collect();
@@ -349,6 +372,7 @@ async fn reports_are_the_same_from_both_and_from_summaries() {
         .map(|c| c.0)
         .sum();
     assert_eq!(career["cost_usd"], MicroUsd(cost).to_string());
+    specialists_are_told_apart(&turns, coaches);
     // A late row voids the summary of its hour, and of its hour alone.
     let mut late = turn(9_999);
     late.created_at = NOW_MS - 300 * MINUTE_MS;
