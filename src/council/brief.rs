@@ -46,7 +46,8 @@ pub fn recollection(coach: &Coach, why: &str, conversation: &Conversation) -> St
 pub fn brief(messages: Vec<PromptMessage>, name: &str, why: &str) -> Vec<PromptMessage> {
     let about = match why {
         "" => String::new(),
-        why => format!(" on this: {why}"),
+        // A model chose the words, and others may have put them into its mouth.
+        why => format!(" on this: “{why}”"),
     };
     let note = format!(
         "(The master coach holds a council and asks you, the {name}, for your view{about}. You speak to \
@@ -86,7 +87,7 @@ mod tests {
         ];
         for (why, told) in [
             ("", "for your view. You"),
-            ("an offer", "view on this: an offer. You"),
+            ("an offer", "view on this: “an offer”. You"),
         ] {
             let told_all = brief(prompt.clone(), "career coach", why);
             let [_, PromptMessage::User(note), PromptMessage::User(words)] = told_all.as_slice()

@@ -193,6 +193,9 @@ mod tests {
 }
 
 #[cfg(test)]
+mod poison;
+
+#[cfg(test)]
 mod tests_of {
     use super::*;
 

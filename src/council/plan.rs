@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::MAX_SPECIALISTS;
 use crate::coach::{MASTER, Roster, asks_everybody};
-use crate::prompt::{PromptMessage, Source, quote};
+use crate::prompt::{PromptMessage, Source, is_plain, quote};
 use crate::turn::{Conversation, Role};
 
 /// So many of the newest lines tell a planner what the talk is about.
@@ -277,11 +277,12 @@ fn rules_out(word: &str) -> bool {
         || word.ends_with("n't")
 }
 
-/// A reason fit to stand in a stage note: nothing in it can close one.
+/// A reason fit to stand between quotation marks in a stage note: nothing in it can close either, and
+/// nothing is unseen.
 fn reason(text: &str) -> String {
     let plain = text.chars().map(|c| match c {
         '’' => '\'',
-        c if c.is_alphanumeric() || ",.'-%&/".contains(c) => c,
+        c if c.is_alphanumeric() && is_plain(c) || ",.'-%&/".contains(c) => c,
         _ => ' ',
     });
     let plain: String = plain.take(4 * WHY).collect();

@@ -14,6 +14,6 @@ mod murmur;
 mod resume;
 
 pub use compose::{PromptMessage, compose, without_sound};
-pub use quote::{Source, quote};
+pub use quote::{Source, is_plain, quote};
 pub use resume::{instructed, prefilled};
 pub use weight::{QUOTED_TOKENS, tokens_in, tokens_of};

@@ -177,6 +177,13 @@ fn is_unseen(c: char) -> bool {
     )
 }
 
+/// Whether a character is what it looks like: neither unseen nor like an angle bracket. Some of both are
+/// letters to Unicode.
+#[must_use]
+pub fn is_plain(c: char) -> bool {
+    !is_unseen(c) && blunt(c) == c
+}
+
 /// An angle bracket, or what looks like one, as a mark that no tag is written with.
 fn blunt(c: char) -> char {
     match c {
