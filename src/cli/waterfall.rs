@@ -37,7 +37,7 @@ pub(super) fn print(turn: &Value, out: &mut impl Write) -> io::Result<()> {
     if attempts.len() > 1 {
         bars.extend((1..).zip(attempts).map(|(n, a)| attempt(n, a)));
         if let Some(first) = number_of(turn, "first_speakable_ms") {
-            bars.push(bar("first words", planned(turn), first, String::new()));
+            bars.push(until_words("first words", planned(turn), first));
         }
     } else {
         bars.extend(one_call(turn));
@@ -91,8 +91,14 @@ fn one_call(turn: &Value) -> Vec<Bar> {
     let mut bars = Vec::new();
     bars.extend(headers.map(|at| bar("headers", plan, at, model())));
     let from = headers.unwrap_or(plan);
-    bars.extend(first.map(|at| bar("first token", from, at, String::new())));
+    bars.extend(first.map(|at| until_words("first token", from, at)));
     bars
+}
+
+/// The way to the first words; a council's opening waits for nothing before it.
+fn until_words(name: &str, from: f64, first: f64) -> Bar {
+    let from = if first < from { 0.0 } else { from };
+    bar(name, from, first, String::new())
 }
 
 /// One of several upstream calls.

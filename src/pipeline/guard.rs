@@ -146,6 +146,7 @@ impl Guard {
 
     /// The sentence that opens a council; the answer follows after it.
     pub(super) fn open<M: Mouth>(&mut self, sentence: &str, mouth: &SharedMouth<M>) {
+        self.mark(Mark::FirstSpeakable);
         self.said.is_led = true;
         let sentence = format!("{sentence} ");
         self.runway.send(&sentence, Instant::now());

@@ -15,7 +15,7 @@ pub enum Mark {
     UpstreamHeaders,
     /// Upstream's first data event of any kind.
     FirstToken,
-    /// The first words that can be spoken.
+    /// The first words of the answer that can be spoken; of a council its opening.
     FirstSpeakable,
 }
 
@@ -29,6 +29,8 @@ pub struct Timings {
     pub upstream_headers: Option<Duration>,
     pub first_token: Option<Duration>,
     pub first_speakable: Option<Duration>,
+    /// Our own share of the way there: all of it less the waiting on others until then.
+    pub overhead: Option<Duration>,
     pub total: Option<Duration>,
     /// Time spent waiting on memory alone, part of the way to the first token.
     pub memory_wait: Duration,
@@ -39,6 +41,10 @@ pub struct Timings {
 impl Timings {
     /// Sets a mark the first time it is reached; later calls change nothing.
     pub fn mark(&mut self, mark: Mark, at: Duration) {
+        if mark == Mark::FirstSpeakable {
+            let waited = self.memory_wait + self.upstream_wait;
+            self.overhead.get_or_insert(at.saturating_sub(waited));
+        }
         let slot = match mark {
             Mark::Session => &mut self.session,
             Mark::Memory => &mut self.memory,
@@ -48,13 +54,6 @@ impl Timings {
             Mark::FirstSpeakable => &mut self.first_speakable,
         };
         slot.get_or_insert(at);
-    }
-
-    /// Our own share of the way to the first spoken word: all of it less the waiting on others.
-    #[must_use]
-    pub fn overhead(&self) -> Option<Duration> {
-        self.first_speakable
-            .map(|t| t.saturating_sub(self.memory_wait + self.upstream_wait))
     }
 }
 
@@ -70,9 +69,11 @@ mod tests {
             upstream_wait: ms(300),
             ..Timings::default()
         };
-        assert_eq!(t.overhead(), None);
+        assert_eq!(t.overhead, None);
         t.mark(Mark::FirstSpeakable, ms(342));
+        // Whatever is waited for after it was not waited for by whoever listens.
+        t.upstream_wait = ms(800);
         t.mark(Mark::FirstSpeakable, ms(900));
-        assert_eq!(t.overhead(), Some(ms(2)));
+        assert_eq!(t.overhead, Some(ms(2)));
     }
 }

@@ -112,6 +112,11 @@ async fn the_team_is_heard_as_one_answer_and_the_master_speaks_at_once() {
         causes(&record),
         ["plan", "specialist", "specialist", "specialist", "first"]
     );
+    let timed = |field: &str| record[field].as_f64().unwrap();
+    let opened = timed("first_speakable_ms");
+    assert!(opened < timed("plan_ms"), "the opening: {record}");
+    assert!(timed("first_token_ms") > 900.0, "the master's: {record}");
+    assert!(timed("overhead_ms") <= opened, "{record}");
     let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
     assert_eq!(microusd(&record["cost_usd"]), billed, "{record}");
     let asked = record["attempts"].as_array().unwrap().iter();

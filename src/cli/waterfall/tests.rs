@@ -45,7 +45,7 @@ fn a_plain_turn() {
 #[test]
 fn a_council_names_who_was_asked() {
     let text = drawn(&json!({
-        "coach": "master", "coach_reason": "council:asked",
+        "coach": "master", "coach_reason": "council:asked", "first_speakable_ms": 1.5,
         "attempts": [
             { "cause": "plan", "model": "m", "status": 200, "started_ms": 40.2,
               "first_token_ms": 90.0, "ended_ms": 100.0 },
@@ -56,6 +56,9 @@ fn a_council_names_who_was_asked() {
     for name in ["\n  1 plan      ", "\n  2 leadersh…"] {
         assert!(text.contains(name), "{text}");
     }
+    // Its opening is said before anybody is asked.
+    let words = text.lines().find(|line| line.contains("first words"));
+    assert!(words.unwrap().ends_with(" 1.50 ms"), "{text}");
 }
 
 #[test]

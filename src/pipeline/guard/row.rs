@@ -48,7 +48,7 @@ impl Guard {
             first_token_ms: ms(t.first_token),
             first_speakable_ms: ms(t.first_speakable),
             total_ms: millis(t.total.unwrap_or_default()),
-            overhead_ms: ms(t.overhead()),
+            overhead_ms: ms(t.overhead),
             memory_outcome: self.recalled.outcome,
             prompt_tokens: sum(|a| a.prompt_tokens),
             completion_tokens: sum(|a| a.completion_tokens),
