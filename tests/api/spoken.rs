@@ -50,6 +50,42 @@ async fn a_caller_a_flag_and_a_setting_can_have_it_as_it_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_coach_of_a_roster_can_say_it_as_it_is_written() {
+    let own = |file: &str, switch: &str| {
+        let file = file.replace("[models]", "[coach.models]");
+        format!("[[coach]]\n{switch}\n{file}\n")
+    };
+    let roster = [
+        own(include_str!("../../src/coach/roster/master.toml"), ""),
+        own(
+            include_str!("../../src/coach/roster/career.toml"),
+            "speech_filter = true",
+        ),
+        own(
+            include_str!("../../src/coach/roster/network.toml"),
+            "speech_filter = false",
+        ),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("coaches.toml");
+    std::fs::write(&file, roster.concat()).unwrap();
+    let app = TestApp::spawn(&[("COACHES_FILE", file.to_str().unwrap())]).await;
+    for (words, coach, is_written) in [
+        ("Hello", "master", false),
+        ("I want a promotion", "career", false),
+        ("A referral, please", "network", true),
+    ] {
+        app.script(&[&saying(WRITTEN)]);
+        let heard = app.ask(words).await;
+        let record = app.record(&heard.turn_id).await;
+        assert_eq!(record["coach"], coach, "{record}");
+        assert_eq!(heard.text == WRITTEN, is_written, "{coach}: {}", heard.text);
+        assert_eq!(heard_so(&heard.text), !is_written, "{coach}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_another_language_figures_stay_and_marks_go() {
     let app = TestApp::spawn(&[]).await;
     app.script(&[&saying("Das sind **85.000 Euro** im Jahr, also 20 % mehr.")]);
