@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::speech::{self, Language};
 use crate::sse::TooLarge;
 use crate::telemetry::spans;
 use crate::turn::{Delta, FinishReason, Usage};
@@ -54,16 +55,32 @@ pub(super) async fn answer(
 
 /// The whole sentences at the beginning of a text.
 fn sentences(words: &str) -> &str {
-    let ends = words
-        .char_indices()
-        .filter(|(_, c)| matches!(c, '.' | '!' | '?'));
-    // A point within a figure or an abbreviation is followed by more.
-    let mut whole = ends.filter(|(at, _)| {
-        let rest = words.get(at + 1..).unwrap_or_default();
-        rest.starts_with(char::is_whitespace)
-    });
-    let end = whole.next_back().map_or(0, |(at, _)| at + 1);
+    let marks = words.char_indices().filter(|(_, c)| is_mark(*c));
+    let mut ends = marks.filter(|(at, _)| is_end(words, *at));
+    let end = ends.next_back().map_or(0, |(at, _)| at + 1);
     words.get(..end).unwrap_or_default()
+}
+
+fn is_mark(c: char) -> bool {
+    matches!(c, '.' | '!' | '?')
+}
+
+/// Whether the mark at this place ends a sentence: white space follows it, and it is still there once the
+/// words are spoken. An abbreviation's own point is not, and a figure's is followed by more.
+fn is_end(words: &str, at: usize) -> bool {
+    let (before, after) = words.split_at(at + 1);
+    if !after.starts_with(char::is_whitespace) {
+        return false;
+    }
+    let word = before.rsplit(char::is_whitespace).next();
+    let next = after.split_whitespace().next();
+    let both = format!("{} {}", word.unwrap_or_default(), next.unwrap_or_default());
+    let spoken = speech::normalize(&both, Language::English);
+    let mut spoken: Vec<&str> = spoken.split_whitespace().collect();
+    if next.is_some() {
+        spoken.pop();
+    }
+    spoken.iter().any(|word| word.ends_with(is_mark))
 }
 
 /// A call whose words are gathered.
@@ -167,6 +184,13 @@ mod tests {
             ("I would go. Ask for 3.5", "I would go."),
             ("Go! Why not? Beca", "Go! Why not?"),
             ("é. ü", "é."),
+            ("Go. Ask Dr. Smi", "Go."),
+            ("Ask Dr. Smith, Prof. Lee or Mr. ", ""),
+            ("Go. It is safer, e.g. with", "Go."),
+            ("Ask for pay, leave, etc. and", ""),
+            ("Ask for pay, leave, etc. Then", "Ask for pay, leave, etc."),
+            ("Start on Jan. 5", ""),
+            ("He is there. ", "He is there."),
         ] {
             assert_eq!(sentences(words), whole, "{words}");
         }
