@@ -64,7 +64,7 @@ async fn a14_a_slow_model_is_raced_and_the_loser_is_closed_and_costed() {
     let chats = app.chats();
     let lost = chats[0].aborted_at().expect("the loser was closed");
     let won = chats[1].received_at + Duration::from_millis(5);
-    assert!(lost.saturating_duration_since(won) < Duration::from_millis(50));
+    assert!(lost.saturating_duration_since(won) < Duration::from_millis(500));
     let metrics = app
         .send(&crate::caller::Request::get("/metrics"))
         .await

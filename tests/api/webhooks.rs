@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use quest_clm::clock::Clock;
 use quest_clm::memory::Person;
+use quest_clm::simulate::Ledger;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -73,9 +74,9 @@ async fn mint(app: &TestApp, user: &str) -> String {
 }
 
 /// How often memory was asked about this person.
-fn asked_about(app: &TestApp, user: &str) -> usize {
+fn asked_about(ledger: &Ledger, user: &str) -> usize {
     let who = Person::new(user, "any");
-    let calls = app.simulator().ledger().zep();
+    let calls = ledger.zep();
     let about = |path: &str| path.contains(who.zep_user());
     calls
         .iter()
@@ -125,7 +126,11 @@ async fn only_what_is_signed_lately_over_these_very_bytes_is_believed() {
     // An admin's key is no signature.
     let keyed = bare.header("authorization", "Bearer admin-1");
     refused(&app.send(&keyed).await, 401, "unauthorized");
-    assert_eq!(asked_about(&app, "s-1"), 0, "nothing came of any of them");
+    assert_eq!(
+        asked_about(app.simulator().ledger(), "s-1"),
+        0,
+        "nothing came of any of them"
+    );
     for (request, status) in [
         (sent(KEY, now - 170, bytes, bytes), "taken"),
         (sent(OLD, now, bytes, bytes), "taken"),
@@ -191,16 +196,16 @@ async fn a_call_that_begins_finds_memory_ready_and_one_that_ends_is_remembered()
     let ledger = app.simulator().ledger().clone();
     let session = mint(&app, "ines").await;
     until("what minting fetched", async || {
-        (asked_about(&app, "ines") > 0).then_some(())
+        (asked_about(app.simulator().ledger(), "ines") > 0).then_some(())
     })
     .await;
-    let before = asked_about(&app, "ines");
+    let before = asked_about(app.simulator().ledger(), "ines");
     is(
         &app.send(&hume(&started("chat-7", &session))).await,
         "taken",
     );
     until("memory is asked ahead", async || {
-        (asked_about(&app, "ines") > before).then_some(())
+        (asked_about(app.simulator().ledger(), "ines") > before).then_some(())
     })
     .await;
     app.script(&[&saying("First answer.")]);
@@ -261,15 +266,19 @@ async fn a_call_that_begins_finds_memory_ready_and_one_that_ends_is_remembered()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_signs_nothing_has_nothing_fetched() {
     let app = TestApp::spawn(&[SIGNING, HUME]).await;
-    let session = mint(&app, "ines").await;
-    let mut forged = session.clone();
+    // Whose id this is: memory is asked about them when it is minted.
+    let mut forged = mint(&app, "marco").await;
     let last = forged.pop().unwrap();
     forged.push(if last == 'A' { 'B' } else { 'A' });
-    for unsigned in ["ines", forged.as_str(), "c1.x.y"] {
-        is(&app.send(&hume(&started("c", unsigned))).await, "taken");
-        assert_eq!(asked_about(&app, unsigned), 0, "{unsigned}");
+    let ledger = app.simulator().ledger().clone();
+    let unsigned = ["ines", forged.as_str(), "c1.x.y"];
+    for id in unsigned {
+        is(&app.send(&hume(&started("c", id))).await, "taken");
     }
     app.stop().await;
+    for id in unsigned {
+        assert_eq!(asked_about(&ledger, id), 0, "{id}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -306,6 +315,6 @@ async fn a_call_that_elevenlabs_ends_is_remembered_too() {
         (response.status == 200).then_some(())
     })
     .await;
-    assert_eq!(asked_about(&app, "marco"), 0);
+    assert_eq!(asked_about(app.simulator().ledger(), "marco"), 0);
     app.stop().await;
 }
