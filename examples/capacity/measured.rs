@@ -1,0 +1,123 @@
+//! What was measured, told, set or assumed: `measured.toml`, the one file to edit.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+const SHIPPED: &str = include_str!("measured.toml");
+
+/// How far a figure can be trusted.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Measured,
+    Told,
+    Set,
+    Assumed,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Told => "told",
+            Self::Set => "set",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// One figure and where it is from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Figure {
+    pub(crate) value: f64,
+    pub(crate) unit: String,
+    pub(crate) kind: Kind,
+    pub(crate) from: String,
+}
+
+/// What one core was measured at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Processor {
+    pub(crate) name: String,
+    pub(crate) tokens_per_s: f64,
+    pub(crate) us_per_token: f64,
+    /// The core had nothing left: it says where the end is, not how steep the way.
+    #[serde(default)]
+    pub(crate) full: bool,
+    pub(crate) from: String,
+}
+
+/// Whether turns come and go, or streams are merely open.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    Speaking,
+    Held,
+}
+
+/// What a stream was measured to take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Memory {
+    pub(crate) mode: Mode,
+    pub(crate) streams: f64,
+    pub(crate) kib_per_stream: f64,
+    pub(crate) from: String,
+}
+
+/// How far the model may be from a point, as a part of it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tolerance {
+    pub(crate) processor: f64,
+    /// HAProxy's is wider: its tokens get cheaper faster near a full core than the curve has it.
+    pub(crate) proxy: f64,
+    pub(crate) memory: f64,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Measured {
+    pub(crate) figures: BTreeMap<String, Figure>,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) processor: Vec<Processor>,
+    pub(crate) proxy: Vec<Processor>,
+    pub(crate) memory: Vec<Memory>,
+}
+
+impl Measured {
+    /// As it ships, with some figures replaced: `name=value`.
+    pub(crate) fn with(changes: &[String]) -> Result<Self, String> {
+        let mut measured: Self =
+            toml::from_str(SHIPPED).map_err(|error| format!("measured.toml: {error}"))?;
+        for change in changes {
+            let (name, value) = change
+                .split_once('=')
+                .ok_or(format!("{change}: name=value is wanted"))?;
+            let names = || measured.figures.keys().cloned().collect::<Vec<_>>();
+            let known = names().join(", ");
+            let value: f64 = value
+                .parse()
+                .map_err(|_| format!("{change}: {value} is no number"))?;
+            if !value.is_finite() || value < 0.0 {
+                return Err(format!("{change}: a number of at least 0 is wanted"));
+            }
+            let figure = measured
+                .figures
+                .get_mut(name)
+                .ok_or(format!("no figure is called {name}; there are {known}"))?;
+            figure.value = value;
+            figure.kind = Kind::Assumed;
+        }
+        Ok(measured)
+    }
+
+    /// A figure's value. One that the file lacks makes every sum that it is in not a number, which a test looks for.
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        self.figures.get(name).map_or(f64::NAN, |f| f.value)
+    }
+}

@@ -1,0 +1,284 @@
+//! From so many calls to what they need. All of it is arithmetic on [`Measured`].
+
+use crate::measured::{Measured, Memory, Mode, Processor};
+
+/// `busy = min(1, a * rate^b)`: what one core is busy with so many tokens a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Curve {
+    pub(crate) a: f64,
+    pub(crate) b: f64,
+}
+
+impl Curve {
+    /// Least squares of the logarithms, over the points whose core had something left.
+    pub(crate) fn fit(points: &[Processor]) -> Self {
+        let logs = points.iter().filter(|p| !p.full).map(|p| {
+            let busy = p.tokens_per_s * p.us_per_token / 1e6;
+            (p.tokens_per_s.ln(), busy.ln())
+        });
+        let (slope, at_zero) = line(logs);
+        Self {
+            a: at_zero.exp(),
+            b: slope,
+        }
+    }
+
+    /// How much of one core so many tokens a second take.
+    pub(crate) fn busy(self, tokens_per_s: f64) -> f64 {
+        (self.a * tokens_per_s.powf(self.b)).min(1.0)
+    }
+
+    pub(crate) fn us_per_token(self, tokens_per_s: f64) -> f64 {
+        self.busy(tokens_per_s) / tokens_per_s * 1e6
+    }
+
+    /// The tokens a second at which a core is so busy.
+    pub(crate) fn rate_at(self, busy: f64) -> f64 {
+        (busy / self.a).powf(1.0 / self.b)
+    }
+}
+
+/// Memory of streams: `fixed + each * streams`, KiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) each: f64,
+    pub(crate) fixed: f64,
+}
+
+impl Room {
+    pub(crate) fn fit(points: &[Memory], mode: Mode) -> Self {
+        let of_mode = points.iter().filter(|p| p.mode == mode);
+        let (each, fixed) = line(of_mode.map(|p| (p.streams, p.streams * p.kib_per_stream)));
+        Self { each, fixed }
+    }
+
+    /// Never less than nothing.
+    pub(crate) fn kib(self, streams: f64) -> f64 {
+        (self.each * streams + self.fixed).max(0.0)
+    }
+}
+
+/// The straight line of least squares: slope, and value at zero.
+fn line(points: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let points: Vec<_> = points.collect();
+    let count = points.iter().map(|_| 1.0).sum::<f64>();
+    let mean = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / count;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let across: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let along: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
+    let slope = across / along;
+    (slope, y - slope * x)
+}
+
+/// What one machine is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    pub(crate) cores: f64,
+    pub(crate) memory_gib: f64,
+    pub(crate) files: f64,
+    /// Whether models are asked over HTTP/2, many streams a connection.
+    pub(crate) is_h2: bool,
+}
+
+/// Measured, fitted, and asked about one kind of machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) measured: Measured,
+    pub(crate) machine: Machine,
+    pub(crate) curve: Curve,
+    pub(crate) proxy: Curve,
+    pub(crate) speaking: Room,
+    pub(crate) held: Room,
+}
+
+/// What so many calls need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    pub(crate) turns: f64,
+    pub(crate) tokens: f64,
+    pub(crate) streams: f64,
+    /// At its busiest: streams come by chance.
+    pub(crate) streams_peak: f64,
+    pub(crate) cores: f64,
+    pub(crate) upstream_h1: f64,
+    pub(crate) upstream_h2: f64,
+    pub(crate) rows: f64,
+    pub(crate) row_bytes_day: f64,
+    pub(crate) redis: f64,
+    pub(crate) zep: f64,
+    pub(crate) requests: f64,
+    pub(crate) dollars_hour: f64,
+    pub(crate) spool_hour: f64,
+    pub(crate) log_day: f64,
+    pub(crate) proxy_cores: f64,
+    /// What all must carry together, one lost, and those that a deploy takes out at once.
+    pub(crate) machines: f64,
+    pub(crate) spare: f64,
+    /// Of one machine, when the spare ones are away.
+    pub(crate) busy_each: f64,
+    pub(crate) memory_mib_each: f64,
+    pub(crate) files_each: f64,
+}
+
+/// At most one in so many is replaced at once, rounded up.
+const REPLACED_AT_ONCE: f64 = 20.0;
+/// Streams open by chance: so many standard deviations above the mean.
+const DEVIATIONS: f64 = 4.0;
+
+impl Model {
+    pub(crate) fn new(measured: Measured, machine: Machine) -> Self {
+        Self {
+            curve: Curve::fit(&measured.processor),
+            proxy: Curve::fit(&measured.proxy),
+            speaking: Room::fit(&measured.memory, Mode::Speaking),
+            held: Room::fit(&measured.memory, Mode::Held),
+            measured,
+            machine,
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        self.measured.get(name)
+    }
+
+    /// Words that the coach says in a turn.
+    pub(crate) fn words(&self) -> f64 {
+        self.get("coach_speaks") * self.get("turn_every") * self.get("words_per_minute") / 60.0
+    }
+
+    pub(crate) fn tokens_per_turn(&self) -> f64 {
+        self.words() * self.get("tokens_per_word")
+    }
+
+    /// How long a turn's stream is open: it is read faster than it is spoken.
+    pub(crate) fn stream_s(&self) -> f64 {
+        self.get("first_token") + self.tokens_per_turn() / self.get("model_pace")
+    }
+
+    pub(crate) fn turns(&self, calls: f64) -> f64 {
+        calls / self.get("turn_every")
+    }
+
+    pub(crate) fn streams(&self, calls: f64) -> f64 {
+        self.turns(calls) * self.stream_s()
+    }
+
+    pub(crate) fn peak(streams: f64) -> f64 {
+        streams + DEVIATIONS * streams.sqrt()
+    }
+
+    pub(crate) fn dollars_per_turn(&self) -> f64 {
+        ["free", "premium", "enterprise"]
+            .iter()
+            .map(|tier| self.get(tier) * self.get(&format!("dollars_{tier}")))
+            .sum()
+    }
+
+    /// Of a mixed call, or of one tier's.
+    pub(crate) fn dollars_per_minute(&self, per_turn: f64) -> f64 {
+        per_turn * 60.0 / self.get("turn_every")
+    }
+
+    /// Reading a call's history costs more the longer it is; half its turns on the average.
+    fn history_cores(&self, turns: f64) -> f64 {
+        let of_a_call = self.get("call_minutes") * 60.0 / self.get("turn_every");
+        turns * self.get("history_us") * of_a_call / 2.0 / 1e6
+    }
+
+    /// Cores that are as busy as they may be.
+    pub(crate) fn cores(&self, calls: f64) -> f64 {
+        let busy = self.get("busy_at_most");
+        let turns = self.turns(calls);
+        let each = self.curve.rate_at(busy);
+        turns * self.tokens_per_turn() / each + self.history_cores(turns) / busy
+    }
+
+    pub(crate) fn memory_mib(&self, calls: f64) -> f64 {
+        let streams = Self::peak(self.streams(calls));
+        self.get("memory_rest")
+            + self.get("memory_kept")
+            + self.speaking.kib(streams) / 1024.0
+            + self.get("memory_session") * calls / 1024.0
+    }
+
+    /// Files of one machine with so many calls.
+    pub(crate) fn files(&self, calls: f64) -> f64 {
+        let streams = Self::peak(self.streams(calls));
+        let upstream = if self.machine.is_h2 {
+            self.connections_h2(streams)
+        } else {
+            streams * self.get("attempts") * (self.get("files_per_stream") - 1.0)
+        };
+        self.get("files_fixed") + streams + upstream
+    }
+
+    fn connections_h2(&self, streams: f64) -> f64 {
+        (streams * self.get("attempts") / self.get("h2_streams")).ceil()
+    }
+
+    /// HAProxy's cores; it has one curve for all its threads.
+    pub(crate) fn proxy_cores(&self, tokens: f64) -> f64 {
+        tokens / self.proxy.rate_at(self.get("busy_at_most"))
+    }
+
+    pub(crate) fn zep(&self, calls: f64) -> f64 {
+        let turn = self.get("zep_reads") + self.get("zep_writes");
+        self.turns(calls) * 60.0 * turn + calls / self.get("call_minutes") * self.get("zep_call")
+    }
+
+    /// Machines that carry the calls, and the spare ones: one lost, and those that a deploy replaces at once.
+    pub(crate) fn fleet(calls: f64, each: f64) -> (f64, f64) {
+        let needed = (calls / each).ceil().max(1.0);
+        (needed, 1.0 + (needed / REPLACED_AT_ONCE).ceil())
+    }
+
+    pub(crate) fn need(&self, calls: f64) -> Need {
+        let turns = self.turns(calls);
+        let tokens = turns * self.tokens_per_turn();
+        let streams = self.streams(calls);
+        let peak = Self::peak(streams);
+        let day = 3600.0 * self.get("busy_hours");
+        let (needed, spare) = Self::fleet(calls, self.calls_per_machine());
+        let (each, cores) = (calls / needed, self.machine.cores);
+        let busy =
+            self.curve.busy(tokens / needed / cores) + self.history_cores(self.turns(each)) / cores;
+        let requests = turns * self.get("attempts");
+        Need {
+            turns,
+            tokens,
+            streams,
+            streams_peak: peak,
+            cores: self.cores(calls),
+            upstream_h1: peak * self.get("attempts"),
+            upstream_h2: self.connections_h2(peak),
+            rows: turns * (self.get("rows") - 1.0 + self.get("attempts")),
+            row_bytes_day: turns * day * self.get("row_bytes"),
+            redis: turns * self.get("redis_claims") + needed + spare,
+            zep: self.zep(calls),
+            requests: requests * 60.0,
+            dollars_hour: turns * 3600.0 * self.dollars_per_turn(),
+            spool_hour: turns * 3600.0 * self.get("spool_bytes"),
+            log_day: turns * day * self.get("log_bytes"),
+            proxy_cores: self.proxy_cores(tokens),
+            machines: needed,
+            spare,
+            busy_each: busy,
+            memory_mib_each: self.memory_mib(each),
+            files_each: self.files(each),
+        }
+    }
+
+    /// The number of calls at which something that grows with them reaches its bound.
+    pub(crate) fn calls_at(bound: f64, of: impl Fn(f64) -> f64) -> f64 {
+        let (mut low, mut high) = (0.0, 1e12);
+        for _ in 0..200 {
+            let middle: f64 = (low + high) / 2.0;
+            if of(middle) <= bound {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
