@@ -18,7 +18,7 @@ use crate::outbound;
 /// connection breaks.
 const CALLS: usize = 64;
 /// Clients of a worker besides the first, at most; then the least busy one takes more.
-const MORE: usize = 127;
+const MORE: usize = 255;
 
 #[derive(Debug)]
 pub(super) struct Connections {
