@@ -19,7 +19,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
  && echo 'fn main() {}' | tee src/main.rs benches/turn.rs benches/records.rs benches/speech.rs \
-        benches/crowd.rs >src/lib.rs \
+        benches/crowd.rs benches/instructions.rs >src/lib.rs \
  && cargo build --release --locked --bin clm \
  && rm -rf src target/release/clm target/release/.fingerprint/quest-clm-* \
       target/release/deps/clm-* target/release/deps/*quest_clm*

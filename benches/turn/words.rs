@@ -19,7 +19,7 @@ use quest_clm::pipeline::Mouth as _;
 use quest_clm::sse::Decoder;
 use tokio::sync::mpsc;
 
-use crate::COACH_LINE;
+use crate::request::COACH_LINE;
 
 // Upstream's events in.
 

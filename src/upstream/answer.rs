@@ -30,8 +30,7 @@ pub struct Answer {
     response: Response,
     decoder: Decoder,
     reader: Reader,
-    /// Held until the stream is dropped.
-    _place: Place,
+    _place: Option<Place>,
 }
 
 /// What the stream said of itself.
@@ -47,16 +46,24 @@ pub struct Meta {
 }
 
 impl Answer {
-    pub(super) fn new(response: Response, place: Place, call: &Call<'_>) -> Self {
+    /// Reads this response, which answers `call`.
+    #[must_use]
+    pub fn new(response: Response, call: &Call<'_>) -> Self {
         Self {
             response,
-            _place: place,
+            _place: None,
             decoder: Decoder::new(),
             reader: Reader {
                 takes_tools: call.tools.is_some(),
                 ..Reader::default()
             },
         }
+    }
+
+    /// Holds the place of its call until it is dropped.
+    pub(super) fn at(self, place: Place) -> Self {
+        let _place = Some(place);
+        Self { _place, ..self }
     }
 
     #[must_use]

@@ -202,7 +202,7 @@ impl OpenRouter {
         // Header values are slices of the connection's first read buffer; kept, they would hold all
         // of it for as long as the answer runs.
         *response.headers_mut() = HeaderMap::new();
-        Ok(Answer::new(response, place, call))
+        Ok(Answer::new(response, call).at(place))
     }
 
     /// Whether this model goes on from a last message of its own: said to, and never refused.
