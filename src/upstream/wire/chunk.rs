@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, text};
@@ -12,11 +12,11 @@ use crate::json::{Fields, text};
 /// One data event of the stream, with the fields that mean something here.
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct Chunk<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) model: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) provider: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(in super::super) choices: Option<Vec<Choice<'a>>>,
@@ -31,7 +31,7 @@ pub(in super::super) struct Chunk<'a> {
 pub(in super::super) struct Choice<'a> {
     #[serde(borrow, default)]
     pub(in super::super) delta: Option<ChunkDelta<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) finish_reason: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(in super::super) native_finish_reason: Option<&'a RawValue>,
@@ -41,7 +41,7 @@ pub(in super::super) struct Choice<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct ChunkDelta<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) content: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(in super::super) tool_calls: Option<Vec<ToolFragment<'a>>>,
@@ -51,7 +51,7 @@ pub(in super::super) struct ChunkDelta<'a> {
 pub(in super::super) struct ToolFragment<'a> {
     #[serde(default)]
     pub(in super::super) index: Option<u32>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(in super::super) function: Option<FunctionFragment<'a>>,
@@ -59,9 +59,9 @@ pub(in super::super) struct ToolFragment<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct FunctionFragment<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) arguments: Option<Cow<'a, str>>,
 }
 
@@ -121,6 +121,14 @@ impl<'a> ToolFragment<'a> {
             }),
         }
     }
+}
+
+/// A text as it stands in the event, copied only where it holds escapes. By itself `Option<Cow<str>>` is
+/// always a copy.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(from)?.map(|text| text.0))
 }
 
 fn words<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
