@@ -159,7 +159,7 @@ impl Reader {
 
     fn take_chunk(&mut self, chunk: Chunk<'_>) -> Result<(), AttemptError> {
         self.describe(&chunk);
-        let choice = chunk.choices.and_then(|c| c.into_iter().next());
+        let choice = chunk.choice;
         let failed = is_error(chunk.error)
             || choice
                 .as_ref()

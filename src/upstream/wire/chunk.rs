@@ -3,7 +3,10 @@
 //! a broken character or a name said twice costs that field and none of the words.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -18,8 +21,9 @@ pub(in super::super) struct Chunk<'a> {
     pub(in super::super) model: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(in super::super) provider: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(in super::super) choices: Option<Vec<Choice<'a>>>,
+    /// The first of `choices`; we ask for one.
+    #[serde(borrow, default, rename = "choices", deserialize_with = "first")]
+    pub(in super::super) choice: Option<Choice<'a>>,
     /// Read with [`super::usage`].
     #[serde(borrow, default)]
     pub(in super::super) usage: Option<&'a RawValue>,
@@ -79,7 +83,7 @@ impl<'a> Chunk<'a> {
             id: words(&fields, "id"),
             model: words(&fields, "model"),
             provider: words(&fields, "provider"),
-            choices: choices.map(|list| list.into_iter().map(Choice::of_odd).collect()),
+            choice: choices.and_then(|list| list.into_iter().next().map(Choice::of_odd)),
             usage: fields.get("usage"),
             error: fields.get("error"),
         })
@@ -129,6 +133,39 @@ fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Cow<'a,
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     Ok(Option::<Text<'a>>::deserialize(from)?.map(|text| text.0))
+}
+
+/// The first of a list, if there is a list and something in it. No list is made of it.
+fn first<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    struct First<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+            from.deserialize_seq(self)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let first = list.next_element()?;
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+
+    from.deserialize_option(First(PhantomData))
 }
 
 fn words<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
