@@ -17,6 +17,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::disallowed_methods,
     reason = "a benchmark that cannot be set up has nothing to count, and it says what it counts"
 )]
 

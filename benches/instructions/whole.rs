@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub(crate) struct House {
 /// A call to the model, to be answered on its connection; the other end is told when it has been.
 struct Called {
     socket: TcpStream,
-    answered: Sender<()>,
+    answered: SyncSender<()>,
 }
 
 impl House {
@@ -133,7 +133,7 @@ impl House {
         }
         model.end(count);
         answered.send(()).unwrap();
-        caller.to_the_end();
+        caller.hear_out();
         // The turn settles, and its record is written.
         thread::sleep(Duration::from_millis(700));
     }
@@ -212,7 +212,7 @@ impl Caller {
         true
     }
 
-    fn to_the_end(&mut self) {
+    fn hear_out(&mut self) {
         self.socket.set_read_timeout(Some(HELD)).unwrap();
         while !self.last.windows(6).any(|w| w == b"[DONE]") {
             assert!(self.read(), "no proper end");
@@ -270,7 +270,7 @@ impl Model {
 fn upstream() -> (u16, Receiver<Called>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (sender, calls) = channel();
+    let (sender, calls) = sync_channel(8);
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let sender = sender.clone();
@@ -280,7 +280,7 @@ fn upstream() -> (u16, Receiver<Called>) {
     (port, calls)
 }
 
-fn answer(mut socket: TcpStream, calls: &Sender<Called>) {
+fn answer(mut socket: TcpStream, calls: &SyncSender<Called>) {
     socket.set_nodelay(true).unwrap();
     while let Some(head) = request(&mut socket) {
         if !head.contains("/chat/completions") {
@@ -290,7 +290,7 @@ fn answer(mut socket: TcpStream, calls: &Sender<Called>) {
             }
             continue;
         }
-        let (answered, done) = channel();
+        let (answered, done) = sync_channel(8);
         let call = Called {
             socket: socket.try_clone().unwrap(),
             answered,
