@@ -81,7 +81,7 @@ pub(super) fn begins_short(letters: &str) -> bool {
 }
 
 pub(super) fn missing(word: &str) -> Option<&'static str> {
-    if !(3..=4).contains(&word.len()) {
+    if !(3..=4).contains(&word.len()) || !word.starts_with(|c: char| c.is_ascii_uppercase()) {
         return None;
     }
     let found = SHORT_MONTHS.iter().find(|(short, _)| *short == word);

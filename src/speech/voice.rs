@@ -16,6 +16,22 @@ impl Word {
         word
     }
 
+    /// Of letters of ASCII's alone.
+    fn plain(letters: &str) -> Self {
+        let mut word = Self::default();
+        match word.letters.get_mut(..letters.len()) {
+            Some(room) => room.copy_from_slice(letters.as_bytes()),
+            None => {
+                return Self {
+                    len: word.letters.len() + 1,
+                    ..word
+                };
+            }
+        }
+        word.len = letters.len();
+        word
+    }
+
     fn extend(&mut self, letters: &str) {
         let end = self.len + letters.len();
         match self.letters.get_mut(self.len..end) {
@@ -235,12 +251,18 @@ impl Voice {
             self.last = ':';
             return;
         }
-        let mut words = text.rsplit(|c: char| !c.is_alphabetic());
-        let letters = match text.strip_prefix(' ') {
+        if let Some(word) = text.strip_prefix(' ')
+            && let Some(last) = word.bytes().next_back()
+            && word.bytes().all(|b| b.is_ascii_alphabetic())
+        {
             // The one space before a word, as nearly every token has it.
-            Some(word) if word.bytes().all(|b| b.is_ascii_alphabetic()) => word,
-            _ => words.next().unwrap_or_default(),
-        };
+            (self.earlier, self.before) = (self.before, self.word);
+            self.word = Word::plain(word);
+            self.last = char::from(last);
+            return;
+        }
+        let mut words = text.rsplit(|c: char| !c.is_alphabetic());
+        let letters = words.next().unwrap_or_default();
         if letters.len() < text.len() {
             let last = text.as_bytes().get(text.len() - letters.len() - 1);
             // One space alone leaves the word before it where it is.

@@ -13,7 +13,7 @@ use crate::turn::{Delta, FinishReason, ToolCall};
 
 use super::connections::Place;
 use super::error::AttemptError;
-use super::wire::{self, Call, Choice, Chunk, ToolFragment};
+use super::wire::{self, Call, Choice, Chunk, Mould, ToolFragment};
 
 /// Bytes of an id or a name of upstream's; longer ones are none.
 const LONGEST_NAME: usize = 128;
@@ -110,6 +110,7 @@ impl Answer {
 struct Reader {
     ready: VecDeque<Delta>,
     meta: Meta,
+    mould: Mould,
     /// White space that came before any word.
     lead: String,
     spoke: bool,
@@ -135,9 +136,19 @@ impl Reader {
             self.ended = true;
             return self.finish(FinishReason::Stop);
         }
+        if let Some(words) = self.mould.words(data) {
+            self.malformed_in_a_row = 0;
+            if !self.finished && !words.is_empty() {
+                self.words(words.to_owned());
+            }
+            return Ok(());
+        }
         let mended;
         let chunk = match Chunk::of(data) {
-            Some(chunk) => Some(chunk),
+            Some(chunk) => {
+                self.mould.take(data, &chunk);
+                Some(chunk)
+            }
             None => {
                 // Control characters have no place inside JSON strings; as spaces they cost no words.
                 mended = String::from_utf8_lossy(data).replace(|c: char| c < ' ', " ");

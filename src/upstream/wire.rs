@@ -4,6 +4,7 @@
 //! Source: `OpenRouter` API reference (chat completions, streaming, errors) and recorded streams.
 
 mod chunk;
+mod mould;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::routing::provider;
 use crate::turn::{FinishReason, MicroUsd, Tools, Usage};
 
 pub(super) use chunk::{Choice, Chunk, ToolFragment};
+pub(super) use mould::Mould;
 
 /// Models that refuse a request that names a temperature.
 const WITHOUT_TEMPERATURE: &[&str] = &["anthropic/claude-haiku-5.5"];
