@@ -53,7 +53,9 @@ impl Both {
         for (_, kept) in self.each() {
             let summariser = kept.records.summariser().with_wait(Duration::ZERO);
             until("all is summarised", async || {
+                // The store's own summaries may be on their way: what they have marked is theirs.
                 summariser.round().await.unwrap().0 == 0
+                    && self.marked("not is_ready").await == [0; 2]
             })
             .await;
         }
@@ -61,12 +63,16 @@ impl Both {
 
     /// How many hours each has a summary of.
     pub(crate) async fn hours_summarised(&self) -> [usize; 2] {
-        let hours = "select start_at from summarised where grain = 1 and is_ready";
+        self.marked("grain = 1 and is_ready").await
+    }
+
+    async fn marked(&self, how: &str) -> [usize; 2] {
+        let marks = format!("select start_at from summarised where {how}");
         let embedded = Connection::open(self.dirs[0].path().join("clm.db")).unwrap();
-        let mut statement = embedded.prepare(hours).unwrap();
+        let mut statement = embedded.prepare(&marks).unwrap();
         let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
         let embedded = rows.map(Result::unwrap).count();
-        let postgres = ask(self.database.url(), hours).await.unwrap().len();
+        let postgres = ask(self.database.url(), &marks).await.unwrap().len();
         [embedded, postgres]
     }
 
