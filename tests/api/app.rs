@@ -155,19 +155,28 @@ impl TestApp {
         self.hear(&Request::hume(session, words)).await
     }
 
-    /// The turn's record, as `GET /v1/turns/{id}` tells it, once the store has it: what has just ended is
-    /// told of before, and is not in reports, sessions and lists yet. By its own id or its trace's.
+    /// The turn's record once the store has it: what has just ended is told of before, and is not in
+    /// reports, sessions and lists yet. By its own id or its trace's; one of the last two hundred.
     pub(crate) async fn record(&self, id: &str) -> Value {
         let recorded = Request::get("/v1/turns?limit=200");
-        until("the turn's record", async || {
+        until("the turn in the store", async || {
             let page = self.send(&recorded).await.json();
             let mut items = page["items"].as_array()?.iter();
             let is_it = |item: &Value| item["turn_id"] == id || item["trace_id"] == id;
             items.any(is_it).then_some(())
         })
         .await;
+        self.settled(id).await
+    }
+
+    /// The turn's record, as `GET /v1/turns/{id}` tells it, once it has settled.
+    pub(crate) async fn settled(&self, id: &str) -> Value {
         let request = Request::get(&format!("/v1/turns/{id}"));
-        self.send(&request).await.json()
+        until("the turn's record", async || {
+            let response = self.send(&request).await;
+            (response.status == 200).then(|| response.json())
+        })
+        .await
     }
 
     /// So many recorded turns, newest first, once they are all there.

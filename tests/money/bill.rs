@@ -89,7 +89,7 @@ pub(crate) async fn settled(app: &TestApp, since_ms: i64, count: usize) {
         assert!(turns.len() <= count, "{} turns of {count}", turns.len());
         let mut open = 0;
         for turn in turns.iter().filter(|turn| is_guess(turn)) {
-            let turn = app.record(turn["turn_id"].as_str().unwrap()).await;
+            let turn = app.settled(turn["turn_id"].as_str().unwrap()).await;
             let attempts = turn["attempts"].as_array().unwrap();
             let is_open = |a: &&Value| is_guess(a) && a["generation_id"].is_string();
             open += attempts.iter().filter(is_open).count();
