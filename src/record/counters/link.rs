@@ -23,6 +23,8 @@ use super::{Counters, Sharing};
 const EVERY: Duration = Duration::from_secs(1);
 /// What one call may take.
 const BUDGET: Duration = Duration::from_millis(20);
+/// What the last call may take, a new connection among it: whoever stops waits for it.
+const PARTING: Duration = Duration::from_millis(200);
 /// What a new connection may take, its handshakes among it. Nobody waits for it.
 const CONNECT: Duration = Duration::from_secs(1);
 
@@ -173,6 +175,15 @@ impl Link {
         connection: &mut MultiplexedConnection,
         counters: &Counters,
     ) -> Result<Sum, LinkError> {
+        let answer = timeout(BUDGET, self.tell(connection, counters)).await;
+        answer.map_err(|_| LinkError::Late)?
+    }
+
+    async fn tell(
+        &self,
+        connection: &mut MultiplexedConnection,
+        counters: &Counters,
+    ) -> Result<Sum, LinkError> {
         let (told, day, today) = counters.told();
         let told = serde_json::to_vec(&told).unwrap_or_default();
         let mut call = self.script.key(shared::MACHINES);
@@ -180,15 +191,24 @@ impl Link {
             .arg(&self.machine)
             .arg(told)
             .arg(shared::day_words(&today));
-        let answer = timeout(BUDGET, call.invoke_async::<Answer>(connection)).await;
-        Ok(Sum::of(answer.map_err(|_| LinkError::Late)??))
+        Ok(Sum::of(call.invoke_async::<Answer>(connection).await?))
     }
 
-    /// Tells the last numbers, if that takes no connecting.
+    /// Tells the last numbers, unless Redis failed the last time. A call that was dropped for the stop
+    /// took its connection with it, so there may be a new one to open.
     async fn part(&mut self, counters: &Counters) {
-        if let Some(mut connection) = self.connection.take() {
-            let _ = self.call(&mut connection, counters).await;
+        if self.is_lost {
+            return;
         }
+        let kept = self.connection.take();
+        let told = async {
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            self.tell(&mut connection, counters).await
+        };
+        let _ = timeout(PARTING, told).await;
     }
 
     fn went_well(&mut self) {
