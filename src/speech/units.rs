@@ -20,14 +20,26 @@ pub(super) struct Coin {
     pub(super) part: Option<Unit>,
 }
 
+// Coins that are written in more ways than one.
+const US_DOLLAR: Unit = unit("US dollar", "US dollars");
+const CANADIAN_DOLLAR: Unit = unit("Canadian dollar", "Canadian dollars");
+const NEW_ZEALAND_DOLLAR: Unit = unit("New Zealand dollar", "New Zealand dollars");
+const HONG_KONG_DOLLAR: Unit = unit("Hong Kong dollar", "Hong Kong dollars");
+const SINGAPORE_DOLLAR: Unit = unit("Singapore dollar", "Singapore dollars");
+const EURO: Unit = unit("euro", "euros");
+const POUND: Unit = unit("pound", "pounds");
+const YEN: Unit = unit("yen", "yen");
+const SWISS_FRANC: Unit = unit("Swiss franc", "Swiss francs");
+
 const CENT: Option<Unit> = Some(unit("cent", "cents"));
+const PENNY: Option<Unit> = Some(unit("penny", "pence"));
 
 pub(super) fn coin(symbol: char) -> Option<Coin> {
     let (whole, part) = match symbol {
         '$' => (unit("dollar", "dollars"), CENT),
-        '€' => (unit("euro", "euros"), CENT),
-        '£' => (unit("pound", "pounds"), Some(unit("penny", "pence"))),
-        '¥' => (unit("yen", "yen"), None),
+        '€' => (EURO, CENT),
+        '£' => (POUND, PENNY),
+        '¥' => (YEN, None),
         '₹' => (unit("rupee", "rupees"), Some(unit("paisa", "paise"))),
         '₽' => (unit("ruble", "rubles"), None),
         '₩' => (unit("won", "won"), None),
@@ -40,22 +52,22 @@ pub(super) fn coin(symbol: char) -> Option<Coin> {
 /// What stands before an amount instead of a coin's sign alone. None that begins with "A" or "I", which are
 /// words that are never held: "A$5" is said as "A five dollars".
 const MARKED: &[(&str, Unit)] = &[
-    ("US$", unit("US dollar", "US dollars")),
-    ("CA$", unit("Canadian dollar", "Canadian dollars")),
-    ("C$", unit("Canadian dollar", "Canadian dollars")),
-    ("NZ$", unit("New Zealand dollar", "New Zealand dollars")),
-    ("HK$", unit("Hong Kong dollar", "Hong Kong dollars")),
-    ("S$", unit("Singapore dollar", "Singapore dollars")),
+    ("US$", US_DOLLAR),
+    ("CA$", CANADIAN_DOLLAR),
+    ("C$", CANADIAN_DOLLAR),
+    ("NZ$", NEW_ZEALAND_DOLLAR),
+    ("HK$", HONG_KONG_DOLLAR),
+    ("S$", SINGAPORE_DOLLAR),
     ("R$", unit("real", "reais")),
-    ("USD", unit("US dollar", "US dollars")),
-    ("EUR", unit("euro", "euros")),
-    ("GBP", unit("pound", "pounds")),
-    ("CAD", unit("Canadian dollar", "Canadian dollars")),
-    ("NZD", unit("New Zealand dollar", "New Zealand dollars")),
-    ("HKD", unit("Hong Kong dollar", "Hong Kong dollars")),
-    ("SGD", unit("Singapore dollar", "Singapore dollars")),
-    ("CHF", unit("Swiss franc", "Swiss francs")),
-    ("JPY", unit("yen", "yen")),
+    ("USD", US_DOLLAR),
+    ("EUR", EURO),
+    ("GBP", POUND),
+    ("CAD", CANADIAN_DOLLAR),
+    ("NZD", NEW_ZEALAND_DOLLAR),
+    ("HKD", HONG_KONG_DOLLAR),
+    ("SGD", SINGAPORE_DOLLAR),
+    ("CHF", SWISS_FRANC),
+    ("JPY", YEN),
     ("CNY", unit("yuan", "yuan")),
     ("SEK", unit("Swedish krona", "Swedish kronor")),
     ("NOK", unit("Norwegian krone", "Norwegian kroner")),
@@ -84,13 +96,13 @@ pub(super) fn marked(look: &Look<'_>) -> Result<Option<(usize, Coin)>, More> {
         let gap = usize::from(!written.ends_with('$'));
         let from = look.run(written.len(), gap, |c| c == ' ')?;
         if look.is(from, |c| c.is_ascii_digit())? {
-            let part = match *written {
-                "EUR" => CENT,
-                "GBP" => coin('£').and_then(|pound| pound.part),
+            let whole = *whole;
+            let part = match whole {
+                EURO => CENT,
+                POUND => PENNY,
                 _ if written.ends_with('$') || whole.one.ends_with("dollar") => CENT,
                 _ => None,
             };
-            let whole = *whole;
             return Ok(Some((from, Coin { whole, part })));
         }
     }
@@ -177,14 +189,14 @@ pub(super) const SPACED: &[(&str, Unit)] = &[
     ("fps", unit("frame per second", "frames per second")),
     ("px", unit("pixel", "pixels")),
     ("bps", unit("basis point", "basis points")),
-    ("USD", unit("US dollar", "US dollars")),
-    ("EUR", unit("euro", "euros")),
-    ("GBP", unit("pound", "pounds")),
-    ("CAD", unit("Canadian dollar", "Canadian dollars")),
+    ("USD", US_DOLLAR),
+    ("EUR", EURO),
+    ("GBP", POUND),
+    ("CAD", CANADIAN_DOLLAR),
     ("AUD", unit("Australian dollar", "Australian dollars")),
-    ("JPY", unit("yen", "yen")),
+    ("JPY", YEN),
     ("INR", unit("rupee", "rupees")),
-    ("CHF", unit("Swiss franc", "Swiss francs")),
+    ("CHF", SWISS_FRANC),
 ];
 
 /// Only right behind a figure: with a space they could be words or names.
@@ -215,8 +227,8 @@ pub(super) const SIGNS: &[(&str, Unit)] = &[
     ("° C", unit("degree Celsius", "degrees Celsius")),
     ("° F", unit("degree Fahrenheit", "degrees Fahrenheit")),
     ("°", unit("degree", "degrees")),
-    ("€", unit("euro", "euros")),
-    ("£", unit("pound", "pounds")),
+    ("€", EURO),
+    ("£", POUND),
     ("¢", unit("cent", "cents")),
     ("₹", unit("rupee", "rupees")),
     ("m²", unit("square meter", "square meters")),
