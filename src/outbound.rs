@@ -36,16 +36,20 @@ const PONG_WITHIN: Duration = Duration::from_millis(1500);
 /// How servers prove who they are. Reading a system's certificates takes milliseconds, which nobody
 /// who speaks should wait for; and what is shared can take up an earlier session of another client.
 static TLS: LazyLock<Result<ClientConfig, rustls::Error>> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    // One broken certificate of a system's hundreds is no reason to trust none.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .with_root_certificates(system_roots())
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 });
+
+/// Whom this system trusts, read anew. One broken certificate of its hundreds is no reason to trust none.
+pub(crate) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
 
 /// A client for one destination, used from one runtime.
 ///

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{Database, TlsMode};
+use crate::outbound::system_roots;
 use crate::record::StoreError;
 
 /// What makes connections as `database` wants them.
@@ -41,9 +42,9 @@ pub(super) fn connector(database: &Database) -> Result<MakeRustlsConnect, StoreE
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
-    let mut roots = RootCertStore::empty();
-    match file {
+    let roots = match file {
         Some(file) => {
+            let mut roots = RootCertStore::empty();
             let refused = |e: &dyn std::fmt::Display| {
                 StoreError::Certificates(format!("{}: {e}", file.display()))
             };
@@ -51,12 +52,10 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
                 let certificate = certificate.map_err(|e| refused(&e))?;
                 roots.add(certificate).map_err(|e| refused(&e))?;
             }
+            roots
         }
-        None => {
-            // One broken certificate of a system's hundreds is no reason to trust none.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
+        None => system_roots(),
+    };
     if roots.is_empty() {
         return Err(StoreError::Certificates("there are none".to_owned()));
     }
