@@ -220,6 +220,9 @@ const TAIL: &[&str] = &[
     "once",
 ];
 
+/// How words begin without one of which nobody means all of us: nearly every sentence has none.
+const CUES: &[&str] = &["team", "coach", "colleague", "every", "others", "council"];
+
 /// Where a request of one form ends that begins with the first of these words.
 type Form = fn(&[&str]) -> Option<usize>;
 
@@ -235,11 +238,15 @@ pub fn asks_everybody(line: &str) -> bool {
         let length = next.take_while(|w| w.pause != Pause::Sentence).count() + 1;
         let (sentence, others) = rest.split_at(length);
         rest = others;
-        if is_request(sentence) {
+        if sentence.iter().any(is_cue) && is_request(sentence) {
             return true;
         }
     }
     false
+}
+
+fn is_cue(word: &Word) -> bool {
+    word.text == "all" || CUES.iter().any(|cue| word.text.starts_with(cue))
 }
 
 /// Whether a sentence is a request, or goes over to one where a clause begins.
@@ -314,7 +321,11 @@ fn views(words: &[&str]) -> Option<usize> {
 /// Where the longest of these phrases ends that stands at this word.
 fn one_of(words: &[&str], at: usize, phrases: &[&[&str]]) -> Option<usize> {
     let rest = words.get(at..)?;
-    let lengths = phrases.iter().flat_map(|list| *list).filter_map(|phrase| {
+    let first = rest.first()?;
+    // Nearly all of them begin otherwise, and are not taken apart for it.
+    let begun = phrases.iter().flat_map(|list| *list);
+    let begun = begun.filter(|phrase| phrase.starts_with(first));
+    let lengths = begun.filter_map(|phrase| {
         let length = phrase.split(' ').count();
         let heard = rest.get(..length)?;
         phrase

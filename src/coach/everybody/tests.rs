@@ -108,3 +108,10 @@ proptest! {
         prop_assert!(!asked || !line.is_empty());
     }
 }
+
+#[test]
+fn whatever_means_all_of_us_has_a_word_that_is_looked_for_first() {
+    for phrase in [TEAM, EVERYBODY, OURS, THEIR, COUNCIL, THE_COUNCIL].concat() {
+        assert!(split(phrase).iter().any(is_cue), "{phrase}");
+    }
+}
