@@ -4,10 +4,12 @@
 //! something, so nothing that is not needed can fail, and a long history is walked, not built.
 //! Knows nothing of chat: callers' requests and upstream's chunks are both read with it.
 
+mod walk;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Nesting beyond this is refused before anything is parsed.
@@ -57,6 +59,61 @@ impl<'a> Fields<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, raw)| (name.as_ref(), *raw))
     }
+
+    /// Whether the other object has the same fields, to the byte and in the same order.
+    #[must_use]
+    pub fn are(&self, other: &Self) -> bool {
+        self.iter()
+            .map(|(name, raw)| (name, raw.get()))
+            .eq(other.iter().map(|(name, raw)| (name, raw.get())))
+    }
+
+    /// An object's fields but for the one of this name, and of that one, if it is an array, the fields of
+    /// its members; what is no object has none. Nothing where `json` is no object.
+    #[must_use]
+    pub fn and_members(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
+        if let Some(listing) = whole(json, walk::List(name)) {
+            return Some((listing.fields, listing.members));
+        }
+        Self::and_members_by_level(json, name)
+    }
+
+    fn and_members_by_level(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
+        let mut fields: Self = serde_json::from_slice(json).ok()?;
+        let members = fields.array(name);
+        fields.0.retain(|(key, _)| key != name);
+        let members = members.map(|list| list.into_iter().map(Self::of).collect());
+        Some((fields, members))
+    }
+
+    /// The numbers of the object at this path within the field, in their order, to a unit of their last
+    /// place; whatever else is there is passed over.
+    #[must_use]
+    pub fn numbers(&self, name: &str, path: &[&str]) -> Vec<(Cow<'a, str>, f64)> {
+        let Some(raw) = self.get(name) else {
+            return Vec::new();
+        };
+        whole(raw.get().as_bytes(), walk::NumbersAt(path))
+            .unwrap_or_else(|| Self::numbers_by_level(raw, path))
+    }
+
+    fn numbers_by_level(raw: &'a RawValue, path: &[&str]) -> Vec<(Cow<'a, str>, f64)> {
+        let object = path
+            .iter()
+            .fold(Self::of(raw), |object, name| object.object(name));
+        let numbers = object.0.into_iter();
+        numbers
+            .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?)))
+            .collect()
+    }
+}
+
+/// What the seed makes of the whole text, if it is JSON to its end.
+fn whole<'a, S: DeserializeSeed<'a>>(json: &'a [u8], seed: S) -> Option<S::Value> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = seed.deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    Some(value)
 }
 
 /// A JSON string as text. Half a surrogate pair becomes U+FFFD rather than an error: one odd
@@ -187,6 +244,9 @@ impl<'de> Deserialize<'de> for Lossy {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn raw(json: &str) -> &RawValue {
@@ -204,6 +264,67 @@ mod tests {
         assert_eq!(fields.text("d").as_deref(), Some("z"));
         assert_eq!(fields.array("e").unwrap().len(), 2);
         assert!(Fields::of(raw("[1]")).get("a").is_none());
+    }
+
+    /// JSON with members and numbers where they are looked for, and with anything else there.
+    fn odd() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("1e999".to_owned()),
+            Just("-0".to_owned()),
+            Just(r#""\ud800""#.to_owned()),
+            Just(r#""0.5""#.to_owned()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<u16>().prop_map(|n| (f64::from(n) / 16.0).to_string()),
+        ];
+        let name = prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just("\\u0061"),
+            Just("\\ud800"),
+            Just("c")
+        ];
+        leaf.prop_recursive(5, 64, 5, move |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(|list| format!("[{}]", list.join(","))),
+                vec((name.clone(), inner), 0..4).prop_map(|fields| {
+                    let fields = fields
+                        .iter()
+                        .map(|(name, value)| format!(r#""{name}": {value}"#));
+                    format!("{{{}}}", fields.collect::<Vec<_>>().join(" ,"))
+                }),
+            ]
+        })
+    }
+
+    fn shown(fields: &Fields<'_>) -> String {
+        format!("{:?}", fields.iter().collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_finds_what_level_by_level_is_found(json in odd()) {
+            let told = |found: Option<(Fields<'_>, Option<Vec<Fields<'_>>>)>| {
+                found.map(|(fields, members)| {
+                    let members = members.map(|list| list.iter().map(shown).collect::<Vec<_>>());
+                    (shown(&fields), members)
+                })
+            };
+            let (one, by_level) = (
+                Fields::and_members(json.as_bytes(), "a"),
+                Fields::and_members_by_level(json.as_bytes(), "a"),
+            );
+            prop_assert_eq!(told(one), told(by_level));
+            let json = format!(r#"{{"m":{json}}}"#);
+            let fields = Fields::of(raw(&json));
+            if let Some(within) = fields.get("m") {
+                for path in [&["a", "b"][..], &["a"], &[]] {
+                    let by_level = Fields::numbers_by_level(within, path);
+                    prop_assert_eq!(fields.numbers("m", path), by_level);
+                }
+            }
+        }
     }
 
     #[test]

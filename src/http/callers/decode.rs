@@ -60,8 +60,8 @@ pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
     if !is_shallow(body) {
         return Err(BadBody::TooDeep);
     }
-    let body: Fields<'_> = serde_json::from_slice(body).map_err(|_| BadBody::NotAnObject)?;
-    let messages = body.array("messages").ok_or(BadBody::NoMessages)?;
+    let (body, messages) = Fields::and_members(body, "messages").ok_or(BadBody::NotAnObject)?;
+    let messages = messages.ok_or(BadBody::NoMessages)?;
     let tools = tools(&body);
     let told = first(&body, dialect.readings, emotion::field);
     let (conversation, reading) = Parsing::new(dialect, tools, told).parse(&messages);
@@ -100,7 +100,7 @@ fn tools(body: &Fields<'_>) -> Option<Tools> {
 /// A message, taken apart but not yet judged.
 struct Line<'a> {
     role: Role,
-    fields: Fields<'a>,
+    fields: &'a Fields<'a>,
     text: String,
     /// Of a tool call or its result: its exact form matters.
     is_tool: bool,
@@ -126,13 +126,12 @@ impl<'d> Parsing<'d> {
         }
     }
 
-    fn parse(mut self, messages: &[&RawValue]) -> (Conversation, Option<Reading>) {
+    fn parse(mut self, messages: &[Fields<'_>]) -> (Conversation, Option<Reading>) {
         let mut lines: Vec<Line<'_>> = Vec::with_capacity(messages.len());
         let mut before: Option<Delivery<'_>> = None;
-        for raw in messages {
-            let outer = Fields::of(raw);
+        for outer in messages {
             let inner = outer.object("message");
-            let delivery = Delivery::of(raw, &outer, &inner);
+            let delivery = Delivery::of(outer, &inner);
             if before.is_some_and(|before| before.is_repeated_by(&delivery)) {
                 continue;
             }
@@ -143,7 +142,7 @@ impl<'d> Parsing<'d> {
     }
 
     /// One message. System text is context or nothing; unknown roles are nothing.
-    fn line<'a>(&mut self, outer: Fields<'a>, inner: &Fields<'a>) -> Option<Line<'a>> {
+    fn line<'a>(&mut self, outer: &'a Fields<'a>, inner: &Fields<'a>) -> Option<Line<'a>> {
         let field = |name: &str| outer.get(name).or_else(|| inner.get(name));
         let content = field("content").map(content).unwrap_or_default();
         let role = match field("role").and_then(text)?.as_str() {
@@ -178,7 +177,7 @@ impl<'d> Parsing<'d> {
         let mut reading = None;
         let ask = match last {
             Some((line, said)) => {
-                reading = emotion::of_message(&line.fields).or(self.told);
+                reading = emotion::of_message(line.fields).or(self.told);
                 match said.kind {
                     Kind::Words => Ask::Words(said.words),
                     Kind::Greeting => Ask::Greeting,
@@ -261,7 +260,7 @@ fn past(line: Line<'_>) -> Option<Message> {
 /// What tells whether a neighbour is the same delivery, sent twice.
 #[derive(Clone, Copy)]
 struct Delivery<'a> {
-    raw: &'a RawValue,
+    outer: &'a Fields<'a>,
     role: Option<&'a str>,
     content: Option<&'a RawValue>,
     time: Option<&'a str>,
@@ -270,11 +269,11 @@ struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    fn of(raw: &'a RawValue, outer: &Fields<'a>, inner: &Fields<'a>) -> Self {
+    fn of(outer: &'a Fields<'a>, inner: &Fields<'a>) -> Self {
         let field = |name| outer.get(name).or_else(|| inner.get(name));
         let json = |name| field(name).map(RawValue::get);
         Self {
-            raw,
+            outer,
             role: json("role"),
             content: field("content"),
             time: json("time"),
@@ -291,7 +290,7 @@ impl<'a> Delivery<'a> {
         parts(self) == parts(next)
             && (self.time.is_some()
                 || self.role == Some("\"user\"")
-                    && self.raw.get() == next.raw.get()
+                    && self.outer.are(next.outer)
                     && self.content.is_some_and(is_long))
     }
 }
@@ -322,7 +321,7 @@ fn expressions(now: Option<&Reading>, before: &[Line<'_>]) -> Vec<Expression> {
     };
     let spoken = before.iter().rev().filter(|l| l.role == Role::User);
     let before = spoken.take(MAX_VOICED);
-    let before: Vec<_> = before.map(|l| emotion::of_message(&l.fields)).collect();
+    let before: Vec<_> = before.map(|l| emotion::of_message(l.fields)).collect();
     smoothed(std::iter::once(Some(now)).chain(before.iter().map(Option::as_ref)))
 }
 

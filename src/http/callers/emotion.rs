@@ -19,11 +19,8 @@ const WANTED: &str = "the body must be an object such as \
 
 /// How a message's words sounded: by Hume's scores, else by the neutral field.
 pub(super) fn of_message(message: &Fields<'_>) -> Option<Reading> {
-    let prosody = message.object("models").object("prosody");
-    let scores = prosody.object("scores");
-    let scores = scores
-        .iter()
-        .filter_map(|(name, raw)| Some((name, raw.get().parse().ok()?)));
+    let scores = message.numbers("models", &["prosody", "scores"]);
+    let scores = scores.iter().map(|(name, score)| (name.as_ref(), *score));
     Reading::of(Source::Hume, None, scores).or_else(|| field(message.get("emotion")?))
 }
 
