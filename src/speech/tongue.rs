@@ -153,10 +153,10 @@ impl Language {
 
 /// How much more speaks for another language than for English. Counts what it reads.
 fn foreignness(line: &str, read: &mut usize) -> i32 {
-    let marks = line.chars().take(ENOUGH).filter(|c| "¿¡".contains(*c));
+    let marks = line.chars().take(ENOUGH).filter(|c| matches!(c, '¿' | '¡'));
     let mut balance = DECIDED * i32::try_from(marks.count()).unwrap_or(DECIDED);
     let mut before = String::new();
-    for word in line.split(|c: char| !(c.is_alphabetic() || "'’".contains(c))) {
+    for word in line.split(|c: char| !(c.is_alphabetic() || matches!(c, '\'' | '’'))) {
         *read += word.len() + 1;
         if *read > ENOUGH {
             break;

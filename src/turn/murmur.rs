@@ -78,6 +78,15 @@ impl Murmur {
         if words.is_empty() || words.len() > MAX_BYTES {
             return None;
         }
+        // Nearly every line is a turn, and most are told by their length.
+        let heard = words.split_whitespace();
+        let is_long = heard
+            .filter(|w| w.contains(char::is_alphanumeric))
+            .nth(MAX_WORDS)
+            .is_some();
+        if is_long && !words.contains(BRACKETS.map(|(open, _)| open)) {
+            return None;
+        }
         let said = without_marks(words);
         if said
             .chars()

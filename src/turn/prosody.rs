@@ -1,6 +1,5 @@
 //! How the user sounded, as a classifier heard it. Never a claim about feelings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -110,15 +109,15 @@ impl Reading {
 /// another source than the newest. Nothing where the newest message has none: how somebody sounded
 /// before is no news.
 pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading>>) -> Vec<Expression> {
-    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut sums: Vec<(&str, f64)> = Vec::new();
     let (mut weight, mut total) = (1.0, 0.0);
     let mut source = None;
     for reading in messages.take(TURNS) {
         match reading {
             Some(reading) if source.is_none_or(|s| s == reading.source) => {
                 source = Some(reading.source);
-                for label in &reading.labels {
-                    *sums.entry(&label.name).or_default() += weight * label.score;
+                for (at, label) in reading.labels.iter().enumerate() {
+                    add(&mut sums, at, &label.name, weight * label.score);
                 }
                 total += weight;
             }
@@ -130,12 +129,28 @@ pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading>>) -> Vec<
     strongest(sums.into_iter().map(|(name, sum)| (name, sum / total)))
 }
 
+/// Adds to what is summed up under this name. A source names its labels in the same order each time, so
+/// it is looked for where the label stands in its own list first.
+fn add<'a>(sums: &mut Vec<(&'a str, f64)>, likely: usize, name: &'a str, score: f64) {
+    let there = sums.get(likely).is_some_and(|(known, _)| *known == name);
+    let at = match there {
+        true => Some(likely),
+        false => sums.iter().position(|(known, _)| *known == name),
+    };
+    match at.and_then(|at| sums.get_mut(at)) {
+        Some((_, sum)) => *sum += score,
+        None => sums.push((name, score)),
+    }
+}
+
 fn is_plausible(name: &str, score: f64) -> bool {
     let is_named = !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || " ()-_".contains(c));
+        && name.chars().all(|c| {
+            c.is_ascii_alphabetic()
+                || matches!(c, ' ' | '(' | ')' | '-' | '_')
+                || c.is_alphanumeric()
+        });
     is_named && (0.0..=1.0).contains(&score)
 }
 
@@ -143,7 +158,8 @@ fn strongest<'a>(scores: impl Iterator<Item = (&'a str, f64)>) -> Vec<Expression
     let mut top: Vec<(&str, f64)> = Vec::with_capacity(TOP + 1);
     // A name given twice in one message counts twice: its mean may leave the range.
     for (name, score) in scores.filter(|(_, score)| *score >= FLOOR) {
-        let at = top.partition_point(|(_, s)| *s >= score);
+        // Of equals the first by name.
+        let at = top.partition_point(|(n, s)| *s > score || (*s >= score && *n < name));
         if at < TOP {
             top.insert(at, (name, score.min(1.0)));
             top.truncate(TOP);
