@@ -107,6 +107,20 @@ impl Cache {
         (Recall::under_way(answer, old), landing)
     }
 
+    /// Keeps that there is nothing about `user`, unless more is known or being asked.
+    pub(super) fn meet(&self, user: &Arc<str>, now: Instant) {
+        let mut entries = self.lock();
+        let entry = entries
+            .people
+            .get_or_insert_mut(Arc::clone(user), Entry::default);
+        if entry.flight.is_none() {
+            entry.kept.get_or_insert(Kept {
+                context: None,
+                at: now,
+            });
+        }
+    }
+
     /// Drops what is at hand, and keeps an answer under way from being kept.
     pub(super) fn forget(&self, user: &str) {
         self.lock().people.pop(user);
@@ -261,6 +275,22 @@ mod tests {
         landing.land(text("b"));
         let (recall, _) = cache.look(&user(), Ask::IfOld, now);
         assert_eq!(recall.ready().unwrap().context.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn whoever_is_met_need_not_be_asked_about_and_whoever_is_known_stays_known() {
+        let cache = Cache::new();
+        let now = Instant::now();
+        cache.meet(&user(), now);
+        let (recall, landing) = cache.look(&user(), Ask::IfOld, now);
+        assert!(landing.is_none());
+        assert_eq!(recall.ready().unwrap().outcome, MemoryOutcome::Miss);
+        assert!(cache.look(&user(), Ask::IfOld, now + FRESH).1.is_some());
+
+        let cache = holding(text("a"), Duration::ZERO);
+        cache.meet(&user(), Instant::now());
+        let (recall, _) = cache.look(&user(), Ask::IfOld, Instant::now());
+        assert_eq!(recall.ready().unwrap().context.as_deref(), Some("a"));
     }
 
     #[test]

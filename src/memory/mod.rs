@@ -165,6 +165,14 @@ impl Memory {
         }
     }
 
+    /// Notes that there is nothing to be known of this person yet, who was made up a moment ago: their
+    /// next turn need not ask, and the store meets them with their first words.
+    pub fn meet(&self, who: &Person) {
+        if let Some(room) = &self.room {
+            room.cache.meet(&who.user, Instant::now());
+        }
+    }
+
     /// Queues what was said; false when the queue is full or closed, which the caller counts.
     /// Never blocks on the disk or the store.
     #[must_use]

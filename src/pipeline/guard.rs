@@ -336,7 +336,11 @@ impl Guard {
     fn remember(&mut self, outcome: Outcome) {
         let person = self.person.take();
         if let Some(person) = &person {
-            self.span.in_scope(|| self.rooms.memory.prefetch(person));
+            let memory = &self.rooms.memory;
+            self.span.in_scope(|| match self.speaker.is_new {
+                true => memory.meet(person),
+                false => memory.prefetch(person),
+            });
         }
         let Some(ticket) = self.ticket.take() else {
             return;

@@ -50,7 +50,7 @@ pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, 
 
 /// As many tokens as memory may yet add to a prompt.
 fn remembered(guard: &Guard) -> u64 {
-    match guard.person.is_some() {
+    match guard.person.is_some() && !guard.speaker.is_new {
         true => prompt::QUOTED_TOKENS,
         false => 0,
     }
