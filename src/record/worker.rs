@@ -89,7 +89,8 @@ impl Worker {
         let at_ms = self.clock.now_ms();
         let mut spool = self.outbox.spool();
         for entry in Entry::of(note) {
-            if let Err(refused) = spool.append(entry.class(), &entry.encode(), at_ms) {
+            let class = entry.class();
+            if let Err(refused) = spool.append(class, &entry.encode(), at_ms) {
                 let reason = match refused {
                     Refused::Full => "spool_full",
                     Refused::TooLarge => "too_large",
