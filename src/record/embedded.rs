@@ -3,12 +3,14 @@
 //! WAL with `synchronous = normal`: a killed process loses nothing, a lost machine the last moments.
 //! One connection writes, a few read; each call runs on a blocking thread.
 
+mod columns;
+mod keep;
+
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
@@ -19,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::lifecycle::Lifecycle;
 
+use self::keep::keep;
 use super::entry::{Entry, Kind};
 use super::postgres::Migrated;
 use super::report::sketch;
@@ -102,12 +105,8 @@ impl Embedded {
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
         self.write(move |transaction| {
             for kind in Kind::ALL {
-                for entry in batch.iter().filter(|e| e.kind == kind) {
-                    keep(transaction, entry)?;
-                    // On a machine with no processor to spare, a batch would else hold up whoever
-                    // speaks for as long as all of it takes.
-                    thread::yield_now();
-                }
+                let entries = batch.iter().filter(|entry| entry.kind == kind);
+                keep(transaction, kind, entries.map(|entry| entry.json.as_str()))?;
             }
             Ok(())
         })
@@ -184,67 +183,6 @@ fn free(readers: &[Mutex<Connection>; READERS]) -> MutexGuard<'_, Connection> {
     idle.unwrap_or_else(|| lock(first))
 }
 
-fn keep(db: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
-    let json = entry.json.as_str();
-    let run =
-        |sql: &str| -> Result<usize, StoreError> { Ok(db.prepare_cached(sql)?.execute([json])?) };
-    match entry.kind {
-        Kind::Turn => {
-            let is_new = run(include_str!("../../sql/keep/embedded/turn.sql"))? == 1;
-            if is_new {
-                let sql = include_str!("../../sql/keep/embedded/session.sql");
-                db.prepare_cached(sql)?.execute([turn_id(json)?])?;
-            }
-        }
-        Kind::Attempts => {
-            run(include_str!("../../sql/keep/embedded/attempts.sql"))?;
-        }
-        Kind::Correction => {
-            let sql = include_str!("../../sql/keep/embedded/correct_attempt.sql");
-            if run(sql)? == 1 {
-                correct_turn(db, &turn_id(json)?)?;
-            }
-        }
-        Kind::Feedback => {
-            run(include_str!("../../sql/keep/embedded/feedback.sql"))?;
-            run(include_str!("../../sql/keep/embedded/satisfaction.sql"))?;
-        }
-        Kind::Commit => {
-            run(include_str!("../../sql/keep/embedded/commit.sql"))?;
-            run(include_str!("../../sql/keep/embedded/committed.sql"))?;
-        }
-        Kind::Capture => {
-            run(include_str!("../../sql/keep/embedded/capture.sql"))?;
-        }
-        Kind::Erasure => {
-            run(include_str!("../../sql/keep/embedded/erasure.sql"))?;
-        }
-        Kind::Chat => {
-            run(include_str!("../../sql/keep/embedded/chat.sql"))?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes the turn out of its session's sums, corrects it, and puts it back.
-fn correct_turn(db: &Transaction<'_>, turn: &str) -> Result<(), StoreError> {
-    let money = include_str!("../../sql/keep/embedded/session_money.sql");
-    db.prepare_cached(money)?.execute((turn, -1))?;
-    db.prepare_cached(include_str!("../../sql/keep/embedded/correct_turn.sql"))?
-        .execute([turn])?;
-    db.prepare_cached(money)?.execute((turn, 1))?;
-    Ok(())
-}
-
-fn turn_id(json: &str) -> Result<String, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Of {
-        turn_id: String,
-    }
-    let of: Of = serde_json::from_str(json).map_err(StoreError::Row)?;
-    Ok(of.turn_id)
-}
-
 fn rows(db: &Connection, question: &Question) -> Result<Vec<Row>, StoreError> {
     let (sql, args) = question.compose(Mark::Question);
     let mut statement = db.prepare_cached(&sql)?;
@@ -311,4 +249,43 @@ fn private(dir: &Path, file: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(id: &str, more: &str) -> Entry {
+        let json = format!(
+            r#"{{"turn_id":"{id}","session_id":"s","profile":"hume","identity":"body","coach":"master",
+            "coach_reason":"default","tier":"free","planned_model":"a","outcome":"complete","total_ms":1.5,
+            "memory_outcome":"off","cost_source":"unknown","attempts":0,"hedged":false,"continued":false,
+            "trace_id":"x","created_at":0{more}}}"#
+        );
+        Entry {
+            kind: Kind::Turn,
+            json,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_row_takes_its_batch_back_and_leaves_the_store_usable() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Embedded::open(dir.path(), &Lifecycle::new()).unwrap();
+        let good = turn("a", r#","lead_in":false"#);
+        for bad in [turn("b", ""), turn("b", r#","lead_in":"no number""#)] {
+            let batch = Arc::new(vec![good.clone(), bad]);
+            assert!(store.keep(batch).await.unwrap_err().is_poison());
+        }
+        // Once more, and its session has heard of it once.
+        for _ in 0..2 {
+            store.keep(Arc::new(vec![good.clone()])).await.unwrap();
+            let sql = "select (select count(*) from turn) as turns, turns as told from session";
+            let rows = store.ask(Question::new(sql, vec![])).await.unwrap();
+            let counts = rows
+                .iter()
+                .map(|row| (row["turns"].clone(), row["told"].clone()));
+            assert_eq!(counts.collect::<Vec<_>>(), [(1.into(), 1.into())]);
+        }
+    }
 }
