@@ -31,6 +31,9 @@ use super::store::StoreError;
 const FILE: &str = "clm.db";
 /// How long one connection waits for another's lock.
 const BUSY: Duration = Duration::from_millis(500);
+/// Pages of 4 KiB in the write-ahead log before they go where they belong: a page that is written to again
+/// and again, as most of an index is, goes there once for all of them.
+const CHECKPOINT: u32 = 4000;
 /// Connections that read: a long report does not hold up a list.
 const READERS: usize = 3;
 /// How long an answer may take; then the question is called off.
@@ -71,6 +74,7 @@ impl Embedded {
         writer.busy_timeout(BUSY)?;
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "synchronous", "normal")?;
+        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         let report = migrations::migrations::runner().run(&mut writer)?;
         let reader = || -> Result<_, StoreError> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
