@@ -4,6 +4,7 @@
 //! modules listed above it**; `tests/tidy.rs` holds it. `docs/ARCHITECTURE.md` has the map.
 
 pub mod clock;
+pub mod doze;
 pub mod turn;
 pub mod sse;
 pub mod json;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use crate::coach::{Coach, Roster};
+use crate::doze::dozing;
 use crate::memory::Recall;
 use crate::routing::Plan;
 use crate::routing::budget::{Asked, Over};
@@ -107,15 +108,20 @@ pub(super) async fn run<M: Mouth + 'static>(
     let newer = guard.generation.superseded().clone();
     let time_up = guard.began + guard.rooms.deadlines.turn;
     let ending = {
-        let mut leaving = pin!(hard.cancelled());
-        let mut replaced = pin!(newer.cancelled());
+        // Neither happens with a token, and so neither is looked at with each.
+        let mut replaced = pin!(dozing(newer.cancelled()));
+        let mut time_up = pin!(dozing(async {
+            tokio::select! {
+                () = hard.cancelled() => {}
+                () = sleep_until(time_up) => {}
+            }
+        }));
         tokio::select! {
             biased;
             () = &mut replaced => Ending::Superseded,
             // Boxed, so that the bill's tail does not carry the room that speaking took.
             ending = Box::pin(speak(&mut guard, &mut turn, &upstream, &mouth)) => ending,
-            () = &mut leaving => Ending::TimeUp,
-            () = sleep_until(time_up) => Ending::TimeUp,
+            () = &mut time_up => Ending::TimeUp,
         }
     };
     drop((turn, upstream));
