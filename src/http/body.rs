@@ -14,6 +14,9 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use futures::StreamExt as _;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::doze::Doze;
+use crate::pipeline::{MAX_BACKLOG_BYTES, Mouth};
+
 use super::callers::EventMouth;
 use super::error::Refusal;
 use super::limits::Slot;
@@ -23,6 +26,11 @@ pub(super) const BODY_WAIT: Duration = Duration::from_secs(5);
 /// How often a silent stream says that it lives, where the caller's dialect takes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const COMMENT: &[u8] = b": keep-alive\n\n";
+/// Words that come so soon after the last ones belong to a burst: more are likely to have come with them.
+/// No model speaks as fast, token by token.
+const BURST: Duration = Duration::from_millis(1);
+/// No more of a burst waits for the rest of it, in bytes.
+const MAX_GATHERED_BYTES: usize = 4 << 10;
 
 /// Reads a JSON body of at most `limit` bytes within [`BODY_WAIT`].
 pub(super) async fn read(
@@ -86,7 +94,7 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 /// A mouth whose words go out as they come.
-pub(super) trait Outlet {
+pub(super) trait Outlet: Mouth {
     /// Takes away what was said since the last taking.
     fn take(&mut self) -> Bytes;
 }
@@ -102,7 +110,13 @@ impl Outlet for EventMouth {
 pub(super) struct TurnBody<M> {
     /// `None` once the turn has ended; what it said may still have to be taken.
     turn: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Actix asks once more after each token; only what has woken is polled.
+    doze: Doze,
     mouth: Rc<RefCell<M>>,
+    /// When words were given last.
+    given: Instant,
+    /// Bytes that wait for the rest of their burst.
+    gathered: usize,
     keep_alive: Option<Pin<Box<Sleep>>>,
     /// Given back with the body.
     _slots: [Slot; 2],
@@ -117,7 +131,10 @@ impl<M: Outlet> TurnBody<M> {
         let keep_alive = keeps_alive.then(|| Box::pin(sleep(KEEP_ALIVE)));
         Self {
             turn: Some(Box::pin(turn)),
+            doze: Doze::default(),
             mouth,
+            given: Instant::now(),
+            gathered: 0,
             keep_alive,
             _slots: Default::default(),
         }
@@ -129,6 +146,21 @@ impl<M: Outlet> TurnBody<M> {
             _slots: slots,
             ..self
         }
+    }
+
+    /// Whether what was said waits for one round of this thread's other tasks: a burst then goes out in one
+    /// write, rather than in one a token. It waits no longer than rounds bring more of it.
+    fn gathers(&mut self) -> bool {
+        let waits = self.mouth.borrow().backlog();
+        let brought = waits > std::mem::replace(&mut self.gathered, waits);
+        let gathers = brought
+            && waits < MAX_GATHERED_BYTES
+            && self.turn.is_some()
+            && self.given.elapsed() < BURST;
+        if !gathers {
+            self.gathered = 0;
+        }
+        gathers
     }
 
     fn comment(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
@@ -155,12 +187,22 @@ impl<M: Outlet> MessageBody for TurnBody<M> {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = &mut *self;
         if let Some(turn) = &mut this.turn
-            && turn.as_mut().poll(cx).is_ready()
+            && this.doze.poll(cx, |cx| turn.as_mut().poll(cx)).is_ready()
         {
             this.turn = None;
         }
+        if this.gathers() {
+            // Behind whoever brings what upstream has sent, in this thread's queue.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let said = this.mouth.borrow_mut().take();
         if !said.is_empty() {
+            this.given = Instant::now();
+            // A turn that waits for room waits for this taking.
+            if said.len() >= MAX_BACKLOG_BYTES {
+                this.doze.rouse();
+            }
             if let Some(timer) = &mut this.keep_alive {
                 timer.as_mut().reset(Instant::now() + KEEP_ALIVE);
             }
@@ -173,5 +215,86 @@ impl<M: Outlet> MessageBody for TurnBody<M> {
             Some(comment) => Poll::Ready(Some(Ok(comment))),
             None => Poll::Pending,
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test waits for what it spawned"
+)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::http::callers::Frame;
+
+    /// What a body gives, piece by piece, whose turn says these words each so many milliseconds after the one
+    /// before, brought one by one by another task of the thread.
+    async fn pieces(words: Vec<(u64, String)>) -> Vec<String> {
+        let frame = Frame {
+            id: "chatcmpl-1".to_owned(),
+            created: 0,
+            model: "clm".to_owned(),
+            fingerprint: "s".to_owned(),
+            trace_id: "t".to_owned(),
+        };
+        let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, false)));
+        // What is said at once, before any word.
+        mouth.borrow_mut().take();
+        let (sender, mut receiver) = mpsc::channel::<String>(1);
+        tokio::spawn(async move {
+            for (after, words) in words {
+                sleep(Duration::from_millis(after)).await;
+                sender.send(words).await.unwrap();
+            }
+        });
+        let speaking = Rc::clone(&mouth);
+        let turn = async move {
+            while let Some(words) = receiver.recv().await {
+                speaking.borrow_mut().words(&words);
+            }
+        };
+        let mut body = Box::pin(TurnBody::new(turn, mouth, false));
+        let mut given = Vec::new();
+        while let Some(Ok(piece)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+            given.push(String::from_utf8(piece.to_vec()).unwrap());
+        }
+        given
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_goes_out_at_once_and_words_that_come_singly_do_not_wait() {
+        let words = [
+            (0, "a"),
+            (0, "b"),
+            (0, "c"),
+            (2, "d"),
+            (2, "e"),
+            (0, "f"),
+            (0, "g"),
+        ];
+        let words = words.map(|(after, words)| (after, words.to_owned()));
+        let given = pieces(words.to_vec()).await;
+        let said = |piece: &String| piece.matches("\"content\":").count();
+        assert_eq!(
+            given.iter().map(said).collect::<Vec<_>>(),
+            [3, 1, 1, 2],
+            "{given:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_that_does_not_end_goes_out_in_parts() {
+        let long = "x".repeat(300);
+        let given = pieces(vec![(0, long.clone()); 200]).await;
+        assert_eq!(given.concat().matches(&long).count(), 200);
+        let longest = given.iter().map(String::len).max().unwrap();
+        assert!(
+            (MAX_GATHERED_BYTES..MAX_GATHERED_BYTES + 1000).contains(&longest),
+            "{longest}"
+        );
     }
 }

@@ -52,6 +52,7 @@ pub use capture::{Captor, Question, Words, unseal};
 pub use money::{Bill, Share};
 pub use prepare::{Prepared, Shed, TurnRequest, prepare};
 pub use pressure::is_full;
+pub use relay::MAX_BACKLOG_BYTES;
 pub use running::Running;
 
 /// Everything that turns share, one per process. Cheap to clone.

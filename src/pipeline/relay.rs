@@ -16,7 +16,7 @@ use super::voice::Voice;
 use super::{Mouth, SharedMouth};
 
 /// Words said but not taken beyond which upstream is no longer read: back-pressure.
-const MAX_BACKLOG_BYTES: usize = 16 << 10;
+pub const MAX_BACKLOG_BYTES: usize = 16 << 10;
 /// A model that is silent for so long is not in the middle of a figure.
 const PAUSE: Duration = Duration::from_millis(40);
 /// An answer beyond this is no speech; it is ended where it stands.
