@@ -18,14 +18,16 @@ def opened(visit, session, **how):
 
 def conversation(session):
     """A whole one: three coaches, one turn that another model took up, one broken into, one failed; their ids."""
-    ids = [
-        speak(DEMO, session, WORDS["career"]),
-        speak(DEMO, session, WORDS["skills"], fault="cut:9,ok"),
-        speak(DEMO, session, WORDS["career"] + " Again.", read=400),
-        speak(DEMO, session, WORDS["master"], fault="500,503,529,401"),
-    ]
-    for turn in ids:
-        recorded(DEMO, turn)
+    ids = []
+    for words, how in [
+        (WORDS["career"], {}),
+        (WORDS["skills"], {"fault": "cut:9,ok"}),
+        (WORDS["career"] + " Again.", {"read": 400}),
+        (WORDS["master"], {"fault": "500,503,529,401"}),
+    ]:
+        ids.append(speak(DEMO, session, words, **how))
+        # Else one that was broken into could find the next one there before its end, and be superseded.
+        recorded(DEMO, ids[-1])
     return ids
 
 
