@@ -12,13 +12,18 @@ export class Refused extends Error {
 
 async function answer(request) {
   let response;
+  let body;
   try {
     response = await request;
+    body = await response.json().catch((error) => {
+      // No JSON is nothing told. What was given up or cut off on its way is no answer.
+      if (error instanceof SyntaxError) return {};
+      throw error;
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, { message: "the server does not answer", hint: "it is asked again in a moment" });
   }
-  const body = await response.json().catch(() => ({}));
   if (response.status === 401) document.dispatchEvent(new Event("clm:login"));
   // Readiness tells by its status what its body says too.
   if (!response.ok && !body.status) throw new Refused(response.status, body.error ?? {});
