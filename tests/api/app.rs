@@ -17,12 +17,12 @@ use quest_clm::turn::TurnRecord;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use tokio::sync::RwLock;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::caller::{Call, Request, Response, Seen};
 use crate::heard::Heard;
+use crate::room::Share;
 use crate::stored::stored;
 
 /// For tests of how words travel, whatever they are: they are said as they are written.
@@ -30,9 +30,6 @@ pub(crate) const AS_WRITTEN: (&str, &str) = ("SPEECH_FILTER", "false");
 
 /// Nothing that a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Held for reading by every service, and for writing by one whose times are measured.
-static QUIET: RwLock<()> = RwLock::const_new(());
 
 pub(crate) struct TestApp {
     pub(crate) addr: SocketAddr,
@@ -43,22 +40,21 @@ pub(crate) struct TestApp {
     /// Sessions made up so far.
     made_up: AtomicUsize,
     data: TempDir,
-    /// This service's hold on [`QUIET`].
-    _share: Box<dyn Send + Sync>,
+    _share: Share,
 }
 
 impl TestApp {
     /// The service with these settings on top of a test's, and a quick simulator.
     pub(crate) async fn spawn(settings: &[(&str, &str)]) -> Self {
-        Self::with_share(settings, Box::new(QUIET.read().await)).await
+        Self::with_share(settings, Share::beside_others().await).await
     }
 
-    /// The same with no other service of this binary running beside it.
+    /// The same with no other service of this binary running beside it, for times that are measured.
     pub(crate) async fn spawn_alone(settings: &[(&str, &str)]) -> Self {
-        Self::with_share(settings, Box::new(QUIET.write().await)).await
+        Self::with_share(settings, Share::alone().await).await
     }
 
-    async fn with_share(settings: &[(&str, &str)], share: Box<dyn Send + Sync>) -> Self {
+    async fn with_share(settings: &[(&str, &str)], share: Share) -> Self {
         let quick = Options {
             first_token: Duration::from_millis(5),
             gap: Duration::from_millis(1),

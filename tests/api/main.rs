@@ -13,6 +13,7 @@
 mod app;
 mod caller;
 mod heard;
+mod room;
 mod stored;
 mod ten_turns;
 

@@ -22,6 +22,8 @@ mod caller;
 #[expect(dead_code, reason = "not all that is heard is looked at")]
 #[path = "../api/heard.rs"]
 mod heard;
+#[path = "../api/room.rs"]
+mod room;
 #[path = "../api/stored.rs"]
 mod stored;
 
