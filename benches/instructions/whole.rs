@@ -1,6 +1,6 @@
 //! The real binary, with everything on, and one turn after another of it in lockstep: the next token
-//! leaves the scripted upstream once the caller has heard the last, so that each is a read and a write of
-//! its own, as when a model speaks. Upstream and caller are this process, and are not counted.
+//! leaves the scripted upstream once the caller has heard the last and a little later, so that each is a read
+//! and a write of its own and none of a burst, as when a model speaks. Upstream and caller are this process, and are not counted.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -23,6 +23,8 @@ use crate::stations::framed;
 
 const CALLER_KEY: &str = "a-key-of-a-caller";
 const SIGNING_KEY: &str = "a-signing-key-of-some-length";
+/// Words that come sooner after the last are a burst to the server (`http/body.rs`).
+const PACE: Duration = Duration::from_millis(2);
 /// A word that does not come within this time is held back by the server.
 const HELD: Duration = Duration::from_secs(2);
 
@@ -122,6 +124,7 @@ impl House {
         for token in plain.iter().cycle().take(count) {
             let mut said = String::new();
             filter.push(token, &mut said);
+            thread::sleep(PACE);
             model.chunk(&framed(token));
             if !said.is_empty() {
                 due += 1;
