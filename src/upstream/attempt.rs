@@ -28,6 +28,8 @@ use super::wire::{Call, Mend, Omittable};
 /// Messages that stay when a history proves too long: the rules, and the newest of the talk with
 /// the notes that go with it (context, memory, stage note).
 const SHORT_HISTORY: usize = 8;
+/// Ends so close to one another are one.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// One turn's search for somebody who speaks.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Search<'_> {
                 self.deadlines.first_token
             }
         };
-        let until = Instant::now() + window;
+        let until = self.end(Instant::now() + window);
         let mut outcome = self.attempt(model, self.call, cause, until).await;
         if let Err(failure) = &outcome
             && let Next::Mended(mend) = failure.error.next()
@@ -186,6 +188,15 @@ impl Search<'_> {
                 row.failed(&error);
                 Err(Failure { error, asked })
             }
+        }
+    }
+
+    /// When an attempt ends whose own time is up at `until`. Where the search ends in the same moment it was
+    /// the model that was too slow: taken away by the search, nobody would be told why.
+    fn end(&self, until: Instant) -> Instant {
+        match until.saturating_duration_since(self.due) < TOGETHER {
+            true => until.min(self.due),
+            false => until,
         }
     }
 
