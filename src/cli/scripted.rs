@@ -77,8 +77,8 @@ pub(super) fn refusal(status: u16, message: &str, hint: &str) -> String {
 pub(super) fn cut(kind: &str, piece: &str) -> String {
     let length = piece.len();
     format!(
-        "HTTP/1.1 200 X\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n\
-         {length:x}\r\n{piece}\r\n"
+        "HTTP/1.1 200 X\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n{length:x}\r\n{piece}\r\n"
     )
 }
 
