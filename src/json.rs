@@ -26,6 +26,14 @@ impl<'a> Fields<'a> {
         serde_json::from_str(raw.get()).unwrap_or_default()
     }
 
+    fn from_map<A: MapAccess<'a>>(mut map: A) -> Result<Self, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            fields.push((name, map.next_value()?));
+        }
+        Ok(Self(fields))
+    }
+
     /// A field that is there and not null.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
@@ -72,10 +80,10 @@ impl<'a> Fields<'a> {
     /// its members; what is no object has none. Nothing where `json` is no object.
     #[must_use]
     pub fn and_members(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
-        if let Some(listing) = whole(json, walk::List(name)) {
-            return Some((listing.fields, listing.members));
+        match whole(json, walk::List(name)).flatten() {
+            Some(listing) => Some((listing.fields, listing.members)),
+            None => Self::and_members_by_level(json, name),
         }
-        Self::and_members_by_level(json, name)
     }
 
     fn and_members_by_level(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
@@ -108,12 +116,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What the seed makes of the whole text, if it is JSON to its end.
-fn whole<'a, S: DeserializeSeed<'a>>(json: &'a [u8], seed: S) -> Option<S::Value> {
+/// What is found in the whole text, if the parser can take it to its end.
+fn whole<'a, L: walk::Loose<'a>>(json: &'a [u8], look: L) -> Option<L::Found> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = seed.deserialize(&mut deserializer).ok()?;
+    let found = walk::Any(look).deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
-    Some(value)
+    Some(found)
 }
 
 /// A JSON string as text. Half a surrogate pair becomes U+FFFD rather than an error: one odd
@@ -175,12 +183,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
-                    fields.push((name, map.next_value()?));
-                }
-                Ok(Fields(fields))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Fields::from_map(map)
             }
         }
         deserializer.deserialize_map(Walk)

@@ -1,13 +1,13 @@
 //! What is nested, read in one pass where looking into it level by level would read it as often as it is
 //! deep. A parser's errors are about values that nobody here asks for (a number beyond any, half a
 //! character), so on an error the caller goes level by level instead.
+//!
+//! To look for something else: a type that is [`Loose`], with what it makes of an object, a list or a number.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Fields, Name};
 
@@ -23,148 +23,138 @@ pub(super) struct List<'n>(pub(super) &'n str);
 /// Reads the numbers of the object at this path; whatever else is there has none.
 pub(super) struct NumbersAt<'p>(pub(super) &'p [&'p str]);
 
-/// The named numbers of an object, in their order.
-pub(super) type Numbers<'a> = Vec<(Cow<'a, str>, f64)>;
+/// Takes what it looks for out of any value; all else is read to its end, and is nothing.
+pub(super) trait Loose<'de>: Sized {
+    type Found: Default;
 
-/// Everything that is not what was looked for is read to its end, and is nothing.
-macro_rules! nothing_else {
-    ($nothing:expr; $($visit:ident($what:ty)),*) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any JSON")
-        }
-
-        $(fn $visit<E: Error>(self, _: $what) -> Result<Self::Value, E> {
-            Ok($nothing)
-        })*
-
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-    };
-}
-
-fn drained<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
-    while list.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-fn fields<'de, A: MapAccess<'de>>(mut map: A) -> Result<Fields<'de>, A::Error> {
-    let mut fields = Vec::new();
-    while let Some(Name(name)) = map.next_key()? {
-        fields.push((name, map.next_value()?));
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Found, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::Found::default())
     }
-    Ok(Fields(fields))
-}
 
-impl<'de> DeserializeSeed<'de> for List<'_> {
-    type Value = Listing<'de>;
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::Found::default())
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+    fn number(self, _: f64) -> Self::Found {
+        Self::Found::default()
     }
 }
 
-impl<'de> Visitor<'de> for List<'_> {
-    type Value = Listing<'de>;
+/// What is [`Loose`], as serde wants it.
+pub(super) struct Any<L>(pub(super) L);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut fields, mut members) = (Vec::new(), None);
-        while let Some(Name(name)) = map.next_key()? {
-            if name == self.0 {
-                // A repeated name counts as it came last.
-                members = map.next_value::<Members<'de>>()?.0;
-            } else {
-                fields.push((name, map.next_value()?));
-            }
-        }
-        Ok(Listing {
-            fields: Fields(fields),
-            members,
-        })
-    }
-}
-
-/// The members of an array, if it is one.
-struct Members<'a>(Option<Vec<Fields<'a>>>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Walk;
-        impl<'de> Visitor<'de> for Walk {
-            type Value = Members<'de>;
-
-            nothing_else!(Members(None); visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(Member(fields)) = list.next_element()? {
-                    members.push(fields);
-                }
-                Ok(Members(Some(members)))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                fields(map).map(|_| Members(None))
-            }
-        }
-        deserializer.deserialize_any(Walk)
-    }
-}
-
-/// The fields of one member; of anything but an object there are none.
-struct Member<'a>(Fields<'a>);
-
-impl<'de> Deserialize<'de> for Member<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Walk;
-        impl<'de> Visitor<'de> for Walk {
-            type Value = Member<'de>;
-
-            nothing_else!(Member(Fields::default()); visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                drained(list).map(|()| Member(Fields::default()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                fields(map).map(Member)
-            }
-        }
-        deserializer.deserialize_any(Walk)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for NumbersAt<'_> {
-    type Value = Numbers<'de>;
+impl<'de, L: Loose<'de>> DeserializeSeed<'de> for Any<L> {
+    type Value = L::Found;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for NumbersAt<'_> {
-    type Value = Numbers<'de>;
+impl<'de, L: Loose<'de>> Visitor<'de> for Any<L> {
+    type Value = L::Found;
 
-    nothing_else!(Vec::new(); visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        drained(list).map(|()| Vec::new())
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.0.object(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        self.0.list(list)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(self.0.number(number))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "as the text would be read")]
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(self.0.number(number as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "as the text would be read")]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(self.0.number(number as f64))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(L::Found::default())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(L::Found::default())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(L::Found::default())
+    }
+}
+
+impl<'de> Loose<'de> for List<'_> {
+    type Found = Option<Listing<'de>>;
+
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Found, A::Error> {
+        let (mut fields, mut members) = (Vec::new(), None);
+        while let Some(Name(name)) = map.next_key()? {
+            if name == self.0 {
+                // A repeated name counts as it came last.
+                members = map.next_value_seed(Any(Members))?;
+            } else {
+                fields.push((name, map.next_value()?));
+            }
+        }
+        Ok(Some(Listing {
+            fields: Fields(fields),
+            members,
+        }))
+    }
+}
+
+/// The members of an array, if it is one.
+struct Members;
+
+impl<'de> Loose<'de> for Members {
+    type Found = Option<Vec<Fields<'de>>>;
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        let mut members = Vec::new();
+        while let Some(fields) = list.next_element_seed(Any(Member))? {
+            members.push(fields);
+        }
+        Ok(Some(members))
+    }
+}
+
+/// The fields of one member; of anything but an object there are none.
+struct Member;
+
+impl<'de> Loose<'de> for Member {
+    type Found = Fields<'de>;
+
+    fn object<A: MapAccess<'de>>(self, map: A) -> Result<Self::Found, A::Error> {
+        Fields::from_map(map)
+    }
+}
+
+impl<'de> Loose<'de> for NumbersAt<'_> {
+    /// Named, in their order.
+    type Found = Vec<(Cow<'de, str>, f64)>;
+
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Found, A::Error> {
         let mut numbers = Vec::new();
         while let Some(Name(name)) = map.next_key()? {
             match self.0.split_first() {
                 Some((first, deeper)) if name == *first => {
-                    numbers = map.next_value_seed(NumbersAt(deeper))?;
+                    numbers = map.next_value_seed(Any(NumbersAt(deeper)))?;
                 }
                 Some(_) => drop(map.next_value::<IgnoredAny>()?),
                 None => {
-                    if let Number(Some(number)) = map.next_value()? {
+                    if let Some(number) = map.next_value_seed(Any(Number))? {
                         numbers.push((name, number));
                     }
                 }
@@ -175,38 +165,12 @@ impl<'de> Visitor<'de> for NumbersAt<'_> {
 }
 
 /// A number, if it is one.
-struct Number(Option<f64>);
+struct Number;
 
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Take;
-        impl<'de> Visitor<'de> for Take {
-            type Value = Number;
+impl<'de> Loose<'de> for Number {
+    type Found = Option<f64>;
 
-            nothing_else!(Number(None); visit_bool(bool), visit_str(&str));
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(Number(Some(number)))
-            }
-
-            #[expect(clippy::cast_precision_loss, reason = "as the text would be read")]
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Number(Some(number as f64)))
-            }
-
-            #[expect(clippy::cast_precision_loss, reason = "as the text would be read")]
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Number(Some(number as f64)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                drained(list).map(|()| Number(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                fields(map).map(|_| Number(None))
-            }
-        }
-        deserializer.deserialize_any(Take)
+    fn number(self, number: f64) -> Self::Found {
+        Some(number)
     }
 }
