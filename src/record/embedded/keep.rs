@@ -9,6 +9,14 @@ use crate::record::store::StoreError;
 
 use super::columns::Columns;
 
+const FEEDBACK: &str = include_str!("../../../sql/keep/embedded/feedback.sql");
+const SATISFACTION: &str = include_str!("../../../sql/keep/embedded/satisfaction.sql");
+const COMMIT: &str = include_str!("../../../sql/keep/embedded/commit.sql");
+const COMMITTED: &str = include_str!("../../../sql/keep/embedded/committed.sql");
+const CAPTURE: &str = include_str!("../../../sql/keep/embedded/capture.sql");
+const ERASURE: &str = include_str!("../../../sql/keep/embedded/erasure.sql");
+const CHAT: &str = include_str!("../../../sql/keep/embedded/chat.sql");
+
 /// Keeps rows of one kind.
 pub(super) fn keep<'a>(
     db: &Transaction<'_>,
@@ -25,52 +33,25 @@ pub(super) fn keep<'a>(
         Kind::Turn => keep_turns(db, rows),
         Kind::Attempts => keep_attempts(db, rows),
         Kind::Correction => rows.try_for_each(|row| correct(db, row)),
-        Kind::Feedback => rows.try_for_each(|row| {
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/feedback.sql"),
-                row,
-            )?;
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/satisfaction.sql"),
-                row,
-            )
-            .map(drop)
-        }),
-        Kind::Commit => rows.try_for_each(|row| {
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/commit.sql"),
-                row,
-            )?;
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/committed.sql"),
-                row,
-            )
-            .map(drop)
-        }),
-        Kind::Capture => rows.try_for_each(|row| {
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/capture.sql"),
-                row,
-            )
-            .map(drop)
-        }),
-        Kind::Erasure => rows.try_for_each(|row| {
-            run(
-                db,
-                include_str!("../../../sql/keep/embedded/erasure.sql"),
-                row,
-            )
-            .map(drop)
-        }),
-        Kind::Chat => rows.try_for_each(|row| {
-            run(db, include_str!("../../../sql/keep/embedded/chat.sql"), row).map(drop)
-        }),
+        Kind::Feedback => run_each(db, rows, &[FEEDBACK, SATISFACTION]),
+        Kind::Commit => run_each(db, rows, &[COMMIT, COMMITTED]),
+        Kind::Capture => run_each(db, rows, &[CAPTURE]),
+        Kind::Erasure => run_each(db, rows, &[ERASURE]),
+        Kind::Chat => run_each(db, rows, &[CHAT]),
     }
+}
+
+/// Runs these statements with each row.
+fn run_each<'a>(
+    db: &Transaction<'_>,
+    mut rows: impl Iterator<Item = &'a str>,
+    statements: &[&str],
+) -> Result<(), StoreError> {
+    rows.try_for_each(|row| {
+        statements
+            .iter()
+            .try_for_each(|sql| run(db, sql, row).map(drop))
+    })
 }
 
 /// Runs a statement with one row; how many rows it touched.
