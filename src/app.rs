@@ -1,6 +1,7 @@
 //! Builds the rooms, binds, serves, and takes them down in order.
 
 mod books;
+mod closing;
 mod house;
 mod machines;
 mod purse;
@@ -14,14 +15,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, timeout};
 
 use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
@@ -56,12 +57,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const BACKLOG: u32 = 4096;
 /// How often each worker refreshes its warm connection to upstream.
 const WARM_EVERY: Duration = Duration::from_secs(50);
-/// After the hard token: time for streams to be closed politely.
-const POLITE: Duration = Duration::from_secs(1);
-/// What the sockets get to send once every turn has said its last.
-const LAST_BYTES: Duration = Duration::from_millis(50);
-/// Time for memory writes, and again for records, to be flushed once no turn runs.
-const FLUSH: Duration = Duration::from_secs(4);
 
 /// A bound service, not yet serving.
 pub struct Application {
@@ -258,7 +253,7 @@ impl Application {
         } = self;
         let handle = server.handle();
         let memory = rooms.memory.clone();
-        let stopping = stop(handle, rooms.clone(), grace);
+        let stopping = closing::stop(handle, rooms.clone(), grace);
         let (served, (turns, lost)) = tokio::join!(server, stopping);
         served.map_err(AppError::Server)?;
         let flushed = flush(rooms, &lifecycle).await;
@@ -279,7 +274,7 @@ fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, Sock
     let grace = settings
         .shutdown_grace
         .as_secs()
-        .saturating_add(POLITE.as_secs());
+        .saturating_add(closing::POLITE.as_secs());
     let stall = settings.limits.caller_stall;
     let server = HttpServer::new(move || {
         // Connections belong to the thread that opened them: each worker has its own client.
@@ -347,51 +342,12 @@ fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
     });
 }
 
-/// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
-/// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
-/// sentence instead of a refused connection. Says besides how many memory writes were lost before.
-async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> (Ended, u64) {
-    let lifecycle = rooms.lifecycle.clone();
-    lifecycle.soft().cancelled().await;
-    let lost = rooms.memory.lost();
-    tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
-    let finished = tokio::select! {
-        done = timeout(grace, nobody_present(&rooms)) => done.is_ok(),
-        () = lifecycle.hard().cancelled() => rooms.admission.open() == 0,
-    };
-    // What was said and confirmed goes to memory while its writer still waits for answers.
-    let taken = rooms.remember(rooms.turns.drain());
-    tokio::select! {
-        biased;
-        _ = timeout(FLUSH, rooms.memory.drain()) => {}
-        () = lifecycle.hard().cancelled() => {}
-    }
-    lifecycle.hard().cancel();
-    // A caller that does not read its last words in time has had its chance.
-    let _ = timeout(POLITE, nobody_present(&rooms)).await;
-    // Last bytes are on their way; idle connections are not worth waiting for.
-    sleep(LAST_BYTES).await;
-    handle.stop(false).await;
-    let ended = if finished && taken {
-        Ended::Clean
-    } else {
-        Ended::Cut
-    };
-    (ended, lost)
-}
-
-async fn nobody_present(rooms: &Rooms) {
-    while rooms.admission.present() > 0 {
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
 /// Waits for memory's keeper and for the records, whose writer ends when the last hand that could
 /// give it a turn is gone.
 async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
     drop(rooms);
     let all = lifecycle.drained();
-    if timeout(FLUSH, all).await.is_ok() {
+    if timeout(closing::FLUSH, all).await.is_ok() {
         Ended::Clean
     } else {
         Ended::Cut

@@ -1,0 +1,72 @@
+//! The service's end: no new turns, the running ones seen out, and what they leave behind put away.
+
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::pipeline::Rooms;
+
+use super::Ended;
+
+/// After the hard token: time for streams to be closed politely.
+pub(super) const POLITE: Duration = Duration::from_secs(1);
+/// What the sockets get to send once every turn has said its last.
+const LAST_BYTES: Duration = Duration::from_millis(50);
+/// Time for memory writes, and again for records, to be flushed once no turn runs.
+pub(super) const FLUSH: Duration = Duration::from_secs(4);
+/// How often it is looked whether anybody is left.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
+/// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
+/// sentence instead of a refused connection. Says besides how many memory writes were lost before.
+pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> (Ended, u64) {
+    let lifecycle = rooms.lifecycle.clone();
+    lifecycle.soft().cancelled().await;
+    let lost = rooms.memory.lost();
+    tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
+    let finished = seen_out(&rooms, Instant::now() + grace).await;
+    // What was said and confirmed goes to memory while its writer still waits for answers.
+    let taken = rooms.remember(rooms.turns.drain());
+    tokio::select! {
+        biased;
+        _ = timeout(FLUSH, rooms.memory.drain()) => {}
+        () = lifecycle.hard().cancelled() => {}
+    }
+    lifecycle.hard().cancel();
+    // A caller that does not read its last words in time has had its chance.
+    let _ = timeout(POLITE, nobody_present(&rooms)).await;
+    // Last bytes are on their way; idle connections are not worth waiting for.
+    sleep(LAST_BYTES).await;
+    handle.stop(false).await;
+    let ended = if finished && taken {
+        Ended::Clean
+    } else {
+        Ended::Cut
+    };
+    (ended, lost)
+}
+
+/// Whether the running turns ended by themselves: until `due`, or until the service is told to end at once.
+/// Turns that are cut then are open no more a moment later, so that it goes by how many were before.
+async fn seen_out(rooms: &Rooms, due: Instant) -> bool {
+    loop {
+        let open = rooms.admission.open();
+        if rooms.admission.present() == 0 {
+            return true;
+        }
+        tokio::select! {
+            biased;
+            () = rooms.lifecycle.hard().cancelled() => return open == 0,
+            () = sleep_until(due) => return false,
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
+async fn nobody_present(rooms: &Rooms) {
+    while rooms.admission.present() > 0 {
+        sleep(LOOK).await;
+    }
+}
