@@ -5,6 +5,9 @@
 //! tells nothing. English is left only for a good reason: one word that no English sentence has, or two that few
 //! have. A talk of which nothing can be told is taken for English, the language of the coaches' own lines.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Language;
 
 /// More of a talk's end is not read, in bytes.
@@ -15,6 +18,32 @@ const DECIDED: i32 = 2;
 
 /// No word of the lists is longer, in letters.
 const LONGEST: usize = 8;
+
+/// What a word of the lists tells.
+#[derive(Clone, Copy)]
+enum Tells {
+    English,
+    Another,
+    /// Something only in small letters.
+    Hint,
+    /// Nothing, whatever its letters.
+    Borrowed,
+}
+
+/// The lists in one: a word of a talk is looked up once, and most are in none.
+static KNOWN: LazyLock<HashMap<&str, Tells>> = LazyLock::new(|| {
+    let lists = [
+        (ENGLISH, Tells::English),
+        (TELLING, Tells::Another),
+        (OPENERS, Tells::Another),
+        (HINTS, Tells::Hint),
+        (BORROWED, Tells::Borrowed),
+    ];
+    let words = lists
+        .iter()
+        .flat_map(|(words, tells)| words.iter().map(|word| (*word, *tells)));
+    words.collect()
+});
 
 /// In order, as the others are.
 const ENGLISH: &[&str] = &[
@@ -155,42 +184,56 @@ impl Language {
 fn foreignness(line: &str, read: &mut usize) -> i32 {
     let marks = line.chars().take(ENOUGH).filter(|c| matches!(c, '¿' | '¡'));
     let mut balance = DECIDED * i32::try_from(marks.count()).unwrap_or(DECIDED);
-    let mut before = String::new();
-    for word in line.split(|c: char| !(c.is_alphabetic() || matches!(c, '\'' | '’'))) {
-        *read += word.len() + 1;
+    let (mut word, mut before) = (String::new(), String::new());
+    for said in line.split(|c: char| !(c.is_alphabetic() || matches!(c, '\'' | '’'))) {
+        *read += said.len() + 1;
         if *read > ENOUGH {
             break;
         }
-        if word.is_empty() || word.len() > LONGEST && word.is_ascii() {
+        if said.is_empty() || said.len() > LONGEST && said.is_ascii() {
             continue;
         }
-        let is_small = word.starts_with(char::is_lowercase);
-        let word = word.to_lowercase().replace('’', "'");
+        lower(said, &mut word);
         // "La la land" has one hint and no two.
         if word != before {
-            balance += weight(&word, is_small);
+            balance += weight(&word, said.starts_with(char::is_lowercase));
         }
-        before = word;
+        std::mem::swap(&mut word, &mut before);
     }
     balance
 }
 
-fn weight(word: &str, is_small: bool) -> i32 {
-    let is_in = |words: &[&str]| words.binary_search(&word).is_ok();
-    // A small "i" is a word of many languages.
-    if is_in(ENGLISH) && !(is_small && word == "i") {
-        return -1;
+/// In small letters and with straight apostrophes.
+fn lower(said: &str, word: &mut String) {
+    word.clear();
+    match said.is_ascii() {
+        true => {
+            word.push_str(said);
+            word.make_ascii_lowercase();
+        }
+        false => word.push_str(&said.to_lowercase().replace('’', "'")),
     }
-    if is_in(TELLING) || is_in(OPENERS) || !word.chars().all(is_latin) {
-        return DECIDED;
+}
+
+fn weight(word: &str, is_small: bool) -> i32 {
+    let known = KNOWN.get(word).copied();
+    match known {
+        // A small "i" is a word of many languages.
+        Some(Tells::English) if !(is_small && word == "i") => return -1,
+        Some(Tells::Another) => return DECIDED,
+        _ if !word.chars().all(is_latin) => return DECIDED,
+        _ => {}
     }
     // A capital may be a name's: "Zürich", "El Paso".
     let has_own_letter = word.chars().any(|c| !c.is_ascii() && c.is_alphabetic());
-    match has_own_letter && !is_in(BORROWED) {
+    match has_own_letter && !matches!(known, Some(Tells::Borrowed)) {
         true if is_small => DECIDED,
         true => 1,
         false if word.starts_with("j'") => DECIDED,
-        false => i32::from(is_small && is_in(HINTS) || is_elided(word, is_small)),
+        false => {
+            let is_hint = is_small && matches!(known, Some(Tells::Hint));
+            i32::from(is_hint || is_elided(word, is_small))
+        }
     }
 }
 
