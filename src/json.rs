@@ -142,6 +142,13 @@ pub fn text(raw: &RawValue) -> Option<String> {
 /// Whether no bracket opens more than [`MAX_DEPTH`] levels. Brackets inside strings do not count.
 #[must_use]
 pub fn is_shallow(json: &[u8]) -> bool {
+    // With no more brackets than levels there is nothing to follow.
+    if memchr::memchr2_iter(b'[', b'{', json)
+        .nth(MAX_DEPTH as usize)
+        .is_none()
+    {
+        return true;
+    }
     let mut depth = 0_u32;
     let mut rest = json;
     while let Some((first, tail)) = rest.split_first() {

@@ -47,7 +47,7 @@ async fn taken(
     if speaker.prosody == ProsodyPolicy::Off {
         return Ok(false);
     }
-    let left = reading.left(door.rooms.clock.now_ms());
+    let left = reading.taken().left(door.rooms.clock.now_ms());
     if let Some(left) = left {
         door.readings.keep(&session_key, reading, left);
     }

@@ -30,7 +30,7 @@ pub struct Readings {
 #[derive(Debug, Default)]
 struct Told {
     /// Newest first, each with the end of its being news.
-    readings: VecDeque<(Reading, Instant)>,
+    readings: VecDeque<(Reading<'static>, Instant)>,
     /// How many lines the history had of the turn that the newest was used for.
     used_at: Option<usize>,
 }
@@ -45,7 +45,7 @@ impl Default for Readings {
 
 impl Readings {
     /// Keeps a reading for the session's next turn, for as long as it is news.
-    pub fn keep(&self, session: &str, reading: Reading, left: Duration) {
+    pub fn keep(&self, session: &str, reading: Reading<'_>, left: Duration) {
         let now = Instant::now();
         let mut sessions = self.lock(now);
         let told = sessions.get_or_insert_mut(session.to_owned(), Told::default);
@@ -84,17 +84,24 @@ impl Readings {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use tokio::time::advance;
 
     use super::*;
     use crate::turn::{NEWS_FOR, Source};
 
-    fn sad() -> Reading {
+    fn sad() -> Reading<'static> {
         reading("sad", 0.8)
     }
 
-    fn reading(name: &str, score: f64) -> Reading {
-        Reading::of(Source::Posted, None, std::iter::once((name, score))).unwrap()
+    fn reading(name: &str, score: f64) -> Reading<'_> {
+        Reading::of(
+            Source::Posted,
+            None,
+            std::iter::once((Cow::from(name), score)),
+        )
+        .unwrap()
     }
 
     fn names(heard: &[Expression]) -> Vec<&str> {

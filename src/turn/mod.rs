@@ -23,6 +23,6 @@ pub use id::{InvalidSessionId, MAX_SESSION_ID_BYTES, SessionId, TraceContext, Tu
 pub use message::{Ask, Conversation, LastReply, Message, Role, Tools};
 pub use money::MicroUsd;
 pub use murmur::Murmur;
-pub use prosody::{Expression, NEWS_FOR, ProsodyPolicy, Reading, Source, smoothed};
+pub use prosody::{Expression, NEWS_FOR, ProsodyPolicy, Reading, Source, Taken, smoothed};
 pub use record::{AttemptRecord, Correction, TurnRecord};
 pub use timing::{Mark, Timings};

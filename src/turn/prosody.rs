@@ -1,5 +1,6 @@
 //! How the user sounded, as a classifier heard it. Never a claim about feelings.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,13 +36,21 @@ pub struct Expression {
     pub score: f64,
 }
 
-/// One reading of how somebody sounded: by whom, when, and what was heard.
+/// One reading of how somebody sounded: by whom, when, and what was heard. Its names are lent: of some two
+/// hundred that a request can bring, three are used.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct Reading<'a> {
     source: Source,
-    at_ms: Option<i64>,
-    labels: Vec<Expression>,
+    taken: Taken,
+    labels: Vec<Label<'a>>,
 }
+
+/// What was heard, and its score.
+type Label<'a> = (Cow<'a, str>, f64);
+
+/// When a reading was taken, in milliseconds since the Unix epoch, where somebody said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken(Option<i64>);
 
 /// How many expressions a prompt gets to see.
 const TOP: usize = 3;
@@ -63,41 +72,51 @@ const TURNS: usize = 4;
 /// one that stays takes it over.
 const DECAY: f64 = 0.5;
 
-impl Reading {
+impl<'a> Reading<'a> {
     /// The first 64 plausible labels; rubbish (not finite, out of range, control characters, absurd
     /// names) is left out. None where nothing is left. `at_ms` is when it was taken, in milliseconds
     /// since the Unix epoch, where somebody said so.
-    pub fn of<'a>(
+    pub fn of(
         source: Source,
         at_ms: Option<i64>,
-        labels: impl Iterator<Item = (&'a str, f64)>,
+        labels: impl Iterator<Item = Label<'a>>,
     ) -> Option<Self> {
         let plausible = labels.filter(|(name, score)| is_plausible(name, *score));
-        let named = plausible.take(MAX_LABELS).map(|(name, score)| Expression {
-            name: name.to_owned(),
-            score,
-        });
-        let labels: Vec<_> = named.collect();
+        let labels: Vec<_> = plausible.take(MAX_LABELS).collect();
         (!labels.is_empty()).then_some(Self {
             source,
-            at_ms,
+            taken: Taken(at_ms),
             labels,
         })
     }
 
-    /// The same with its eight strongest labels alone: what one keeps of many sessions must be small.
+    /// The same with its eight strongest labels alone, to be kept: what one keeps of many sessions must
+    /// be small.
     #[must_use]
-    pub fn condensed(mut self) -> Self {
-        self.labels.sort_by(|a, b| b.score.total_cmp(&a.score));
-        self.labels.truncate(MAX_KEPT);
-        self.labels.shrink_to_fit();
-        self
+    pub fn condensed(mut self) -> Reading<'static> {
+        self.labels.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let strongest = self.labels.into_iter().take(MAX_KEPT);
+        let own = |(name, score): Label<'_>| (Cow::Owned(name.into_owned()), score);
+        let mut labels: Vec<_> = strongest.map(own).collect();
+        labels.shrink_to_fit();
+        Reading {
+            source: self.source,
+            taken: self.taken,
+            labels,
+        }
     }
 
+    #[must_use]
+    pub fn taken(&self) -> Taken {
+        self.taken
+    }
+}
+
+impl Taken {
     /// How long it is news yet; nothing once it is none. Without a time of its own it was taken now.
     #[must_use]
-    pub fn left(&self, now_ms: i64) -> Option<Duration> {
-        let age = now_ms.saturating_sub(self.at_ms.unwrap_or(now_ms)).max(0);
+    pub fn left(self, now_ms: i64) -> Option<Duration> {
+        let age = now_ms.saturating_sub(self.0.unwrap_or(now_ms)).max(0);
         let age = Duration::from_millis(age.unsigned_abs());
         NEWS_FOR.checked_sub(age).filter(|left| !left.is_zero())
     }
@@ -108,7 +127,7 @@ impl Reading {
 /// counts as not heard in it; a message without one, a typed one, is passed over, as is a reading of
 /// another source than the newest. Nothing where the newest message has none: how somebody sounded
 /// before is no news.
-pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading>>) -> Vec<Expression> {
+pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading<'a>>>) -> Vec<Expression> {
     let mut sums: Vec<(&str, f64)> = Vec::new();
     let (mut weight, mut total) = (1.0, 0.0);
     let mut source = None;
@@ -116,8 +135,8 @@ pub fn smoothed<'a>(messages: impl Iterator<Item = Option<&'a Reading>>) -> Vec<
         match reading {
             Some(reading) if source.is_none_or(|s| s == reading.source) => {
                 source = Some(reading.source);
-                for (at, label) in reading.labels.iter().enumerate() {
-                    add(&mut sums, at, &label.name, weight * label.score);
+                for (at, (name, score)) in reading.labels.iter().enumerate() {
+                    add(&mut sums, at, name, weight * score);
                 }
                 total += weight;
             }
@@ -144,13 +163,14 @@ fn add<'a>(sums: &mut Vec<(&'a str, f64)>, likely: usize, name: &'a str, score: 
 }
 
 fn is_plausible(name: &str, score: f64) -> bool {
+    // As most are, and found so without taking letters out of their bytes.
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b" ()-_".contains(&b);
     let is_named = !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
-        && name.chars().all(|c| {
-            c.is_ascii_alphabetic()
-                || matches!(c, ' ' | '(' | ')' | '-' | '_')
-                || c.is_alphanumeric()
-        });
+        && (name.bytes().all(is_plain)
+            || name
+                .chars()
+                .all(|c| c.is_alphanumeric() || " ()-_".contains(c)));
     is_named && (0.0..=1.0).contains(&score)
 }
 
@@ -177,10 +197,18 @@ fn strongest<'a>(scores: impl Iterator<Item = (&'a str, f64)>) -> Vec<Expression
 mod tests {
     use super::*;
 
+    fn lent<'a>(labels: &'a [(&'a str, f64)]) -> impl Iterator<Item = Label<'a>> {
+        labels
+            .iter()
+            .map(|(name, score)| (Cow::from(*name), *score))
+    }
+
     /// What is heard of messages, newest first, as `Name 0.40`.
     fn heard(messages: &[&[(&str, f64)]]) -> String {
-        let hume = |m: &&[(&str, f64)]| Reading::of(Source::Hume, None, m.iter().copied());
-        let readings: Vec<_> = messages.iter().map(hume).collect();
+        let readings: Vec<_> = messages
+            .iter()
+            .map(|labels| Reading::of(Source::Hume, None, lent(labels)))
+            .collect();
         let list = smoothed(readings.iter().map(Option::as_ref)).into_iter();
         list.map(|e| format!("{} {:.2}", e.name, e.score))
             .collect::<Vec<_>>()
@@ -250,7 +278,7 @@ mod tests {
         let looked_at = std::cell::Cell::new(0);
         let labels = names.iter().map(|name| {
             looked_at.set(looked_at.get() + 1);
-            (name.as_str(), 0.5)
+            (Cow::from(name), 0.5)
         });
         let reading = Reading::of(Source::Hume, None, labels);
         assert_eq!(looked_at.get(), MAX_LABELS);
@@ -261,20 +289,21 @@ mod tests {
         });
         assert_eq!((smoothed(many).len(), again.get()), (TOP, TURNS));
         let rising = (1..=64_u8).map(|n| f64::from(n) / 100.0);
-        let rising = names.iter().map(String::as_str).zip(rising);
+        let rising = names.iter().map(Cow::from).zip(rising);
         let kept = Reading::of(Source::Posted, None, rising)
             .unwrap()
             .condensed();
         assert_eq!(kept.labels.len(), MAX_KEPT);
         let strongest = smoothed(std::iter::once(Some(&kept)));
         assert_eq!(strongest[0].name, "Name 63");
-        let wild = (0..9_u8).map(|n| ("Joy", f64::from(n) * 1e308 + 2.0));
+        let wild = (0..9_u8).map(|n| (Cow::from("Joy"), f64::from(n) * 1e308 + 2.0));
         assert_eq!(Reading::of(Source::Hume, None, wild), None);
     }
 
     #[test]
     fn what_two_ears_heard_is_not_averaged() {
-        let one = |source, label| Reading::of(source, None, std::iter::once((label, 0.5)));
+        let one =
+            |source, label| Reading::of(source, None, std::iter::once((Cow::from(label), 0.5)));
         let (hume, field) = (one(Source::Hume, "Anger"), one(Source::Field, "calm"));
         let readings = [field.as_ref(), hume.as_ref(), field.as_ref()];
         let names = |list: Vec<Expression>| list.into_iter().map(|e| e.name).collect::<Vec<_>>();
@@ -286,8 +315,8 @@ mod tests {
     fn a_reading_is_news_for_a_minute() {
         let now = 1_800_000_000_000;
         let left = |at_ms| {
-            let reading = Reading::of(Source::Field, at_ms, std::iter::once(("sad", 0.5)));
-            reading.unwrap().left(now)
+            let reading = Reading::of(Source::Field, at_ms, lent(&[("sad", 0.5)]));
+            reading.unwrap().taken().left(now)
         };
         for (at_ms, expected) in [
             (None, Some(NEWS_FOR)),
@@ -309,7 +338,7 @@ mod tests {
             messages in proptest::collection::vec(
                 proptest::collection::vec(("[A-C]|\\PC{0,70}", proptest::num::f64::ANY), 0..70), 0..7),
         ) {
-            let labels = messages.iter().map(|m| m.iter().map(|(n, s)| (n.as_str(), *s)));
+            let labels = messages.iter().map(|m| m.iter().map(|(n, s)| (Cow::from(n), *s)));
             let readings: Vec<_> = labels.map(|l| Reading::of(Source::Hume, None, l)).collect();
             let heard = smoothed(readings.iter().map(Option::as_ref));
             proptest::prop_assert!(heard.len() <= TOP);

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{Fields, is_shallow, text};
 use crate::turn::{
-    Ask, Conversation, Expression, Message, ProsodyPolicy, Reading, Role, Tools, smoothed,
+    Ask, Conversation, Expression, Message, ProsodyPolicy, Reading, Role, Taken, Tools, smoothed,
 };
 
 use super::clean::{self, Clean, Kind};
@@ -37,9 +37,9 @@ pub struct Decoded {
     /// `session_id` and the user's id of the body: heeded only where no signing key is set.
     pub body_session: Option<String>,
     pub body_user: Option<String>,
-    /// How the words of this turn sounded, if the request tells; the conversation's expressions are
-    /// the mean of it and of those before.
-    pub reading: Option<Reading>,
+    /// When it was heard how the words of this turn sounded, if the request tells; the conversation's
+    /// expressions are the mean of it and of those before.
+    pub heard: Option<Taken>,
 }
 
 /// Why a body cannot be a turn.
@@ -64,7 +64,7 @@ pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
     let messages = messages.ok_or(BadBody::NoMessages)?;
     let tools = tools(&body);
     let told = first(&body, dialect.readings, emotion::field);
-    let (conversation, reading) = Parsing::new(dialect, tools, told).parse(&messages);
+    let (conversation, heard) = Parsing::new(dialect, tools, told).parse(&messages);
     let nonempty = |name: &str| body.text(name).filter(|s| !s.is_empty());
     let sessions = dialect.sessions.iter().filter_map(|place| match place {
         Place::Body(path) => Some(path),
@@ -79,7 +79,7 @@ pub fn decode(body: &[u8], dialect: &Dialect) -> Result<Decoded, BadBody> {
         session: first(&body, sessions, id),
         body_session: nonempty("session_id"),
         body_user: first(&body, dialect.users, id),
-        reading,
+        heard,
     })
 }
 
@@ -112,12 +112,12 @@ struct Parsing<'d> {
     dialect: &'d Dialect,
     tools: Option<Tools>,
     /// How the newest words sounded, as the body tells beside the messages.
-    told: Option<Reading>,
+    told: Option<Reading<'static>>,
     context: Vec<String>,
 }
 
 impl<'d> Parsing<'d> {
-    fn new(dialect: &'d Dialect, tools: Option<Tools>, told: Option<Reading>) -> Self {
+    fn new(dialect: &'d Dialect, tools: Option<Tools>, told: Option<Reading<'static>>) -> Self {
         Self {
             dialect,
             tools,
@@ -126,7 +126,7 @@ impl<'d> Parsing<'d> {
         }
     }
 
-    fn parse(mut self, messages: &[Fields<'_>]) -> (Conversation, Option<Reading>) {
+    fn parse(mut self, messages: &[Fields<'_>]) -> (Conversation, Option<Taken>) {
         let mut lines: Vec<Line<'_>> = Vec::with_capacity(messages.len());
         let mut before: Option<Delivery<'_>> = None;
         for outer in messages {
@@ -170,7 +170,7 @@ impl<'d> Parsing<'d> {
         })
     }
 
-    fn conclude(mut self, mut lines: Vec<Line<'_>>) -> (Conversation, Option<Reading>) {
+    fn conclude(mut self, mut lines: Vec<Line<'_>>) -> (Conversation, Option<Taken>) {
         let last = last_said(&mut lines, &mut self.context);
         let has_talk = lines.iter().any(|l| !l.text.trim().is_empty() || l.is_tool);
         let ends_with_result = lines.last().is_some_and(|l| l.role == Role::Tool);
@@ -202,7 +202,7 @@ impl<'d> Parsing<'d> {
             last_reply: None,
             silences,
         };
-        (conversation, reading)
+        (conversation, reading.as_ref().map(Reading::taken))
     }
 }
 
@@ -315,7 +315,7 @@ fn content(raw: &RawValue) -> String {
 }
 
 /// How the user sounds, by the reading of what was said now and by those of the lines before it.
-fn expressions(now: Option<&Reading>, before: &[Line<'_>]) -> Vec<Expression> {
+fn expressions(now: Option<&Reading<'_>>, before: &[Line<'_>]) -> Vec<Expression> {
     let Some(now) = now else {
         return Vec::new();
     };
@@ -334,12 +334,12 @@ impl Decoded {
         now_ms: i64,
         late: impl FnOnce(&Conversation) -> Vec<Expression>,
     ) {
-        let reading = self.reading.take();
+        let heard = self.heard.take();
         if policy == ProsodyPolicy::Off {
             self.conversation.expressions.clear();
             return;
         }
-        if reading.is_some_and(|reading| reading.left(now_ms).is_some()) {
+        if heard.is_some_and(|taken| taken.left(now_ms).is_some()) {
             return;
         }
         let has_words = matches!(self.conversation.ask, Ask::Words(_));

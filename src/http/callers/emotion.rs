@@ -6,6 +6,8 @@
 //! `name` and `score` do for `label` and `confidence`. Within a turn whatever is odd about it is
 //! survived: without a label that can be used there is no reading.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::clock::{LAST_MS, parse_rfc3339};
@@ -18,14 +20,13 @@ const WANTED: &str = "the body must be an object such as \
     {\"emotion\": [{\"label\": \"sad\", \"confidence\": 0.71}]}";
 
 /// How a message's words sounded: by Hume's scores, else by the neutral field.
-pub(super) fn of_message(message: &Fields<'_>) -> Option<Reading> {
+pub(super) fn of_message<'a>(message: &Fields<'a>) -> Option<Reading<'a>> {
     let scores = message.numbers("models", &["prosody", "scores"]);
-    let scores = scores.iter().map(|(name, score)| (name.as_ref(), *score));
-    Reading::of(Source::Hume, None, scores).or_else(|| field(message.get("emotion")?))
+    Reading::of(Source::Hume, None, scores.into_iter()).or_else(|| field(message.get("emotion")?))
 }
 
 /// The neutral field, in a turn.
-pub(super) fn field(raw: &RawValue) -> Option<Reading> {
+pub(super) fn field(raw: &RawValue) -> Option<Reading<'static>> {
     read(raw, Source::Field)
 }
 
@@ -33,7 +34,7 @@ pub(super) fn field(raw: &RawValue) -> Option<Reading> {
 ///
 /// # Errors
 /// In words for whoever sent it, and without any of theirs.
-pub fn posted(body: &[u8]) -> Result<Reading, String> {
+pub fn posted(body: &[u8]) -> Result<Reading<'static>, String> {
     let body: Fields<'_> = serde_json::from_slice(body).map_err(|_| WANTED.to_owned())?;
     if body.iter().any(|(name, _)| name != "emotion") {
         return Err("`emotion` must be the only field of the body".to_owned());
@@ -45,27 +46,22 @@ pub fn posted(body: &[u8]) -> Result<Reading, String> {
     })
 }
 
-fn read(raw: &RawValue, source: Source) -> Option<Reading> {
+fn read(raw: &RawValue, source: Source) -> Option<Reading<'static>> {
     let object = Fields::of(raw);
     let list: Vec<&RawValue> = match object.array("labels") {
         Some(list) => list,
         None => serde_json::from_str(raw.get()).ok()?,
     };
-    let labels: Vec<_> = list
-        .into_iter()
-        .take(MAX_ENTRIES)
-        .filter_map(label)
-        .collect();
-    let labels = labels.iter().map(|(name, score)| (name.as_str(), *score));
+    let labels = list.into_iter().take(MAX_ENTRIES).filter_map(label);
     Reading::of(source, object.get("at").and_then(at_ms), labels)
 }
 
-fn label(raw: &RawValue) -> Option<(String, f64)> {
+fn label(raw: &RawValue) -> Option<(Cow<'static, str>, f64)> {
     let entry = Fields::of(raw);
     let either = |one: &str, other: &str| entry.get(one).or_else(|| entry.get(other));
     let name = either("label", "name").and_then(text)?;
     let score = either("confidence", "score")?;
-    Some((name, score.get().parse().ok()?))
+    Some((Cow::Owned(name), score.get().parse().ok()?))
 }
 
 fn at_ms(raw: &RawValue) -> Option<i64> {
@@ -86,7 +82,7 @@ mod tests {
     use super::*;
     use crate::turn::{Expression, ProsodyPolicy, smoothed};
 
-    fn heard(reading: Option<&Reading>) -> String {
+    fn heard(reading: Option<&Reading<'_>>) -> String {
         let list = smoothed(std::iter::once(reading));
         let list = list.into_iter().map(|e| format!("{} {}", e.name, e.score));
         list.collect::<Vec<_>>().join(", ")
@@ -147,7 +143,7 @@ mod tests {
         ] {
             let json = format!(r#"{{"at":{at},"labels":[{{"label":"sad","confidence":1}}]}}"#);
             let raw: &RawValue = serde_json::from_str(&json).unwrap();
-            let left = field(raw).unwrap().left(now);
+            let left = field(raw).unwrap().taken().left(now);
             assert_eq!(left.is_some(), is_news, "{at}");
         }
     }

@@ -261,7 +261,7 @@ fn prosody_can_be_switched_off_before_anybody_sees_it() {
     );
     assert_eq!(d.conversation.expressions.len(), 1);
     d.hear(ProsodyPolicy::Off, 0, |_| unreachable!("nobody is asked"));
-    assert!(d.conversation.expressions.is_empty() && d.reading.is_none());
+    assert!(d.conversation.expressions.is_empty() && d.heard.is_none());
 }
 
 #[test]
