@@ -1,7 +1,7 @@
 //! Bodies: a request's, read within its bounds, and a turn's, which owns everything behind it.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -148,6 +148,36 @@ impl<M: Outlet> TurnBody<M> {
         }
     }
 
+    /// The same, begun: its request is on its way to a model before the caller's answer is put together and
+    /// written. What it says meanwhile goes out with the first piece.
+    ///
+    /// # Cancellation
+    /// As that of the body.
+    pub(super) async fn begun(mut self) -> Self {
+        let mut is_polled = false;
+        poll_fn(|cx| {
+            if is_polled {
+                return Poll::Ready(());
+            }
+            is_polled = true;
+            self.advance(cx);
+            // Behind whoever writes to the model, in this thread's queue.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self
+    }
+
+    /// Polls the turn, where something has woken it.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Some(turn) = &mut self.turn
+            && self.doze.poll(cx, |cx| turn.as_mut().poll(cx)).is_ready()
+        {
+            self.turn = None;
+        }
+    }
+
     /// Whether what was said waits for one round of this thread's other tasks: a burst then goes out in one
     /// write, rather than in one a token. It waits no longer than rounds bring more of it.
     fn gathers(&mut self) -> bool {
@@ -186,11 +216,7 @@ impl<M: Outlet> MessageBody for TurnBody<M> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = &mut *self;
-        if let Some(turn) = &mut this.turn
-            && this.doze.poll(cx, |cx| turn.as_mut().poll(cx)).is_ready()
-        {
-            this.turn = None;
-        }
+        this.advance(cx);
         if this.gathers() {
             // Behind whoever brings what upstream has sent, in this thread's queue.
             cx.waker().wake_by_ref();
@@ -224,16 +250,16 @@ impl<M: Outlet> MessageBody for TurnBody<M> {
     reason = "a test waits for what it spawned"
 )]
 mod tests {
-    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
     use crate::http::callers::Frame;
 
-    /// What a body gives, piece by piece, whose turn says these words each so many milliseconds after the one
-    /// before, brought one by one by another task of the thread.
-    async fn pieces(words: Vec<(u64, String)>) -> Vec<String> {
+    /// One that has said what is said at once, before any word.
+    fn mouth() -> Rc<RefCell<EventMouth>> {
         let frame = Frame {
             id: "chatcmpl-1".to_owned(),
             created: 0,
@@ -242,8 +268,23 @@ mod tests {
             trace_id: "t".to_owned(),
         };
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, false)));
-        // What is said at once, before any word.
         mouth.borrow_mut().take();
+        mouth
+    }
+
+    async fn given(body: TurnBody<EventMouth>) -> Vec<String> {
+        let mut body = Box::pin(body);
+        let mut given = Vec::new();
+        while let Some(Ok(piece)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+            given.push(String::from_utf8(piece.to_vec()).unwrap());
+        }
+        given
+    }
+
+    /// What a body gives, piece by piece, whose turn says these words each so many milliseconds after the one
+    /// before, brought one by one by another task of the thread.
+    async fn pieces(words: Vec<(u64, String)>) -> Vec<String> {
+        let mouth = mouth();
         let (sender, mut receiver) = mpsc::channel::<String>(1);
         tokio::spawn(async move {
             for (after, words) in words {
@@ -257,12 +298,34 @@ mod tests {
                 speaking.borrow_mut().words(&words);
             }
         };
-        let mut body = Box::pin(TurnBody::new(turn, mouth, false));
-        let mut given = Vec::new();
-        while let Some(Ok(piece)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-            given.push(String::from_utf8(piece.to_vec()).unwrap());
+        given(TurnBody::new(turn, mouth, false)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_has_asked_before_its_body_is_given_and_is_heard_after() {
+        for after in [0, 50] {
+            let (ask, asked) = oneshot::channel();
+            let (answer, answered) = oneshot::channel();
+            let is_asked = Arc::new(AtomicBool::new(false));
+            let model = Arc::clone(&is_asked);
+            tokio::spawn(async move {
+                asked.await.unwrap();
+                model.store(true, Ordering::Relaxed);
+                sleep(Duration::from_millis(after)).await;
+                answer.send("Hello.").unwrap();
+            });
+            let mouth = mouth();
+            let speaking = Rc::clone(&mouth);
+            let turn = async move {
+                ask.send(()).unwrap();
+                let words = answered.await.unwrap();
+                speaking.borrow_mut().words(words);
+            };
+            let body = TurnBody::new(turn, mouth, false).begun().await;
+            assert!(is_asked.load(Ordering::Relaxed), "{after}");
+            let given = given(body).await;
+            assert!(given.concat().contains("Hello."), "{after}: {given:?}");
         }
-        given
     }
 
     #[tokio::test(start_paused = true)]

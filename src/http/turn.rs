@@ -178,16 +178,19 @@ async fn respond(
         };
         return refused(&refusal, request, head);
     }
-    let mut response = head(prepared.head(), prepared.timings());
     if streams {
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
+        let (told, timings) = (prepared.head().clone(), *prepared.timings());
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
-        response
+        let body = TurnBody::new(turn, mouth, keeps_alive).counted(slots);
+        let body = body.begun().await;
+        head(&told, &timings)
             .insert_header((CONTENT_TYPE, "text/event-stream"))
             .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
             .insert_header(("x-accel-buffering", "no"))
-            .body(TurnBody::new(turn, mouth, keeps_alive).counted(slots))
+            .body(body)
     } else {
+        let mut response = head(prepared.head(), prepared.timings());
         let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
         // Awaited here: a caller that hangs up drops this handler and the turn with it.
         prepared.run(Rc::clone(upstream), Rc::clone(&mouth)).await;
