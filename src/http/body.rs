@@ -161,6 +161,8 @@ impl<M: Outlet> TurnBody<M> {
             }
             is_polled = true;
             self.advance(cx);
+            // What is said by now goes out with the head, in one write; it need not wait for more.
+            self.gathered = self.mouth.borrow().backlog();
             // Behind whoever writes to the model, in this thread's queue.
             cx.waker().wake_by_ref();
             Poll::Pending
@@ -315,14 +317,19 @@ mod tests {
                 answer.send("Hello.").unwrap();
             });
             let mouth = mouth();
+            mouth.borrow_mut().words("At once.");
             let speaking = Rc::clone(&mouth);
             let turn = async move {
                 ask.send(()).unwrap();
                 let words = answered.await.unwrap();
                 speaking.borrow_mut().words(words);
             };
-            let body = TurnBody::new(turn, mouth, false).begun().await;
+            let mut body = TurnBody::new(turn, mouth, false).begun().await;
             assert!(is_asked.load(Ordering::Relaxed), "{after}");
+            if after > 0 {
+                let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_next(cx))).await;
+                assert!(first.is_ready(), "it goes out with the head");
+            }
             let given = given(body).await;
             assert!(given.concat().contains("Hello."), "{after}: {given:?}");
         }
