@@ -22,7 +22,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 
 use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
@@ -256,7 +256,7 @@ impl Application {
         let stopping = closing::stop(handle, rooms.clone(), grace);
         let (served, (turns, lost)) = tokio::join!(server, stopping);
         served.map_err(AppError::Server)?;
-        let flushed = flush(rooms, &lifecycle).await;
+        let flushed = closing::flush(rooms, &lifecycle).await;
         // What could not be written waits on the disk, unless the disk did not take it.
         let kept = memory.lost() == lost;
         let clean = turns == Ended::Clean && flushed == Ended::Clean && kept;
@@ -340,16 +340,4 @@ fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
             }
         }
     });
-}
-
-/// Waits for memory's keeper and for the records, whose writer ends when the last hand that could
-/// give it a turn is gone.
-async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
-    drop(rooms);
-    let all = lifecycle.drained();
-    if timeout(closing::FLUSH, all).await.is_ok() {
-        Ended::Clean
-    } else {
-        Ended::Cut
-    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::lifecycle::Lifecycle;
 use crate::pipeline::Rooms;
 
 use super::Ended;
@@ -14,7 +15,7 @@ pub(super) const POLITE: Duration = Duration::from_secs(1);
 /// What the sockets get to send once every turn has said its last.
 const LAST_BYTES: Duration = Duration::from_millis(50);
 /// Time for memory writes, and again for records, to be flushed once no turn runs.
-pub(super) const FLUSH: Duration = Duration::from_secs(4);
+const FLUSH: Duration = Duration::from_secs(4);
 /// How often it is looked whether anybody is left.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -46,6 +47,18 @@ pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) ->
         Ended::Cut
     };
     (ended, lost)
+}
+
+/// Waits for memory's keeper and for the records, whose writer ends when the last hand that could
+/// give it a turn is gone.
+pub(super) async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
+    drop(rooms);
+    let all = lifecycle.drained();
+    if timeout(FLUSH, all).await.is_ok() {
+        Ended::Clean
+    } else {
+        Ended::Cut
+    }
 }
 
 /// Whether the running turns ended by themselves: until `due`, or until the service is told to end at once.
