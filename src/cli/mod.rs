@@ -9,6 +9,7 @@ mod demo;
 mod erase;
 mod export;
 mod figures;
+mod heap;
 mod man;
 mod migrate;
 mod openapi;
@@ -146,6 +147,16 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print a manual page.
     Man(man::ManArgs),
+}
+
+impl Cli {
+    /// What can be done to a process only while nothing runs in it: one that is to take turns starts itself
+    /// anew with large pages, and then does not come back from here.
+    pub fn settle(&self) {
+        if matches!(self.command, Command::Serve | Command::Demo) {
+            heap::enlarge();
+        }
+    }
 }
 
 /// Runs the command line to its end.

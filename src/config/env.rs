@@ -106,6 +106,17 @@ pub enum SourcesError {
     },
 }
 
+/// Whether the process's environment has this variable, be it empty.
+#[must_use]
+pub fn is_in_environment(name: &str) -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one reader of the environment"
+    )]
+    let value = std::env::var_os(name);
+    value.is_some()
+}
+
 impl Sources {
     /// The process's environment, and the file if one is given.
     ///

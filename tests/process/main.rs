@@ -32,6 +32,7 @@ mod stopping;
 mod logs;
 mod starved;
 mod files;
+mod heap;
 mod killed;
 mod commands;
 mod replay;
