@@ -102,6 +102,8 @@ struct Call {
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     row: Row,
+    /// Bytes of words that its row was not told of yet.
+    untold: usize,
     pace: Pace,
     span: Span,
 }
@@ -183,17 +185,26 @@ impl Guard {
             finish: None,
             usage: None,
             row,
+            untold: 0,
             pace: Pace::of(&model),
             span,
             model,
         });
     }
 
-    /// So many bytes of words came from the model that speaks.
+    /// So many bytes of words came from the model that speaks. Its row lies elsewhere in memory, two ways off:
+    /// it is not told of each token, but once they have come to an end.
     pub(super) fn heard(&mut self, bytes: usize) {
         if let Some(call) = &mut self.said.call {
             call.pace.step();
-            call.row.words(bytes);
+            call.untold += bytes;
+        }
+    }
+
+    /// The rows are complete from here on: nobody speaks any more, or somebody else.
+    pub(super) fn tell(&mut self) {
+        if let Some(call) = &mut self.said.call {
+            call.row.words(std::mem::take(&mut call.untold));
         }
     }
 
@@ -225,6 +236,7 @@ impl Guard {
     /// The model that spoke broke off. Gives its name.
     pub(super) fn broke_off(&mut self, answer: &Answer, error: &AttemptError) -> String {
         self.said.has_tool |= answer.is_calling();
+        self.tell();
         let Some(call) = self.said.call.take() else {
             return String::new();
         };
@@ -305,6 +317,7 @@ impl Guard {
             (true, true) => self.fail(Outcome::PartialFailed, Fault::BrokenOff),
         }
         let outcome = self.said.outcome.unwrap_or(Outcome::Interrupted);
+        self.tell();
         if let Some(call) = self.said.call.take() {
             let model = call.reported_model.as_deref();
             spans::spoken(&call.span, model, call.finish, call.usage.as_ref());

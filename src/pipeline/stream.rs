@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
@@ -108,22 +109,28 @@ pub(super) async fn run<M: Mouth + 'static>(
     let newer = guard.generation.superseded().clone();
     let time_up = guard.began + guard.rooms.deadlines.turn;
     let ending = {
-        // Neither happens with a token, and so neither is looked at with each.
-        let mut replaced = pin!(dozing(newer.cancelled()));
-        let mut time_up = pin!(dozing(async {
+        // None of it happens with a token, and so it is not looked at with each.
+        let mut stop = pin!(dozing(async {
             tokio::select! {
-                () = hard.cancelled() => {}
-                () = sleep_until(time_up) => {}
+                biased;
+                () = newer.cancelled() => Ending::Superseded,
+                () = hard.cancelled() => Ending::TimeUp,
+                () = sleep_until(time_up) => Ending::TimeUp,
             }
         }));
+        // Boxed, so that the bill's tail does not carry the room that speaking took.
+        let mut speaking = Box::pin(speak(&mut guard, &mut turn, &upstream, &mouth));
         tokio::select! {
             biased;
-            () = &mut replaced => Ending::Superseded,
-            // Boxed, so that the bill's tail does not carry the room that speaking took.
-            ending = Box::pin(speak(&mut guard, &mut turn, &upstream, &mouth)) => ending,
-            () = &mut time_up => Ending::TimeUp,
+            stopped = &mut stop => match stopped {
+                // Who comes to the end at this very moment has come to it.
+                Ending::TimeUp => speaking.now_or_never().unwrap_or(Ending::TimeUp),
+                newer => newer,
+            },
+            ending = &mut speaking => ending,
         }
     };
+    guard.tell();
     drop((turn, upstream));
     match ending {
         Ending::Finished(answer, reason) => finish(guard, answer, reason, &mouth).await,
