@@ -153,11 +153,11 @@ fn one_by_one(mut rest: &'static [u8]) -> Vec<&'static [u8]> {
 
 fn events_decoded() -> Station {
     let reads = one_by_one(RECORDING);
-    let all = |reads: &[&[u8]]| {
+    let all = |reads: &[&'static [u8]]| {
         let mut decoder = Decoder::new();
         let mut events = 0;
         for read in reads {
-            decoder.feed(read);
+            decoder.feed(Bytes::from_static(read));
             while let Some(data) = decoder.next_event().unwrap() {
                 black_box(data);
                 events += 1;

@@ -29,11 +29,11 @@ const RECORDING: &[u8] = include_bytes!(
 );
 
 /// Counts the events and their bytes.
-fn decoded_here(reads: &[&[u8]]) -> (usize, usize) {
+fn decoded_here(reads: &[&'static [u8]]) -> (usize, usize) {
     let mut decoder = Decoder::new();
     let (mut events, mut bytes) = (0, 0);
     for read in reads {
-        decoder.feed(read);
+        decoder.feed(Bytes::from_static(read));
         while let Some(data) = decoder.next_event().unwrap() {
             events += 1;
             bytes += black_box(data).len();
@@ -54,7 +54,7 @@ fn decoded_there(reads: &[&[u8]]) -> (usize, usize) {
 }
 
 /// Each event and each comment as a read of its own, as a model that speaks slowly sends them.
-fn one_by_one(mut rest: &[u8]) -> Vec<&[u8]> {
+fn one_by_one(mut rest: &'static [u8]) -> Vec<&'static [u8]> {
     let mut reads = Vec::new();
     while let Some(at) = rest.windows(2).position(|end| end == b"\n\n") {
         let (read, after) = rest.split_at(at + 2);
@@ -68,7 +68,7 @@ pub(crate) fn sse_decode(criterion: &mut Criterion) {
     let (events, bytes) = decoded_here(&[RECORDING]);
     let mut group = criterion.benchmark_group("sse/decode");
     group.throughput(Throughput::Elements(events as u64));
-    let cut = |size| RECORDING.chunks(size).collect::<Vec<&[u8]>>();
+    let cut = |size| RECORDING.chunks(size).collect::<Vec<&'static [u8]>>();
     for (name, reads) in [
         ("whole", vec![RECORDING]),
         ("an event a read", one_by_one(RECORDING)),

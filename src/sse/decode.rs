@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use bytes::{Buf as _, Bytes};
 use memchr::memchr2;
 
 /// The longest line and the largest event that are taken, in bytes.
@@ -25,16 +26,56 @@ pub struct TooLarge;
 enum Data {
     #[default]
     None,
-    /// One line, still lying in the input buffer.
+    /// One line, still lying in the input.
     One(Range<usize>),
     /// Several lines, joined by LF in `joined`.
     Many,
 }
 
+/// What was fed and is not consumed: one piece as it came, which as a rule holds whole events and is copied
+/// nowhere, or the joined pieces of what came in several.
+#[derive(Debug, Default)]
+struct Input {
+    lent: Bytes,
+    /// Where anything is in it, nothing is lent.
+    copied: Vec<u8>,
+}
+
+impl Input {
+    fn bytes(&self) -> &[u8] {
+        match self.copied.is_empty() {
+            true => &self.lent,
+            false => &self.copied,
+        }
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        if self.bytes().is_empty() {
+            self.lent = piece;
+            return;
+        }
+        self.copied
+            .extend_from_slice(&std::mem::take(&mut self.lent));
+        self.copied.extend_from_slice(&piece);
+    }
+
+    /// Lets go of the first `used` bytes; of what is lent as a whole with its last, so that whoever lent it can
+    /// use its room again.
+    fn forget(&mut self, used: usize) {
+        if !self.copied.is_empty() {
+            self.copied.drain(..used);
+        } else if used == self.lent.len() {
+            self.lent = Bytes::new();
+        } else {
+            self.lent.advance(used);
+        }
+    }
+}
+
 /// An incremental decoder. [`feed`](Self::feed) bytes, then take events until there are none.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    input: Vec<u8>,
+    input: Input,
     /// Where the unfinished event begins.
     event: usize,
     /// Where the unfinished line begins.
@@ -56,9 +97,8 @@ impl Decoder {
     }
 
     /// Adds bytes as they came.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.forget_consumed();
-        self.input.extend_from_slice(bytes);
+    pub fn feed(&mut self, bytes: Bytes) {
+        self.input.add(bytes);
     }
 
     /// The data of the next whole event, or `None` when more bytes are needed. Events without a
@@ -76,7 +116,7 @@ impl Decoder {
                 self.event = self.line;
                 match data {
                     Data::None => {}
-                    Data::One(range) => return Ok(self.input.get(range)),
+                    Data::One(range) => return Ok(self.input.bytes().get(range)),
                     Data::Many => return Ok(Some(&self.joined)),
                 }
             } else {
@@ -88,11 +128,12 @@ impl Decoder {
             self.check_limit()?;
         }
         self.check_limit()?;
+        self.forget_consumed();
         Ok(None)
     }
 
     fn check_limit(&self) -> Result<(), TooLarge> {
-        let unfinished = self.input.len().min(self.scanned.max(self.line)) - self.event;
+        let unfinished = self.input.bytes().len().min(self.scanned.max(self.line)) - self.event;
         let held = unfinished.max(self.joined.len());
         if held > EVENT_LIMIT_BYTES {
             Err(TooLarge)
@@ -106,10 +147,8 @@ impl Decoder {
         if self.begun {
             return true;
         }
-        let head = self
-            .input
-            .get(..BOM.len().min(self.input.len()))
-            .unwrap_or_default();
+        let input = self.input.bytes();
+        let head = input.get(..BOM.len().min(input.len())).unwrap_or_default();
         if head.len() < BOM.len() && BOM.starts_with(head) {
             return false;
         }
@@ -124,7 +163,8 @@ impl Decoder {
 
     /// The next whole line without its end.
     fn next_line(&mut self) -> Option<Range<usize>> {
-        if self.after_cr && self.input.get(self.line) == Some(&b'\n') {
+        let input = self.input.bytes();
+        if self.after_cr && input.get(self.line) == Some(&b'\n') {
             self.line += 1;
             self.scanned = self.scanned.max(self.line);
             self.after_cr = false;
@@ -132,9 +172,9 @@ impl Decoder {
                 self.event = self.line;
             }
         }
-        let unseen = self.input.get(self.scanned..)?;
+        let unseen = input.get(self.scanned..)?;
         let Some(at) = memchr2(b'\n', b'\r', unseen) else {
-            self.scanned = self.input.len();
+            self.scanned = input.len();
             return None;
         };
         let end = self.scanned + at;
@@ -146,7 +186,7 @@ impl Decoder {
     }
 
     fn take_line(&mut self, line: Range<usize>) {
-        let text = self.input.get(line.clone()).unwrap_or_default();
+        let text = self.input.bytes().get(line.clone()).unwrap_or_default();
         let value = match text.strip_prefix(b"data") {
             Some(b"") => line.end..line.end,
             Some([b':', b' ', ..]) => line.start + 6..line.end,
@@ -158,7 +198,7 @@ impl Decoder {
             Data::None => self.data = Data::One(value),
             Data::One(first) => {
                 self.joined.clear();
-                let first = self.input.get(first).unwrap_or_default();
+                let first = self.input.bytes().get(first).unwrap_or_default();
                 self.joined.extend_from_slice(first);
                 self.join(value);
             }
@@ -168,7 +208,7 @@ impl Decoder {
 
     fn join(&mut self, value: Range<usize>) {
         self.joined.push(b'\n');
-        let value = self.input.get(value).unwrap_or_default();
+        let value = self.input.bytes().get(value).unwrap_or_default();
         self.joined.extend_from_slice(value);
         self.data = Data::Many;
         // What is joined need not stay in the input.
@@ -176,11 +216,11 @@ impl Decoder {
     }
 
     fn forget_consumed(&mut self) {
-        let used = self.event.min(self.input.len());
+        let used = self.event.min(self.input.bytes().len());
         if used == 0 {
             return;
         }
-        self.input.drain(..used);
+        self.input.forget(used);
         self.event -= used;
         self.line -= used;
         self.scanned -= used;
@@ -201,7 +241,7 @@ mod tests {
         let mut decoder = Decoder::new();
         let mut events = Vec::new();
         for piece in pieces {
-            decoder.feed(piece);
+            decoder.feed(Bytes::copy_from_slice(piece));
             while let Some(data) = decoder.next_event().unwrap() {
                 events.push(String::from_utf8_lossy(data).into_owned());
             }
@@ -246,11 +286,11 @@ mod tests {
         let mut decoder = Decoder::new();
         let piece = vec![b'x'; 64 << 10];
         let refused = (0..64).find_map(|_| {
-            decoder.feed(&piece);
+            decoder.feed(Bytes::copy_from_slice(&piece));
             decoder.next_event().err()
         });
         assert_eq!(refused, Some(TooLarge));
-        assert!(decoder.input.len() <= EVENT_LIMIT_BYTES + 2 * piece.len());
+        assert!(decoder.input.bytes().len() <= EVENT_LIMIT_BYTES + 2 * piece.len());
     }
 
     #[test]
@@ -258,7 +298,7 @@ mod tests {
         let mut decoder = Decoder::new();
         let line = [b"data: ".as_slice(), &vec![b'x'; 60_000], b"\n"].concat();
         let refused = (0..64).find_map(|_| {
-            decoder.feed(&line);
+            decoder.feed(Bytes::copy_from_slice(&line));
             decoder.next_event().err()
         });
         assert_eq!(refused, Some(TooLarge));
@@ -268,10 +308,26 @@ mod tests {
     fn comments_do_not_pile_up() {
         let mut decoder = Decoder::new();
         for _ in 0..10_000 {
-            decoder.feed(b": OPENROUTER PROCESSING\n\n");
+            decoder.feed(Bytes::from_static(b": OPENROUTER PROCESSING\n\n"));
             assert_eq!(decoder.next_event(), Ok(None));
         }
-        assert!(decoder.input.len() < 64);
+        assert!(decoder.input.bytes().len() < 64);
+    }
+
+    #[test]
+    fn what_is_lent_is_copied_nowhere_and_given_back_with_its_last_event() {
+        let mut decoder = Decoder::new();
+        let piece = Bytes::copy_from_slice(b"data: a\n\ndata: b\n\n");
+        decoder.feed(piece.clone());
+        let lent = piece.as_ptr_range();
+        for expected in [b"a", b"b"] {
+            let event = decoder.next_event().unwrap().unwrap();
+            assert_eq!(event, expected);
+            assert!(lent.contains(&event.as_ptr()));
+        }
+        assert!(!piece.is_unique());
+        assert_eq!(decoder.next_event(), Ok(None));
+        assert!(piece.is_unique());
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Answer {
                 continue;
             }
             match self.response.chunk().await {
-                Ok(Some(bytes)) => self.decoder.feed(&bytes),
+                Ok(Some(bytes)) => self.decoder.feed(bytes),
                 Ok(None) if self.reader.finished => return Ok(None),
                 Ok(None) => return Err(AttemptError::Cut),
                 // After the terminal a broken connection has cost nobody a word.

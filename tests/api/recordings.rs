@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use quest_clm::coach::Roster;
 use quest_clm::sse::Decoder;
 use serde_json::Value;
@@ -232,7 +233,7 @@ fn decode(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();
     for piece in pieces {
-        decoder.feed(piece);
+        decoder.feed(Bytes::copy_from_slice(piece));
         while let Some(data) = decoder.next_event().unwrap() {
             events.push(data.to_vec());
         }

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use quest_clm::sse::Decoder;
 
 /// The events of a stream, or those before one that was too large.
@@ -5,7 +6,7 @@ fn events<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
     let mut decoder = Decoder::new();
     let mut events = Vec::new();
     for piece in pieces {
-        decoder.feed(piece);
+        decoder.feed(Bytes::copy_from_slice(piece));
         loop {
             match decoder.next_event() {
                 Ok(Some(event)) => events.push(event.to_vec()),
