@@ -6,6 +6,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use lru::LruCache;
@@ -225,6 +226,9 @@ impl Zep {
         path: &[&str],
         body: &B,
     ) -> Result<Verdict, MemoryError> {
+        // Several are often made and answered at once. On a machine with no processor to spare, whoever speaks
+        // would wait for them all.
+        thread::yield_now();
         timeout(WRITE, self.post(path, body))
             .await
             .unwrap_or(Err(MemoryError::Timeout))

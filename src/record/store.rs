@@ -161,13 +161,13 @@ fn postgres_words(error: &tokio_postgres::Error) -> String {
 }
 
 impl Store {
-    /// Keeps a batch, all of it or nothing. What is kept already is passed over.
+    /// Keeps a batch. What is kept already is passed over; after an error some of it may be kept.
     ///
     /// # Errors
     /// When the store cannot take it, or not this batch; see [`StoreError::is_poison`].
     ///
     /// # Cancellation
-    /// Safe: the batch is kept whole or not at all.
+    /// Safe: the same.
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
         match self {
             Self::Embedded(store) => store.keep(batch).await,

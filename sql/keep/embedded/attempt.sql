@@ -1,5 +1,5 @@
 -- Keeps one upstream call of a turn. One that is kept already is left as it is.
--- A row that is refused takes its whole batch back in any case (see turn.sql).
+-- A row that is refused takes its transaction back in any case (see turn.sql).
 -- Parameters: the fields of an attempt as src/record/entry.rs writes it, by name.
 insert or rollback into attempt (
     turn_id, position, cause, coach, model, provider, generation_id, status, error_kind, started_ms,

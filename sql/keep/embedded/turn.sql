@@ -1,6 +1,6 @@
 -- Keeps one settled turn. One that is kept already is left as it is: delivery may repeat, the effect
 -- may not.
--- A row that is refused takes its whole batch back in any case. Told so (`or rollback`) SQLite does not put
+-- A row that is refused takes its transaction back in any case. Told so (`or rollback`) SQLite does not put
 -- each page aside before it writes to it, which costs as much as the rest. For the same reason there is no
 -- `select`, whose rows would be gathered first, in a table of their own.
 -- Parameters: the fields of a turn as src/record/entry.rs writes it, by name; `attempts` is a number.
