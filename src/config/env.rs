@@ -106,15 +106,14 @@ pub enum SourcesError {
     },
 }
 
-/// Whether the process's environment has this variable, be it empty.
+/// What the process's environment has under this name, be it empty.
 #[must_use]
-pub fn is_in_environment(name: &str) -> bool {
+pub fn in_environment(name: &str) -> Option<OsString> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one reader of the environment"
     )]
-    let value = std::env::var_os(name);
-    value.is_some()
+    std::env::var_os(name)
 }
 
 impl Sources {

@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use crate::turn::{MicroUsd, ProsodyPolicy, Tier};
 
 pub use alerts::{Reach, Webhook, WebhookKey};
-pub use env::{Origin, Sources, SourcesError, is_in_environment};
+pub use env::{Origin, Sources, SourcesError, in_environment};
 pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 pub use read::{load, require_to_serve};

@@ -18,7 +18,7 @@ fn variable(pid: u32, name: &str) -> Option<String> {
 /// Whether this machine is one where they are of use.
 fn is_of_use() -> bool {
     let switch = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
-    let gives = switch.is_ok_and(|switch| !switch.contains("[never]"));
+    let gives = switch.is_ok_and(|switch| switch.contains("[madvise]"));
     gives && available_parallelism().unwrap().get() <= 4
 }
 
