@@ -26,7 +26,7 @@ const MOST_STARTS: usize = 8;
 const MOST_PROCESSORS: usize = 4;
 /// How the system gives large pages: `always`, to whoever asks (`madvise`), or `never`.
 const SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
-/// A heap of large pages is never smaller, in bytes.
+/// In bytes. glibc 2.36 makes a heap of large pages as large as one at least; others end it where one ends.
 const LARGE_PAGE: u64 = 2 << 20;
 
 /// Starts this process anew with large pages: the same process id, command line and files. Returns where they
@@ -36,7 +36,7 @@ pub(super) fn enlarge() {
     let is_first = starts.is_empty();
     let is_settled = match is_first {
         true => config::in_environment(VARIABLE).is_some(),
-        false => starts.len() >= MOST_STARTS || heap_bytes().is_none_or(|size| size >= LARGE_PAGE),
+        false => starts.len() >= MOST_STARTS || is_enlarged().unwrap_or(true),
     };
     if is_settled || !is_of_use() {
         return;
@@ -59,11 +59,12 @@ fn is_of_use() -> bool {
     is_glibc && is_small && asked().is_ok_and(|switch| switch.contains("[madvise]"))
 }
 
-/// How large the heap is; unknown where the system does not tell.
-fn heap_bytes() -> Option<u64> {
+/// Whether the heap is one of large pages; unknown where the system does not tell.
+fn is_enlarged() -> Option<bool> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let heap = maps.lines().find(|line| line.ends_with("[heap]"))?;
     let (from, to) = heap.split_whitespace().next()?.split_once('-')?;
     let address = |hex| u64::from_str_radix(hex, 16).ok();
-    address(to)?.checked_sub(address(from)?)
+    let (from, to) = (address(from)?, address(to)?);
+    Some(to.is_multiple_of(LARGE_PAGE) || to.checked_sub(from)? >= LARGE_PAGE)
 }

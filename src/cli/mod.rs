@@ -33,6 +33,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use reqwest::Url;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::coach::Roster;
@@ -164,6 +165,9 @@ impl Cli {
 /// # Errors
 /// When an output takes no more, as a closed pipe does.
 pub async fn run(cli: Cli) -> io::Result<Exit> {
+    // A start anew that failed has left this signal deadly: whoever closes a connection would end the process
+    // and all turns in it. Once listened to, it stays a failed write.
+    drop(signal(SignalKind::pipe())?);
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let sources = match Sources::from_process(cli.config.as_deref()) {
         Ok(sources) => sources,

@@ -42,3 +42,27 @@ async fn whoever_tunes_the_allocator_has_it_so() {
     let service = Service::start(&[(VARIABLE, tuned)]).await;
     assert_eq!(variable(service.pid(), VARIABLE).as_deref(), Some(tuned));
 }
+
+/// Whether a signal, by its number, would end the process.
+fn ends(pid: u32, signal: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let has = |mask: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(mask));
+        let mask = u64::from_str_radix(mask.unwrap().trim(), 16).unwrap();
+        mask >> (signal - 1) & 1 == 1
+    };
+    !has("SigIgn:") && !has("SigCgt:")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_it_cannot_start_anew_a_closed_connection_still_ends_one_turn_and_not_the_process() {
+    const PIPE: u32 = 13;
+    let line = "cp \"$0\" gone && exec 3<gone && rm gone && exec /proc/self/fd/3 serve";
+    let mut service = Service::start_as(line, &[]).await;
+    let pid = service.pid();
+    assert_eq!(variable(pid, VARIABLE), None, "its file is gone");
+    assert!(!ends(pid, PIPE));
+    assert!(!service.say("s", "Hello").await.text.is_empty());
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+}
