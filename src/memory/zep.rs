@@ -6,7 +6,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use lru::LruCache;
@@ -21,6 +20,7 @@ use super::error::MemoryError;
 use super::store::{Found, Line, Reception, Told};
 use super::wire::{self, Verdict};
 use crate::clock::Clock;
+use crate::lifecycle::give_way;
 use crate::outbound;
 
 /// A question in all, with whatever has to be created for it. Longer than any turn waits: the
@@ -226,9 +226,8 @@ impl Zep {
         path: &[&str],
         body: &B,
     ) -> Result<Verdict, MemoryError> {
-        // Several are often made and answered at once. On a machine with no processor to spare, whoever speaks
-        // would wait for them all.
-        thread::yield_now();
+        // Several are often made and answered at once.
+        give_way();
         timeout(WRITE, self.post(path, body))
             .await
             .unwrap_or(Err(MemoryError::Timeout))

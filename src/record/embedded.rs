@@ -11,7 +11,6 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
@@ -120,7 +119,6 @@ impl Embedded {
                     keep(&transaction, kind, entries.map(|entry| entry.json.as_str()))?;
                 }
                 transaction.commit()?;
-                thread::yield_now();
             }
             Ok(())
         })

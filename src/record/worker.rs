@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, give_way};
 use crate::spool::Refused;
 use crate::telemetry::events::{RecordDropped, TurnEnded, TurnPanicked};
 use crate::telemetry::live::Live;
@@ -77,9 +77,7 @@ impl Worker {
                 if told.is_err() {
                     TurnPanicked.emit();
                 }
-                // On a machine with no processor to spare, a batch would else hold up whoever speaks
-                // for as long as all of it takes.
-                thread::yield_now();
+                give_way();
             }
             self.outbox.wake();
         }

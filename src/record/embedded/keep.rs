@@ -1,9 +1,8 @@
 //! Rows into the tables, each kind by its own statements.
 
-use std::thread;
-
 use rusqlite::{Transaction, params_from_iter};
 
+use crate::lifecycle::give_way;
 use crate::record::entry::Kind;
 use crate::record::store::StoreError;
 
@@ -23,9 +22,7 @@ pub(super) fn keep<'a>(
     kind: Kind,
     rows: impl Iterator<Item = &'a str>,
 ) -> Result<(), StoreError> {
-    // On a machine with no processor to spare, a batch would else hold up whoever speaks for as long as all
-    // of it takes.
-    let mut rows = rows.inspect(|_| thread::yield_now()).peekable();
+    let mut rows = rows.inspect(|_| give_way()).peekable();
     if rows.peek().is_none() {
         return Ok(());
     }
