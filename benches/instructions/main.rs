@@ -25,6 +25,8 @@
 mod answer;
 mod callgrind;
 mod counts;
+#[path = "../common/recording.rs"]
+mod recording;
 #[path = "../common/request.rs"]
 mod request;
 mod split;

@@ -19,12 +19,8 @@ use quest_clm::turn::{Delta, Head, TraceContext, TurnId};
 use quest_clm::upstream::{Answer, Call};
 
 use crate::answer::{MIXED, PLAIN, tokens};
+use crate::recording::{RECORDING, one_by_one};
 use crate::request::{CHOOSING_LINE, COACH_LINE, USER_LINE, conversation, hume_body};
-
-/// A recorded answer with bursts of comments in it.
-const RECORDING: &[u8] = include_bytes!(
-    "../../tests/fixtures/openrouter/reasoning-haiku45-bedrock-comments-midstream-2026-06.sse"
-);
 
 /// One thing that is counted.
 pub(crate) struct Station {
@@ -138,17 +134,6 @@ fn prompt_composed() -> Station {
         rounds: 16,
         round: Box::new(done),
     }
-}
-
-/// Each event and each comment as a read of its own, as a model that speaks slowly sends them.
-fn one_by_one(mut rest: &'static [u8]) -> Vec<&'static [u8]> {
-    let mut reads = Vec::new();
-    while let Some(at) = rest.windows(2).position(|end| end == b"\n\n") {
-        let (read, after) = rest.split_at(at + 2);
-        reads.push(read);
-        rest = after;
-    }
-    reads
 }
 
 fn events_decoded() -> Station {

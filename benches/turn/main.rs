@@ -11,6 +11,8 @@
     reason = "a benchmark that cannot be set up has nothing to measure"
 )]
 
+#[path = "../common/recording.rs"]
+mod recording;
 #[path = "../common/request.rs"]
 mod request;
 mod words;

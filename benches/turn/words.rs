@@ -19,14 +19,10 @@ use quest_clm::pipeline::Mouth as _;
 use quest_clm::sse::Decoder;
 use tokio::sync::mpsc;
 
+use crate::recording::{RECORDING, one_by_one};
 use crate::request::COACH_LINE;
 
 // Upstream's events in.
-
-/// A recorded answer with bursts of comments in it.
-const RECORDING: &[u8] = include_bytes!(
-    "../../tests/fixtures/openrouter/reasoning-haiku45-bedrock-comments-midstream-2026-06.sse"
-);
 
 /// Counts the events and their bytes.
 fn decoded_here(reads: &[&'static [u8]]) -> (usize, usize) {
@@ -51,17 +47,6 @@ fn decoded_there(reads: &[&[u8]]) -> (usize, usize) {
         })
         .now_or_never()
         .unwrap()
-}
-
-/// Each event and each comment as a read of its own, as a model that speaks slowly sends them.
-fn one_by_one(mut rest: &'static [u8]) -> Vec<&'static [u8]> {
-    let mut reads = Vec::new();
-    while let Some(at) = rest.windows(2).position(|end| end == b"\n\n") {
-        let (read, after) = rest.split_at(at + 2);
-        reads.push(read);
-        rest = after;
-    }
-    reads
 }
 
 pub(crate) fn sse_decode(criterion: &mut Criterion) {
