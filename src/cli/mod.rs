@@ -153,7 +153,7 @@ enum Command {
 impl Cli {
     /// What can be done to a process only while nothing runs in it: one that is to take turns starts itself
     /// anew with large pages, and then does not come back from here.
-    pub fn settle(&self) {
+    pub fn enlarge_heap(&self) {
         if matches!(self.command, Command::Serve | Command::Demo) {
             heap::enlarge();
         }
