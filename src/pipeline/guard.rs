@@ -337,7 +337,7 @@ impl Guard {
         if self.switches.capture {
             let words = Words {
                 user: self.words.clone(),
-                reply: self.generation.text(),
+                reply: self.generation.text().to_string(),
                 asked: self.asked.take(),
             };
             let turn = self.head.turn_id.to_string();

@@ -109,13 +109,13 @@ impl Generation {
 
     /// The model's words so far, from the beginning, `MAX_REMEMBERED_BYTES` at most.
     #[must_use]
-    pub fn reply(&self) -> String {
+    pub fn reply(&self) -> Arc<str> {
         self.speech.reply()
     }
 
     /// All of the model's words so far.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Arc<str> {
         self.speech.text()
     }
 }

@@ -5,6 +5,7 @@
 //! the middle of a word. A word is heard when it is there whole.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::turn::{Ask, Conversation, LastReply, Message, Role};
 
@@ -55,7 +56,7 @@ impl Asked {
 pub(super) struct Past {
     pub(super) asked: Asked,
     /// The model's words so far.
-    pub(super) reply: String,
+    pub(super) reply: Arc<str>,
     /// A newer request came before its end: there were more words to come.
     pub(super) broken_off: bool,
 }

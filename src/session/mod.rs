@@ -15,6 +15,7 @@ mod readings;
 mod revoked;
 mod speech;
 mod spoken;
+mod text;
 mod token;
 mod turns;
 

@@ -16,6 +16,7 @@ use super::generation::{Heard, Piece};
 use super::heard::{Asked, Past};
 use super::key::Key;
 use super::spoken::{MAX_REMEMBERED_BYTES, beginning};
+use super::text::Text;
 
 /// How long after its end an answer is given again to the same request.
 pub const REPLAY_FOR: Duration = Duration::from_secs(120);
@@ -67,7 +68,7 @@ struct Said {
     /// What it answers.
     asked: Asked,
     /// Everything to be spoken.
-    text: String,
+    text: Text,
     /// The parts of it that are ours, in order.
     phrases: Vec<Range<usize>>,
     /// Tool calls, and where in the text each stands.
@@ -161,7 +162,7 @@ impl Speech {
         if said.end.is_some() {
             return;
         }
-        said.text.shrink_to_fit();
+        said.text.end();
         let bytes = said.bytes();
         let fits = bytes <= MAX_KEPT_BYTES && !said.is_full;
         said.counted = bytes + said.asked.bytes();
@@ -268,11 +269,11 @@ impl Speech {
         end.is_some_and(|end| now.saturating_duration_since(end.at) > REPLAY_FOR)
     }
 
-    pub(super) fn reply(&self) -> String {
+    pub(super) fn reply(&self) -> Arc<str> {
         self.lock().reply(MAX_REMEMBERED_BYTES)
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> Arc<str> {
         self.lock().reply(usize::MAX)
     }
 
@@ -311,7 +312,7 @@ impl Speech {
             let counted = std::mem::take(&mut said.counted);
             self.kept.fetch_sub(counted, Ordering::Relaxed);
             said.asked = Asked::Nothing;
-            said.text = String::new();
+            said.text = Text::default();
             said.phrases = Vec::new();
             said.tools = Vec::new();
         }
@@ -329,7 +330,7 @@ impl Said {
     fn new(asked: Asked) -> Self {
         Self {
             asked,
-            text: String::new(),
+            text: Text::default(),
             phrases: Vec::new(),
             tools: Vec::new(),
             tool_bytes: 0,
@@ -370,7 +371,10 @@ impl Said {
     }
 
     /// The model's words, from the beginning.
-    fn reply(&self, max_bytes: usize) -> String {
+    fn reply(&self, max_bytes: usize) -> Arc<str> {
+        if self.phrases.is_empty() && self.text.len() <= max_bytes {
+            return self.text.shared();
+        }
         let mut reply = String::new();
         let mut from = 0;
         let ours = self.phrases.iter().map(|phrase| (phrase.start, phrase.end));
@@ -383,6 +387,6 @@ impl Said {
             }
             from = end;
         }
-        reply
+        reply.into()
     }
 }

@@ -1,5 +1,7 @@
 //! What a turn said, and whether it counts: judged by the session's next request. Pure.
 
+use std::sync::Arc;
+
 use crate::turn::{Conversation, Message};
 
 use super::heard::{heard, is_grown, is_line};
@@ -15,7 +17,7 @@ pub struct Spoken<T> {
     /// The user's words; empty for a greeting.
     pub words: String,
     /// What was sent to the caller.
-    pub reply: String,
+    pub reply: Arc<str>,
     /// Whether the caller read the reply to its end.
     pub whole: bool,
     /// When the turn began, in milliseconds since the Unix epoch.
@@ -38,7 +40,7 @@ impl<T> Spoken<T> {
     pub(super) fn by_itself(self) -> Option<Committed<T>> {
         self.whole.then(|| Committed {
             user: some(self.words),
-            assistant: some(self.reply),
+            assistant: some(self.reply.to_string()),
             at_ms: self.at_ms,
             owner: self.owner,
         })

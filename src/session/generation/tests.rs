@@ -90,7 +90,7 @@ fn a_listener_hears_everything_from_the_first_word_in_order() {
     }
     assert!(!late.is_replay());
     assert!(after.is_replay());
-    assert_eq!(turn.reply(), "One two three");
+    assert_eq!(&*turn.reply(), "One two three");
 }
 
 #[test]
@@ -219,6 +219,16 @@ fn the_reply_is_the_models_words_as_far_as_they_are_remembered() {
 }
 
 #[test]
+fn what_has_ended_is_one_with_what_is_remembered_of_it() {
+    let turn = fresh();
+    turn.say("One two");
+    assert!(!Arc::ptr_eq(&turn.reply(), &turn.text()));
+    turn.end(FinishReason::Stop, None, Replay::Keep);
+    assert_eq!(&*turn.reply(), "One two");
+    assert!(Arc::ptr_eq(&turn.reply(), &turn.text()));
+}
+
+#[test]
 fn an_endless_turn_is_kept_no_further_and_never_again() {
     let kept = Arc::default();
     let turn = generation(&kept);
@@ -238,7 +248,7 @@ fn an_endless_turn_is_kept_no_further_and_never_again() {
     assert_eq!(kept.load(Ordering::SeqCst), 200 << 10);
     drop(listener);
     assert_eq!(kept.load(Ordering::SeqCst), 0);
-    assert_eq!(turn.reply(), "");
+    assert_eq!(&*turn.reply(), "");
 }
 
 #[test]
@@ -247,7 +257,7 @@ fn what_is_kept_is_counted_from_the_end_until_it_goes() {
     let (one, two) = (generation(&kept), generation(&kept));
     for turn in [&one, &two] {
         turn.say("12345");
-        assert_eq!(turn.speech.reply(), "12345");
+        assert_eq!(&*turn.speech.reply(), "12345");
     }
     assert_eq!(kept.load(Ordering::SeqCst), 0);
     one.end(FinishReason::Stop, None, Replay::Keep);

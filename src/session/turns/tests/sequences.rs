@@ -97,7 +97,7 @@ fn end(turns: &Turns<()>, known: &mut Known, replay: Option<Replay>, at_ms: i64)
     let Some(generation) = known.generation.take() else {
         return;
     };
-    assert_eq!(generation.reply(), known.said);
+    assert_eq!(*generation.reply(), *known.said);
     if let Some(replay) = replay {
         generation.end(FinishReason::Stop, None, replay);
     }
