@@ -87,9 +87,11 @@ impl Summariser {
             return Ok((0, is_more));
         }
         sleep(self.wait).await;
+        // Asked for after the marks: a turn from before it that comes later takes its mark away.
+        let first = source::first_turn(&self.store).await?;
         let mut made = 0;
         for span in marked {
-            made += usize::from(self.summarise(span, now).await?);
+            made += usize::from(self.summarise(span, first, now).await?);
         }
         Ok((made, is_more))
     }
@@ -107,10 +109,17 @@ impl Summariser {
         Ok(due(&marks, since, until))
     }
 
-    async fn summarise(&self, span: Span, marked_at: i64) -> Result<bool, StoreError> {
+    /// `first`: when the oldest turn began. Of the time before there is nothing to add up.
+    async fn summarise(
+        &self,
+        span: Span,
+        first: Option<i64>,
+        marked_at: i64,
+    ) -> Result<bool, StoreError> {
         let until_ms = span.start_ms + span.grain.ms();
         let mut cells = Cells::default();
         match span.grain {
+            Grain::Hour if first.is_none_or(|first| until_ms <= first) => {}
             Grain::Hour => {
                 source::from_turns(&self.store, span.start_ms, until_ms, &mut cells).await?;
             }
