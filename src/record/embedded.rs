@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, give_way};
 
 use self::keep::keep;
 use super::entry::{Entry, Kind};
@@ -38,6 +38,9 @@ const CHECKPOINT: u32 = 4000;
 /// spare whoever speaks waits for that: a millisecond for 40 rows. With fewer rows, of which many touch the same
 /// pages, those are written more often: twelve cost twice the kernel's time.
 const PART: usize = 48;
+/// Steps of SQLite's machine after which whoever speaks may go first. A report of an hour takes
+/// millions of them.
+const STEPS: i32 = 1000;
 /// Connections that read: a long report does not hold up a list.
 const READERS: usize = 3;
 /// How long an answer may take; then the question is called off.
@@ -82,12 +85,14 @@ impl Embedded {
         let report = migrations::migrations::runner().run(&mut writer)?;
         let reader = || -> Result<_, StoreError> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&path, flags)?;
+            let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
             with_buckets(&connection)?;
+            giving_way(&mut connection)?;
             Ok(Mutex::new(connection))
         };
         with_buckets(&writer)?;
+        giving_way(&mut writer)?;
         let applied = report.applied_migrations().iter();
         let all = migrations::migrations::runner();
         let versions = all
@@ -247,6 +252,15 @@ fn with_buckets(connection: &Connection) -> Result<(), StoreError> {
         Ok(context.get::<Option<f64>>(0)?.map(sketch::bucket))
     })?;
     Ok(())
+}
+
+/// Lets whoever speaks go first in the midst of a statement.
+fn giving_way(connection: &mut Connection) -> Result<(), StoreError> {
+    let go_on = || {
+        give_way();
+        false
+    };
+    Ok(connection.progress_handler(STEPS, Some(go_on))?)
 }
 
 /// Makes directory and file for their owner alone: an unsigned session id in a row is all that it
