@@ -17,7 +17,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::lifecycle::{Lifecycle, give_way};
 
@@ -38,9 +38,11 @@ const CHECKPOINT: u32 = 4000;
 /// spare whoever speaks waits for that: a millisecond for 40 rows. With fewer rows, of which many touch the same
 /// pages, those are written more often: twelve cost twice the kernel's time.
 const PART: usize = 48;
-/// Steps of SQLite's machine after which whoever speaks may go first. A report of an hour takes
-/// millions of them.
+/// Steps of SQLite's machine after which it is looked whether whoever speaks should go first. A report of an hour
+/// takes millions of them; a sort, or the end of a transaction, is one.
 const STEPS: i32 = 1000;
+/// How long a statement runs in one go: each pause may last as long as others have work, and counts as its own.
+const IN_ONE_GO: Duration = Duration::from_millis(1);
 /// Connections that read: a long report does not hold up a list.
 const READERS: usize = 3;
 /// How long an answer may take; then the question is called off.
@@ -256,8 +258,12 @@ fn with_buckets(connection: &Connection) -> Result<(), StoreError> {
 
 /// Lets whoever speaks go first in the midst of a statement.
 fn giving_way(connection: &mut Connection) -> Result<(), StoreError> {
-    let go_on = || {
-        give_way();
+    let mut since = Instant::now();
+    let go_on = move || {
+        if since.elapsed() >= IN_ONE_GO {
+            give_way();
+            since = Instant::now();
+        }
         false
     };
     Ok(connection.progress_handler(STEPS, Some(go_on))?)

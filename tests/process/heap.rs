@@ -36,6 +36,35 @@ async fn a_service_is_told_to_ask_for_large_pages_and_is_the_process_that_was_st
     assert_eq!(service.ended().await, 0);
 }
 
+/// How much of the heap is there, in MiB.
+fn heap_mib(pid: u32) -> u64 {
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let mut is_heap = false;
+    let mut kib = 0;
+    for line in maps.lines() {
+        let (word, rest) = line.split_once(' ').unwrap();
+        if !word.ends_with(':') {
+            is_heap = line.ends_with("[heap]");
+        } else if is_heap && word == "Rss:" {
+            kib += rest.trim().trim_end_matches(" kB").parse::<u64>().unwrap();
+        }
+    }
+    kib >> 10
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_first_streams_take_is_there_before_them_but_not_for_whoever_tunes() {
+    let service = Service::start(&[]).await;
+    let tuned = service.another(&[(VARIABLE, "")]).await;
+    assert!(heap_mib(tuned.pid()) < 16);
+    // Its eighth start may be without large pages, and a small machine has less of them.
+    let starts = variable(service.pid(), "CLM_STARTS").unwrap_or_default();
+    if is_of_use() && starts.len() < 8 {
+        let heap = heap_mib(service.pid());
+        assert!(heap >= 16, "{heap} MiB");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_tunes_the_allocator_has_it_so() {
     let tuned = "glibc.malloc.tcache_count=64";
