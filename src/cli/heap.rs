@@ -23,11 +23,6 @@ use crate::config;
 
 /// glibc's variable. Whoever sets it has decided for himself, and nothing is started anew.
 const VARIABLE: &str = "GLIBC_TUNABLES";
-/// One arena with large pages. What is free at its end goes back to the system where it is a third more than
-/// [`RESERVE`], and all of it then. What is smaller than 8 MiB is in it, as it would soon be untold: telling the one
-/// threshold stops glibc from moving the other.
-const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:\
-                        glibc.malloc.trim_threshold=134217728:glibc.malloc.mmap_threshold=8388608";
 /// How often this process started itself, a letter for each time.
 const STARTS: &str = "CLM_STARTS";
 /// Enough of it: each has large pages with a chance of about one half.
@@ -40,11 +35,13 @@ const SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const GROUPS: &str = "/sys/fs/cgroup";
 /// In bytes. glibc 2.36 makes a heap of large pages as large as one at least; others end it where one ends.
 const LARGE_PAGE: u64 = 2 << 20;
-/// Touched at the start, in bytes: what the service and 500 streams take, with what is kept of their ended turns.
+/// The most that is touched at the start, in bytes: what the service and 500 streams take, with what is kept of their ended turns.
 const RESERVE: usize = 96 << 20;
 /// Of the memory that there is at most this part.
 const SHARE: usize = 16;
-/// In bytes: smaller than what glibc takes from beside its heap.
+/// In bytes; what is as large is no part of the heap, and goes back to the system as soon as it is free.
+const APART: usize = 8 << 20;
+/// In bytes, less than [`APART`].
 const BLOCK: usize = 64 << 10;
 
 /// Starts this process anew with large pages, the same process id, command line and files, and touches them
@@ -73,14 +70,28 @@ fn start_anew(mut starts: OsString) {
     };
     let mut again = Command::new(program);
     let again = again.arg0(name).args(words).env(STARTS, starts);
-    let _ = again.env(VARIABLE, TUNABLES).exec();
+    let _ = again.env(VARIABLE, tunables()).exec();
+}
+
+/// One arena with large pages. What is free at its end goes back to the system where it is a third more than the
+/// reserve, and all of it then. glibc moves neither threshold any more where one of them is told.
+fn tunables() -> String {
+    let trim = reserve() / 3 * 4;
+    format!(
+        "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:\
+         glibc.malloc.trim_threshold={trim}:glibc.malloc.mmap_threshold={APART}"
+    )
+}
+
+/// How much is touched at the start, in bytes.
+fn reserve() -> usize {
+    RESERVE.min(memory().unwrap_or(RESERVE) / SHARE)
 }
 
 /// Takes the reserve, as far as there is one, and gives it back: to glibc, which keeps it for whoever asks next.
 fn touch() {
-    let reserve = RESERVE.min(memory().unwrap_or(RESERVE) / SHARE);
     let mut blocks: Vec<Vec<u8>> = Vec::new();
-    for _ in 0..reserve / BLOCK {
+    for _ in 0..reserve() / BLOCK {
         let mut block = Vec::new();
         if block.try_reserve_exact(BLOCK).is_err() {
             break;

@@ -1,5 +1,6 @@
 //! Large pages for the heap, which a process asks for by starting itself anew. Whether it gets them is not
-//! looked at: glibc 2.36 compares what the system says with a byte that it never set.
+//! promised: glibc 2.36 compares what the system says with a byte that it never set. Nor is it looked at but where
+//! it stopped starting anew, which it does when it has them.
 
 use std::fs;
 use std::thread::available_parallelism;
