@@ -1,4 +1,4 @@
-//! What has to be looked after once a second: turns whose time is up, memory, breakers, money.
+//! What has to be looked after from time to time: turns whose time is up, memory, breakers, money.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,25 +13,40 @@ use crate::upstream::{Health, TargetState};
 
 use super::watch::Watch;
 
+/// How often it is looked whose time is up. What is due then goes on its way at once, and who speaks on the
+/// same processor waits for that: a second's worth of a busy service is milliseconds.
+const DUE: Duration = Duration::from_millis(100);
+/// How often everything else is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Starts it; it ends with the soft token.
-pub(super) fn keep(rooms: &Rooms, mut watch: Watch) {
-    let rooms = rooms.clone();
+pub(super) fn keep(rooms: &Rooms, watch: Watch) {
+    rooms.lifecycle.spawn(commit(rooms.clone()));
+    rooms.lifecycle.spawn(look(rooms.clone(), watch));
+}
+
+async fn commit(rooms: Rooms) {
     let soft = rooms.lifecycle.soft().clone();
-    rooms.lifecycle.clone().spawn(async move {
-        let mut breakers = Breakers::default();
-        let mut tick = interval(Duration::from_secs(1));
-        while soft.run_until_cancelled(tick.tick()).await.is_some() {
-            let now = Instant::now();
-            rooms.remember(rooms.turns.due(now));
-            rooms.admission.press(is_full(Path::new("/")));
-            breakers.watch(&rooms.health, now);
-            let standing = rooms.budget.standing(rooms.clock.now_ms());
-            let (spent, daily) = (standing.spent.0, standing.limits.daily.0);
-            BudgetSeen { spent, daily }.emit();
-            watch.look(now);
-            metrics::upkeep();
-        }
-    });
+    let mut tick = interval(DUE);
+    while soft.run_until_cancelled(tick.tick()).await.is_some() {
+        rooms.remember(rooms.turns.due(Instant::now()));
+    }
+}
+
+async fn look(rooms: Rooms, mut watch: Watch) {
+    let soft = rooms.lifecycle.soft().clone();
+    let mut breakers = Breakers::default();
+    let mut tick = interval(LOOK);
+    while soft.run_until_cancelled(tick.tick()).await.is_some() {
+        let now = Instant::now();
+        rooms.admission.press(is_full(Path::new("/")));
+        breakers.watch(&rooms.health, now);
+        let standing = rooms.budget.standing(rooms.clock.now_ms());
+        let (spent, daily) = (standing.spent.0, standing.limits.daily.0);
+        BudgetSeen { spent, daily }.emit();
+        watch.look(now);
+        metrics::upkeep();
+    }
 }
 
 /// Tells when a breaker moves.

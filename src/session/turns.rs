@@ -107,9 +107,16 @@ impl<T> Default for Session<T> {
 
 #[derive(Debug)]
 struct Sessions<T> {
-    by_id: LruCache<String, Session<T>>,
+    by_id: LruCache<Arc<str>, Session<T>>,
     /// Turns that ended, the oldest first.
     ended: VecDeque<Weak<Speech>>,
+    /// When those of them that are gone are next taken out: at so many.
+    sweep_at: usize,
+    /// Sessions whose turn is held back, and since when; the longest first. One that came on meanwhile
+    /// stands here again, and its older place means nothing.
+    held: VecDeque<(Instant, Arc<str>)>,
+    /// Sessions that keep more than their newest turn, and since when; the longest first.
+    laden: VecDeque<(Instant, Arc<str>)>,
 }
 
 /// The turns of every session.
@@ -130,6 +137,9 @@ impl<T> Default for Turns<T> {
             sessions: Mutex::new(Sessions {
                 by_id: LruCache::new(MAX_SESSIONS),
                 ended: VecDeque::new(),
+                sweep_at: 0,
+                held: VecDeque::new(),
+                laden: VecDeque::new(),
             }),
             tickets: AtomicU64::new(0),
             keys: Keys::default(),
@@ -220,7 +230,8 @@ impl<T> Turns<T> {
         spoken: Option<Spoken<T>>,
     ) -> Option<Committed<T>> {
         let mut sessions = self.lock();
-        let entry = sessions.by_id.get_mut(session)?;
+        let now = Instant::now();
+        let (id, entry) = sessions.by_id.get_key_value_mut(session)?;
         entry.running = entry.running.saturating_sub(1);
         let evidence = entry.evidence.take_if(|e| e.of == ticket.0);
         if entry.running == 0 {
@@ -228,33 +239,21 @@ impl<T> Turns<T> {
         }
         let overtaken = match spoken {
             Some(spoken) if entry.newest == ticket.0 => {
-                entry.pending = Some((spoken, Instant::now()));
+                entry.pending = Some((spoken, now));
                 None
             }
             other => other,
         };
         let said = entry.speeches.iter().find(|(turn, _)| *turn == ticket.0);
         let said = said.map(|(_, speech)| Arc::downgrade(speech));
+        let held = entry.pending.is_some().then(|| (now, Arc::clone(id)));
+        let laden = (entry.speeches.len() > 1).then(|| (now, Arc::clone(id)));
         sessions.ended.extend(said);
+        sessions.held.extend(held);
+        sessions.laden.extend(laden);
         sessions.give_back(&self.kept);
         drop(sessions);
         evidence?.judge(overtaken?)
-    }
-
-    /// Turns whose time is up at `now`. Also lets go of what no repeat may hear any more.
-    pub fn due(&self, now: Instant) -> Vec<Committed<T>> {
-        let mut sessions = self.lock();
-        sessions.ended.retain(|speech| speech.strong_count() > 0);
-        let is_due = |held: &Instant| now.duration_since(*held) >= COMMIT_AFTER;
-        sessions
-            .by_id
-            .iter_mut()
-            .filter_map(|(_, entry)| {
-                entry.forget(now);
-                entry.pending.take_if(|(_, held)| is_due(held))
-            })
-            .filter_map(|(spoken, _)| spoken.by_itself())
-            .collect()
     }
 
     /// Everything that counts without further proof: the service is leaving.
@@ -325,7 +324,7 @@ impl<T> Sessions<T> {
             past: Vec::new(),
         };
         if !self.by_id.contains(session) {
-            let evicted = self.by_id.push(session.to_owned(), Session::default());
+            let evicted = self.by_id.push(session.into(), Session::default());
             let pending = evicted.and_then(|(_, old)| old.pending);
             entered.evicted = pending.map(|(spoken, _)| spoken);
         }
@@ -379,6 +378,7 @@ impl<T> Session<T> {
     }
 }
 
+mod aging;
 mod closing;
 #[cfg(test)]
 mod tests;

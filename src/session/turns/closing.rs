@@ -23,7 +23,7 @@ impl<T> Turns<T> {
         let sessions = self.lock();
         let speaking = sessions.by_id.iter().filter_map(|(id, entry)| {
             let (_, newest) = entry.speeches.front()?;
-            (!newest.has_ended()).then(|| (id.clone(), Arc::clone(newest)))
+            (!newest.has_ended()).then(|| (Arc::clone(id), Arc::clone(newest)))
         });
         let speaking: Vec<_> = speaking.collect();
         drop(sessions);

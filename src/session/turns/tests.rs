@@ -2,6 +2,7 @@ use super::*;
 use crate::session::{Piece, REPLAY_FOR, Replay};
 use crate::turn::{Ask, FinishReason, Message, Role, TraceContext, TurnId};
 use futures::FutureExt as _;
+mod aging;
 mod closing;
 mod sequences;
 

@@ -1,0 +1,51 @@
+//! What time does to sessions: a turn held back for long enough counts, and what no repeat may hear any more is
+//! let go. Looked at in the order in which it comes due, as the lock is the one that turns begin and end under.
+
+use tokio::time::Instant;
+
+use super::{COMMIT_AFTER, Committed, Sessions, Spoken, Turns};
+use crate::session::speech::REPLAY_FOR;
+
+/// So many ended turns are not worth a search for those that are gone.
+const FEW_ENDED: usize = 512;
+
+impl<T> Turns<T> {
+    /// Turns whose time is up at `now`. Also lets go of what no repeat may hear any more.
+    pub fn due(&self, now: Instant) -> Vec<Committed<T>> {
+        let mut sessions = self.lock();
+        let due = sessions.due(now);
+        sessions.let_go(now);
+        drop(sessions);
+        due.into_iter().filter_map(Spoken::by_itself).collect()
+    }
+}
+
+impl<T> Sessions<T> {
+    /// What was held back for long enough.
+    fn due(&mut self, now: Instant) -> Vec<Spoken<T>> {
+        let is_due = |held: Instant| now.saturating_duration_since(held) >= COMMIT_AFTER;
+        let mut due = Vec::new();
+        while let Some((_, id)) = self.held.pop_front_if(|(held, _)| is_due(*held)) {
+            // Not promoted: that it grows old is no sign of life.
+            if let Some(entry) = self.by_id.peek_mut(&id) {
+                let pending = entry.pending.take_if(|(_, held)| is_due(*held));
+                due.extend(pending.map(|(spoken, _)| spoken));
+            }
+        }
+        due
+    }
+
+    /// Lets go of turns that no repeat may hear any more, as far as a session keeps newer ones.
+    fn let_go(&mut self, now: Instant) {
+        let is_over = |ended: Instant| now.saturating_duration_since(ended) > REPLAY_FOR;
+        while let Some((_, id)) = self.laden.pop_front_if(|(ended, _)| is_over(*ended)) {
+            if let Some(entry) = self.by_id.peek_mut(&id) {
+                entry.forget(now);
+            }
+        }
+        if self.ended.len() >= self.sweep_at {
+            self.ended.retain(|speech| speech.strong_count() > 0);
+            self.sweep_at = FEW_ENDED.max(2 * self.ended.len());
+        }
+    }
+}
