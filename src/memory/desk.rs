@@ -276,10 +276,13 @@ impl Desk {
         self.lock().inbox.len()
     }
 
+    /// Wakes the keeper, who was woken already where it has not looked since.
     fn ring(&self, mut state: MutexGuard<'_, State>) {
-        state.rung = true;
+        let was_rung = std::mem::replace(&mut state.rung, true);
         drop(state);
-        self.bell.notify_one();
+        if !was_rung {
+            self.bell.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

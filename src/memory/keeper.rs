@@ -18,6 +18,7 @@ use super::queue::{Item, Queue, WINDOW};
 use super::row;
 use super::{Exchange, Person};
 use crate::clock::Clock;
+use crate::lifecycle::give_way;
 use crate::spool::{Class, Limits, Row, Seq, Spool};
 use crate::vault::Vault;
 
@@ -96,6 +97,7 @@ impl Keeper {
                 self.forget(order);
             }
             for (who, exchange) in inbox {
+                give_way();
                 self.take_in(&who, exchange);
             }
             if is_over {
