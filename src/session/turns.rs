@@ -110,13 +110,13 @@ struct Sessions<T> {
     by_id: LruCache<Arc<str>, Session<T>>,
     /// Turns that ended, the oldest first.
     ended: VecDeque<Weak<Speech>>,
-    /// When those of them that are gone are next taken out: at so many.
-    sweep_at: usize,
+    /// When those of them that are gone were last taken out.
+    swept: Instant,
     /// Sessions whose turn is held back, and since when; the longest first. One that came on meanwhile
     /// stands here again, and its older place means nothing.
     held: VecDeque<(Instant, Arc<str>)>,
-    /// Sessions that keep more than their newest turn, and since when; the longest first.
-    laden: VecDeque<(Instant, Arc<str>)>,
+    /// Sessions that may keep a turn that no repeat hears any more, by when it ended; the longest first.
+    ageing: VecDeque<(Instant, Arc<str>)>,
 }
 
 /// The turns of every session.
@@ -137,9 +137,9 @@ impl<T> Default for Turns<T> {
             sessions: Mutex::new(Sessions {
                 by_id: LruCache::new(MAX_SESSIONS),
                 ended: VecDeque::new(),
-                sweep_at: 0,
+                swept: Instant::now(),
                 held: VecDeque::new(),
-                laden: VecDeque::new(),
+                ageing: VecDeque::new(),
             }),
             tickets: AtomicU64::new(0),
             keys: Keys::default(),
@@ -247,10 +247,10 @@ impl<T> Turns<T> {
         let said = entry.speeches.iter().find(|(turn, _)| *turn == ticket.0);
         let said = said.map(|(_, speech)| Arc::downgrade(speech));
         let held = entry.pending.is_some().then(|| (now, Arc::clone(id)));
-        let laden = (entry.speeches.len() > 1).then(|| (now, Arc::clone(id)));
+        let id = Arc::clone(id);
         sessions.ended.extend(said);
         sessions.held.extend(held);
-        sessions.laden.extend(laden);
+        sessions.ageing.push_back((now, id));
         sessions.give_back(&self.kept);
         drop(sessions);
         evidence?.judge(overtaken?)

@@ -1,13 +1,15 @@
 //! What time does to sessions: a turn held back for long enough counts, and what no repeat may hear any more is
 //! let go. Looked at in the order in which it comes due, as the lock is the one that turns begin and end under.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{COMMIT_AFTER, Committed, Sessions, Spoken, Turns};
 use crate::session::speech::REPLAY_FOR;
 
-/// So many ended turns are not worth a search for those that are gone.
-const FEW_ENDED: usize = 512;
+/// How often those ended turns that are gone are looked for, among all of them.
+const SWEEP: Duration = Duration::from_secs(10);
 
 impl<T> Turns<T> {
     /// Turns whose time is up at `now`. Also lets go of what no repeat may hear any more.
@@ -38,14 +40,14 @@ impl<T> Sessions<T> {
     /// Lets go of turns that no repeat may hear any more, as far as a session keeps newer ones.
     fn let_go(&mut self, now: Instant) {
         let is_over = |ended: Instant| now.saturating_duration_since(ended) > REPLAY_FOR;
-        while let Some((_, id)) = self.laden.pop_front_if(|(ended, _)| is_over(*ended)) {
+        while let Some((_, id)) = self.ageing.pop_front_if(|(ended, _)| is_over(*ended)) {
             if let Some(entry) = self.by_id.peek_mut(&id) {
                 entry.forget(now);
             }
         }
-        if self.ended.len() >= self.sweep_at {
+        if now.saturating_duration_since(self.swept) >= SWEEP {
             self.ended.retain(|speech| speech.strong_count() > 0);
-            self.sweep_at = FEW_ENDED.max(2 * self.ended.len());
+            self.swept = now;
         }
     }
 }

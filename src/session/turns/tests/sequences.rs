@@ -1,6 +1,6 @@
 //! Whatever callers do in whatever order: one live turn a session, and repeats change nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -63,7 +63,24 @@ fn held_back(turns: &Turns<()>, session: &str) -> Option<(i64, Option<u64>)> {
     Some((pending, Some(entry.newest)))
 }
 
-fn begin(turns: &Turns<()>, known: &mut Vec<Known>, session: usize, n: usize) {
+/// What counts, by the turn's time of beginning: each once.
+#[derive(Default)]
+struct Counted(HashSet<i64>);
+
+impl Counted {
+    fn add(&mut self, committed: impl IntoIterator<Item = Committed<()>>) {
+        for turn in committed {
+            assert!(self.0.insert(turn.at_ms), "{turn:?} counts twice");
+        }
+    }
+}
+
+fn begin(
+    turns: &Turns<()>,
+    known: &mut Vec<Known>,
+    counted: &mut Counted,
+    (session, n): (usize, usize),
+) {
     let before = held_back(turns, SESSIONS[session]);
     let other = held_back(turns, SESSIONS[1 - session]);
     let tickets = turns.tickets.load(Ordering::Relaxed);
@@ -79,6 +96,7 @@ fn begin(turns: &Turns<()>, known: &mut Vec<Known>, session: usize, n: usize) {
         Begun::Full => panic!("nobody stays to listen"),
         Begun::Fresh(turn) => {
             assert_eq!(turn.ticket, Ticket(tickets + 1));
+            counted.add(turn.committed);
             known.push(Known {
                 session,
                 request: n,
@@ -93,10 +111,13 @@ fn begin(turns: &Turns<()>, known: &mut Vec<Known>, session: usize, n: usize) {
 }
 
 /// With no `replay`, as a guard does whose turn is dropped.
-fn end(turns: &Turns<()>, known: &mut Known, replay: Option<Replay>, at_ms: i64) {
-    let Some(generation) = known.generation.take() else {
-        return;
-    };
+fn end(
+    turns: &Turns<()>,
+    known: &mut Known,
+    replay: Option<Replay>,
+    at_ms: i64,
+) -> Option<Committed<()>> {
+    let generation = known.generation.take()?;
     assert_eq!(*generation.reply(), *known.said);
     if let Some(replay) = replay {
         generation.end(FinishReason::Stop, None, replay);
@@ -107,7 +128,7 @@ fn end(turns: &Turns<()>, known: &mut Known, replay: Option<Replay>, at_ms: i64)
         at_ms,
         ..spoken(conversation.ask.words(), &known.said)
     };
-    turns.end(SESSIONS[known.session], known.ticket, Some(said));
+    turns.end(SESSIONS[known.session], known.ticket, Some(said))
 }
 
 fn say(known: &mut Known) {
@@ -141,6 +162,7 @@ proptest! {
         runtime.block_on(async {
             let turns = Turns::default();
             let mut known: Vec<Known> = Vec::new();
+            let mut counted = Counted::default();
             for (times, step) in (0..).zip(steps) {
                 let turn = match step {
                     Step::Say(turn) | Step::End { turn, .. } | Step::Drop(turn) => turn,
@@ -150,21 +172,25 @@ proptest! {
                 let known_turn = at.and_then(|at| known.get_mut(at));
                 match (step, known_turn) {
                     (Step::Begin { session, request }, _) => {
-                        begin(&turns, &mut known, session, request);
+                        begin(&turns, &mut known, &mut counted, (session, request));
                     }
                     (Step::Say(_), Some(turn)) => say(turn),
                     (Step::End { replay, .. }, Some(turn)) => {
-                        end(&turns, turn, Some(replay), times);
+                        counted.add(end(&turns, turn, Some(replay), times));
                     }
-                    (Step::Drop(_), Some(turn)) => end(&turns, turn, None, times),
+                    (Step::Drop(_), Some(turn)) => counted.add(end(&turns, turn, None, times)),
                     (Step::Wait(seconds), _) => {
                         tokio::time::advance(Duration::from_secs(seconds)).await;
-                        turns.due(Instant::now());
+                        counted.add(turns.due(Instant::now()));
+                        let sessions = turns.lock();
+                        let mut held = sessions.by_id.iter().filter_map(|(_, s)| s.pending.as_ref());
+                        assert!(held.all(|(_, since)| since.elapsed() < COMMIT_AFTER));
                     }
                     _ => {}
                 }
                 check(&known);
             }
+            counted.add(turns.drain());
         });
     }
 }
