@@ -99,6 +99,7 @@ impl Keeper {
             for (who, exchange) in inbox {
                 give_way();
                 self.take_in(&who, exchange);
+                self.sync();
             }
             if is_over {
                 self.end();
@@ -260,16 +261,24 @@ impl Keeper {
             None if is_due => self.open(),
             Some(spool) if spool.is_degraded() && is_due => self.retry(),
             Some(spool) if spool.is_degraded() => {}
-            Some(spool) if spool.is_unsynced() && self.synced.elapsed() >= SYNC_EVERY => {
-                self.synced = Instant::now();
-                // A failure makes the spool degraded, which is told below and tried again.
-                let _ = spool.sync();
-            }
-            _ => {}
+            _ => self.sync(),
         }
         let counts = self.spool.as_mut().map(Spool::take_counts);
         let damaged = many(counts.map_or(0, |counts| counts.damaged));
         self.desk.lose("damaged", damaged);
+    }
+
+    /// Makes what was appended certain, where it is time.
+    fn sync(&mut self) {
+        if let Some(spool) = &mut self.spool
+            && spool.is_unsynced()
+            && !spool.is_degraded()
+            && self.synced.elapsed() >= SYNC_EVERY
+        {
+            self.synced = Instant::now();
+            // A failure makes the spool degraded, which is told when that is shown and tried again.
+            let _ = spool.sync();
+        }
     }
 
     /// Tries a disk that failed. Rows may lie on it that could not be seen before.
