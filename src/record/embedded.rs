@@ -36,6 +36,8 @@ const BUSY: Duration = Duration::from_millis(500);
 /// Pages of 4 KiB in the write-ahead log before they go where they belong, 64 MiB: a page that is written to again
 /// and again, as most of an index is, goes there once for all of them, and whoever speaks waits for that, 2 to 4 ms.
 const CHECKPOINT: u32 = 16_000;
+/// To what the log is cut back once it is done with, where somebody who read for long let it grow.
+const LOG_BYTES: i64 = 64 << 20;
 /// Rows of one transaction. Its end writes all of its pages in one go, some nine a turn, and on a machine with no
 /// processor to spare whoever speaks waits for that: half a millisecond. With fewer rows, of which many touch the
 /// same pages, those are written more often.
@@ -69,8 +71,9 @@ mod migrations {
 /// The embedded store, open.
 #[derive(Debug)]
 pub(super) struct Embedded {
-    writer: Arc<Mutex<Connection>>,
+    // Closed in this order: who may write is the last, and so brings the log home and takes it away.
     readers: Arc<[Mutex<Connection>; READERS]>,
+    writer: Arc<Mutex<Connection>>,
     log: Arc<Log>,
     lifecycle: Lifecycle,
     migrated: Migrated,
@@ -89,6 +92,7 @@ impl Embedded {
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "synchronous", "normal")?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        writer.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         // SQLite's own sign for KiB and not pages.
         writer.pragma_update(None, "cache_size", -CACHE)?;
         let report = migrations::migrations::runner().run(&mut writer)?;
@@ -102,6 +106,8 @@ impl Embedded {
         };
         with_buckets(&writer)?;
         giving_way(&mut writer)?;
+        // Where the file is a link, its log lies beside what it leads to.
+        let log = Arc::new(Log::of(writer.path().unwrap_or_default()));
         let applied = report.applied_migrations().iter();
         let all = migrations::migrations::runner();
         let versions = all
@@ -111,7 +117,7 @@ impl Embedded {
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
             readers: Arc::new([reader()?, reader()?, reader()?]),
-            log: Arc::new(Log::of(&path)),
+            log,
             lifecycle: lifecycle.clone(),
             migrated: Migrated {
                 applied: applied.map(ToString::to_string).collect(),
@@ -137,14 +143,17 @@ impl Embedded {
             }
             Ok(())
         })
-        .await?;
-        if self.log.is_due(Instant::now()) {
-            let log = Arc::clone(&self.log);
-            let written_out = self.lifecycle.spawn_blocking(move || log.write_out());
-            // Rows are kept all the same; SQLite does it again before it relies on it, and tells.
-            let _ = written_out.await;
-        }
-        Ok(())
+        .await
+    }
+
+    /// Hands to the disk what was written since the last time.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) async fn write_out(&self) -> io::Result<()> {
+        let log = Arc::clone(&self.log);
+        let written_out = self.lifecycle.spawn_blocking(move || log.write_out());
+        written_out.await.unwrap_or(Ok(()))
     }
 
     pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
@@ -170,8 +179,12 @@ impl Embedded {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let writer = Arc::clone(&self.writer);
-        let work = move || work(&mut lock(&writer));
+        let (writer, log) = (Arc::clone(&self.writer), Arc::clone(&self.log));
+        let work = move || {
+            let done = work(&mut lock(&writer));
+            log.falls_behind();
+            done
+        };
         let written = self.lifecycle.spawn_blocking(work);
         written.await.unwrap_or(Err(StoreError::Stopping))
     }

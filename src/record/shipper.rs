@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::spool::{Row, Seq};
 use crate::telemetry::events::{
-    RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
+    LogUnwritten, RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
 };
 
 use super::entry::{Entry, Kind};
@@ -67,6 +67,7 @@ impl Shipper {
         let mut tick = interval(SYNC);
         let mut last_look: Option<Instant> = None;
         let mut last_filled = Instant::now();
+        let mut was_written = true;
         let closed = self.outbox.closed().clone();
         while closed.run_until_cancelled(tick.tick()).await.is_some() {
             let outbox = self.outbox.clone();
@@ -87,6 +88,14 @@ impl Shipper {
             if is_filled.await == Some(true) {
                 last_filled = Instant::now();
             }
+            let written = self.store.write_out().await;
+            if let Err(error) = &written
+                && was_written
+            {
+                let why = &error.to_string();
+                LogUnwritten { why }.emit();
+            }
+            was_written = written.is_ok();
             if last_look.is_none_or(|at| at.elapsed() >= LOOK) {
                 last_look = Some(Instant::now());
                 self.look().await;

@@ -175,6 +175,17 @@ impl Store {
         }
     }
 
+    /// Hands to the disk what was kept since the last time, where that is this process's business.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(super) async fn write_out(&self) -> io::Result<()> {
+        match self {
+            Self::Embedded(store) => store.write_out().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// The rows that answer a question.
     ///
     /// # Errors

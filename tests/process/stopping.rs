@@ -47,6 +47,9 @@ async fn outlived_by_all_streams(signal: &str) {
     println!("SIG{signal}: {STREAMS} streams whole, exit {code} after {took:?}");
     assert_eq!(code, 0);
     assert!(took <= AT_MOST, "{took:?}");
+    // Whoever copies the file now has all of it.
+    let is_there = |file| service.data().join(file).exists();
+    assert!(is_there("clm.db") && !is_there("clm.db-wal"));
     let records = service.records().await;
     let count = |outcome| records.iter().filter(|r| r.outcome == outcome).count();
     assert_eq!(

@@ -6,52 +6,46 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::lifecycle::give_way;
-
-/// How often.
-const EVERY: Duration = Duration::from_millis(200);
 
 /// See the module's words.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
-    last: Mutex<Instant>,
+    is_behind: AtomicBool,
 }
 
 impl Log {
     /// The log of this database.
-    pub(super) fn of(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-wal");
+    pub(super) fn of(database: &str) -> Self {
         Self {
-            path: path.into(),
-            last: Mutex::new(Instant::now()),
+            path: format!("{database}-wal").into(),
+            is_behind: AtomicBool::new(false),
         }
     }
 
-    /// Whether it is time again, which it then is not for a while.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = now.saturating_duration_since(*last) >= EVERY;
-        if is_due {
-            *last = now;
-        }
-        is_due
+    /// Something may have been appended.
+    pub(super) fn falls_behind(&self) {
+        self.is_behind.store(true, Ordering::Release);
     }
 
-    /// Hands over what was appended. SQLite has no locks on this file that closing it would take away.
+    /// Hands over what was appended since. SQLite has no locks on this file that closing it would take away.
     ///
     /// # Errors
-    /// When the file cannot be opened, as before the first row, or the disk takes nothing.
+    /// When the file cannot be opened or the disk does not take it; the next time tries again.
     pub(super) fn write_out(&self) -> io::Result<()> {
+        if !self.is_behind.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
         give_way();
-        File::open(&self.path)?.sync_data()
+        let written = File::open(&self.path).and_then(|file| file.sync_data());
+        if written.is_err() {
+            self.falls_behind();
+        }
+        written
     }
 }
 
@@ -60,25 +54,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_due_now_and_then() {
-        let log = Log::of(Path::new("clm.db"));
-        let now = Instant::now();
-        let due = [0, 150, 250, 300, 400, 460].map(|ms| {
-            let later = now + Duration::from_millis(ms);
-            log.is_due(later)
-        });
-        assert_eq!(due, [false, false, true, false, false, true]);
-    }
-
-    #[test]
-    fn it_is_the_file_that_sqlite_appends_to() {
+    fn what_is_behind_is_handed_over_once_and_again_where_that_failed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("clm.db");
-        let log = Log::of(&path);
-        assert_eq!(log.write_out().unwrap_err().kind(), io::ErrorKind::NotFound);
+        let log = Log::of(path.to_str().unwrap());
+        // Nothing is there, and nothing is looked for.
+        log.write_out().unwrap();
+        log.falls_behind();
+        for _ in 0..2 {
+            assert_eq!(log.write_out().unwrap_err().kind(), io::ErrorKind::NotFound);
+        }
+        // It is the file that SQLite appends to.
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "journal_mode", "wal").unwrap();
         db.execute("create table t (x)", []).unwrap();
+        log.write_out().unwrap();
+        drop(db);
+        assert!(!log.path.exists());
         log.write_out().unwrap();
     }
 }

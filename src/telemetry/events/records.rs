@@ -41,6 +41,19 @@ impl RecordsDelayed<'_> {
     }
 }
 
+/// What the embedded store was given does not reach the disk: a machine that is lost loses it. Told once.
+#[derive(Debug)]
+pub struct LogUnwritten<'a> {
+    /// The system's words.
+    pub why: &'a str,
+}
+
+impl LogUnwritten<'_> {
+    pub fn emit(&self) {
+        warn!(target: "clm::record", why = self.why, "the embedded store's log does not reach the disk");
+    }
+}
+
 /// The store takes rows again.
 #[derive(Debug)]
 pub struct RecordsFlow;
