@@ -132,7 +132,8 @@ impl Embedded {
     }
 
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
-        self.write(move |writer| {
+        let parts = batch.len().div_ceil(PART);
+        self.write(parts, move |writer| {
             for part in batch.chunks(PART) {
                 let transaction = writer.transaction()?;
                 for kind in Kind::ALL {
@@ -146,18 +147,21 @@ impl Embedded {
         .await
     }
 
-    /// Hands to the disk what was written since the last time.
+    /// Hands to the disk what was written since the last time, where it is time again.
     ///
     /// # Errors
     /// When the disk does not take it.
     pub(super) async fn write_out(&self) -> io::Result<()> {
+        if !self.log.is_due(Instant::now()) {
+            return Ok(());
+        }
         let log = Arc::clone(&self.log);
         let written_out = self.lifecycle.spawn_blocking(move || log.write_out());
         written_out.await.unwrap_or(Ok(()))
     }
 
     pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
-        self.write(move |writer| {
+        self.write(1, move |writer| {
             let transaction = writer.transaction()?;
             let changed = questions.iter().map(|question| {
                 let (sql, args) = question.compose(Mark::Question);
@@ -177,12 +181,13 @@ impl Embedded {
 
     async fn write<T: Send + 'static>(
         &self,
+        transactions: usize,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (writer, log) = (Arc::clone(&self.writer), Arc::clone(&self.log));
         let work = move || {
             let done = work(&mut lock(&writer));
-            log.falls_behind();
+            log.falls_behind(transactions, Instant::now());
             done
         };
         let written = self.lifecycle.spawn_blocking(work);

@@ -175,7 +175,7 @@ impl Store {
         }
     }
 
-    /// Hands to the disk what was kept since the last time, where that is this process's business.
+    /// Hands to the disk what was kept since the last time, where that is this process's business and time again.
     ///
     /// # Errors
     /// When the disk does not take it.
