@@ -116,7 +116,7 @@ struct Sessions<T> {
     /// stands here again, and its older place means nothing.
     held: VecDeque<(Instant, Arc<str>)>,
     /// Sessions that may keep a turn that no repeat hears any more, by when it ended; the longest first.
-    ageing: VecDeque<(Instant, Arc<str>)>,
+    aging: VecDeque<(Instant, Arc<str>)>,
 }
 
 /// The turns of every session.
@@ -139,7 +139,7 @@ impl<T> Default for Turns<T> {
                 ended: VecDeque::new(),
                 swept: Instant::now(),
                 held: VecDeque::new(),
-                ageing: VecDeque::new(),
+                aging: VecDeque::new(),
             }),
             tickets: AtomicU64::new(0),
             keys: Keys::default(),
@@ -250,7 +250,7 @@ impl<T> Turns<T> {
         let id = Arc::clone(id);
         sessions.ended.extend(said);
         sessions.held.extend(held);
-        sessions.ageing.push_back((now, id));
+        sessions.aging.push_back((now, id));
         sessions.give_back(&self.kept);
         drop(sessions);
         evidence?.judge(overtaken?)

@@ -40,7 +40,7 @@ impl<T> Sessions<T> {
     /// Lets go of turns that no repeat may hear any more, as far as a session keeps newer ones.
     fn let_go(&mut self, now: Instant) {
         let is_over = |ended: Instant| now.saturating_duration_since(ended) > REPLAY_FOR;
-        while let Some((_, id)) = self.ageing.pop_front_if(|(ended, _)| is_over(*ended)) {
+        while let Some((_, id)) = self.aging.pop_front_if(|(ended, _)| is_over(*ended)) {
             if let Some(entry) = self.by_id.peek_mut(&id) {
                 entry.forget(now);
             }

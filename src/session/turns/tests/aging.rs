@@ -56,7 +56,7 @@ async fn of_a_quiet_session_the_newest_turn_alone_is_kept() {
         assert_eq!(kept(), left);
         tokio::time::advance(SECOND).await;
     }
-    assert!(turns.lock().ageing.is_empty());
+    assert!(turns.lock().aging.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
