@@ -36,7 +36,7 @@ const GROUPS: &str = "/sys/fs/cgroup";
 /// In bytes. glibc 2.36 makes a heap of large pages as large as one at least; others end it where one ends.
 const LARGE_PAGE: u64 = 2 << 20;
 /// The most that is touched at the start, in bytes: what the service and 500 streams take, with what is kept of some
-/// ten thousand ended turns.
+/// six thousand ended turns.
 const RESERVE: usize = 128 << 20;
 /// Of the memory that there is at most this part.
 const SHARE: usize = 16;

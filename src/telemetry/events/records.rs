@@ -41,7 +41,7 @@ impl RecordsDelayed<'_> {
     }
 }
 
-/// What the embedded store was given does not reach the disk: a machine that is lost loses it. Told once.
+/// What the embedded store was given does not reach the disk: a machine that is lost loses it. Told once an outage.
 #[derive(Debug)]
 pub struct LogUnwritten<'a> {
     /// The system's words.
