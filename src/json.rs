@@ -4,6 +4,7 @@
 //! something, so nothing that is not needed can fail, and a long history is walked, not built.
 //! Knows nothing of chat: callers' requests and upstream's chunks are both read with it.
 
+mod depth;
 mod walk;
 
 use std::borrow::Cow;
@@ -12,8 +13,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Nesting beyond this is refused before anything is parsed.
-const MAX_DEPTH: u32 = 64;
+pub use self::depth::is_shallow;
 
 /// An object's fields in their order; a repeated name counts as it came last.
 #[derive(Debug, Default)]
@@ -137,47 +137,6 @@ pub fn text(raw: &RawValue) -> Option<String> {
             .ok()
             .map(|lossy| lossy.0)
     })
-}
-
-/// Whether no bracket opens more than [`MAX_DEPTH`] levels. Brackets inside strings do not count.
-#[must_use]
-pub fn is_shallow(json: &[u8]) -> bool {
-    // With no more brackets than levels there is nothing to follow.
-    if memchr::memchr2_iter(b'[', b'{', json)
-        .nth(MAX_DEPTH as usize)
-        .is_none()
-    {
-        return true;
-    }
-    let mut depth = 0_u32;
-    let mut rest = json;
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        match first {
-            b'"' => rest = after_string(tail),
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return false;
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    true
-}
-
-fn after_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
-        let skip = if rest.get(at) == Some(&b'\\') { 2 } else { 1 };
-        let is_end = skip == 1;
-        rest = rest.get(at + skip..).unwrap_or_default();
-        if is_end {
-            return rest;
-        }
-    }
-    &[]
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -348,13 +307,5 @@ mod tests {
         ] {
             assert_eq!(text(raw(json)).as_deref(), Some(expected), "{json}");
         }
-    }
-
-    #[test]
-    fn depth_is_bounded_and_strings_do_not_count() {
-        assert!(is_shallow(br#"{"a":"[[[[","b":"\"[[["}"#));
-        assert!(!is_shallow("[".repeat(100_000).as_bytes()));
-        assert!(is_shallow(b"\"unterminated [[["));
-        assert!(is_shallow("[]".repeat(1000).as_bytes()));
     }
 }
