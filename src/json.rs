@@ -80,7 +80,9 @@ impl<'a> Fields<'a> {
     /// its members; what is no object has none. Nothing where `json` is no object.
     #[must_use]
     pub fn and_members(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
-        match whole(json, walk::List(name)).flatten() {
+        // As UTF-8 at once, rather than each name and each value by itself.
+        let text = std::str::from_utf8(json).ok();
+        match text.and_then(|text| whole(text, walk::List(name)).flatten()) {
             Some(listing) => Some((listing.fields, listing.members)),
             None => Self::and_members_by_level(json, name),
         }
@@ -101,8 +103,7 @@ impl<'a> Fields<'a> {
         let Some(raw) = self.get(name) else {
             return Vec::new();
         };
-        whole(raw.get().as_bytes(), walk::NumbersAt(path))
-            .unwrap_or_else(|| Self::numbers_by_level(raw, path))
+        whole(raw.get(), walk::NumbersAt(path)).unwrap_or_else(|| Self::numbers_by_level(raw, path))
     }
 
     fn numbers_by_level(raw: &'a RawValue, path: &[&str]) -> Vec<(Cow<'a, str>, f64)> {
@@ -117,8 +118,8 @@ impl<'a> Fields<'a> {
 }
 
 /// What is found in the whole text, if the parser can take it to its end.
-fn whole<'a, L: walk::Loose<'a>>(json: &'a [u8], look: L) -> Option<L::Found> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+fn whole<'a, L: walk::Loose<'a>>(json: &'a str, look: L) -> Option<L::Found> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = walk::Any(look).deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
     Some(found)
