@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn it_is_asked_before_the_persons_words() {
         let prompt = vec![
-            PromptMessage::System("rules".to_owned()),
+            PromptMessage::System("rules".to_owned().into()),
             PromptMessage::User("Should I go?".to_owned()),
         ];
         for (why, told) in [

@@ -63,7 +63,7 @@ pub fn question(roster: &Roster, conversation: &Conversation) -> Vec<PromptMessa
         .collect();
     let quoted = quote(Source::Talk, &talk.join("\n")).unwrap_or_default();
     vec![
-        PromptMessage::System(rules),
+        PromptMessage::System(rules.into()),
         PromptMessage::User(format!("{quoted}\n\n{ASKED}")),
     ]
 }

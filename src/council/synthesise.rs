@@ -89,7 +89,7 @@ mod tests {
             })
             .collect();
         let prompt = vec![
-            PromptMessage::System("rules".to_owned()),
+            PromptMessage::System("rules".to_owned().into()),
             PromptMessage::User("Should I go?".to_owned()),
         ];
         weave(prompt, "Let me ask around.", &heard)

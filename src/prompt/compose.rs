@@ -6,13 +6,11 @@ use serde_json::value::RawValue;
 use super::heard;
 use super::murmur;
 use super::quote::{Source, quote};
+use super::rules::Rules;
 use super::sound;
 use super::trim::{self, Unit};
 use crate::coach::Coach;
 use crate::turn::{Ask, Conversation, Murmur};
-
-/// The rules all coaches share. They come first, so that the prefix is shared as well.
-const RULES: &str = include_str!("rules.md");
 
 const CALL_BEGINS: &str = "(The call begins.)";
 const LEFT_OUT: &str = "(A part of the conversation is left out here.)";
@@ -29,7 +27,7 @@ const GO_ON: &str = "(Go on with the conversation from where it stands.)";
 /// One message to the model, in `OpenAI`'s shape once serialised.
 #[derive(Clone, Debug)]
 pub enum PromptMessage {
-    System(String),
+    System(Rules),
     User(String),
     Assistant(String),
     /// A message of a tool exchange, verbatim.
@@ -38,17 +36,24 @@ pub enum PromptMessage {
 
 impl Serialize for PromptMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (role, content) = match self {
-            Self::System(text) => ("system", text),
-            Self::User(text) => ("user", text),
-            Self::Assistant(text) => ("assistant", text),
-            Self::Raw(raw) => return raw.serialize(serializer),
-        };
-        let mut message = serializer.serialize_struct("PromptMessage", 2)?;
-        message.serialize_field("role", role)?;
-        message.serialize_field("content", content)?;
-        message.end()
+        match self {
+            Self::System(rules) => said(serializer, "system", rules),
+            Self::User(text) => said(serializer, "user", text),
+            Self::Assistant(text) => said(serializer, "assistant", text),
+            Self::Raw(raw) => raw.serialize(serializer),
+        }
     }
+}
+
+fn said<S: Serializer>(
+    serializer: S,
+    role: &str,
+    content: &impl Serialize,
+) -> Result<S::Ok, S::Error> {
+    let mut message = serializer.serialize_struct("PromptMessage", 2)?;
+    message.serialize_field("role", role)?;
+    message.serialize_field("content", content)?;
+    message.end()
 }
 
 /// The whole prompt of a turn. It ends with a user's message, or with the tool result that is to be
@@ -59,7 +64,7 @@ pub fn compose(
     conversation: &Conversation,
     memory: Option<&str>,
 ) -> Vec<PromptMessage> {
-    let mut messages = vec![PromptMessage::System(system(coach))];
+    let mut messages = vec![PromptMessage::System(Rules::of(coach))];
     let mut history = history(conversation);
     let notes = notes(conversation, memory);
     let last = match &conversation.ask {
@@ -94,16 +99,6 @@ pub fn without_sound<'m>(
     let note = sound::note(&conversation.expressions);
     let is_note = move |message: &&PromptMessage| matches!(message, PromptMessage::User(text) if Some(text) == note.as_ref());
     messages.iter().filter(move |message| !is_note(message))
-}
-
-/// Constant for a coach, to the byte: no id, no clock, nothing of the user.
-fn system(coach: &Coach) -> String {
-    format!(
-        "{}\n\n{}\n\nWhen a call begins: {}",
-        RULES.trim(),
-        coach.persona.trim(),
-        coach.greeting.trim()
-    )
 }
 
 /// The trimmed history, neighbours of one role merged, beginning with the user.

@@ -12,8 +12,10 @@ mod heard;
 mod sound;
 mod murmur;
 mod resume;
+mod rules;
 
 pub use compose::{PromptMessage, compose, without_sound};
 pub use quote::{Source, is_plain, quote};
 pub use resume::{instructed, prefilled};
+pub use rules::Rules;
 pub use weight::{QUOTED_TOKENS, tokens_in, tokens_of};

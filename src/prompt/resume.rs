@@ -60,7 +60,7 @@ mod tests {
 
     fn prompt() -> Vec<PromptMessage> {
         vec![
-            PromptMessage::System("Rules.".to_owned()),
+            PromptMessage::System("Rules.".to_owned().into()),
             PromptMessage::User("Where do I begin?".to_owned()),
         ]
     }
@@ -108,7 +108,7 @@ mod tests {
             Just(()).prop_map(move |()| raw()),
         ];
         prop::collection::vec(message, 0..5).prop_map(|mut messages| {
-            messages.insert(0, PromptMessage::System("Rules.".to_owned()));
+            messages.insert(0, PromptMessage::System("Rules.".to_owned().into()));
             messages
         })
     }

@@ -34,9 +34,8 @@ pub fn tokens_of(text: &str) -> u64 {
 #[must_use]
 pub fn tokens_in(messages: &[PromptMessage]) -> u64 {
     let text = |message: &PromptMessage| match message {
-        PromptMessage::System(text)
-        | PromptMessage::User(text)
-        | PromptMessage::Assistant(text) => of_text(text),
+        PromptMessage::System(rules) => of_text(rules.text()),
+        PromptMessage::User(text) | PromptMessage::Assistant(text) => of_text(text),
         PromptMessage::Raw(raw) => of_text(raw.get()),
     };
     tokens(messages.iter().map(|m| text(m) + AROUND).sum())
@@ -63,7 +62,7 @@ mod tests {
             assert_eq!(tokens_of(text), tokens, "{text}");
         }
         let said = [
-            PromptMessage::System("abcd".to_owned()),
+            PromptMessage::System("abcd".to_owned().into()),
             PromptMessage::User("話".to_owned()),
         ];
         assert_eq!(tokens_in(&said), 2 + 8);

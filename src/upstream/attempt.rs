@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_shortened_history_keeps_the_rules_and_the_newest_and_begins_with_the_user() {
-        let mut messages = vec![PromptMessage::System("rules".into())];
+        let mut messages = vec![PromptMessage::System("rules".to_owned().into())];
         for i in 0..20 {
             messages.push(PromptMessage::User(format!("u{i}")));
             messages.push(PromptMessage::Assistant(format!("a{i}")));

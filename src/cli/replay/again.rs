@@ -176,7 +176,7 @@ fn message(kept: &Value) -> Option<PromptMessage> {
     let fields = kept.as_object()?;
     let text = |field: &str| fields.get(field).and_then(Value::as_str);
     match (fields.len(), text("role"), text("content")) {
-        (2, Some("system"), Some(said)) => Some(PromptMessage::System(said.to_owned())),
+        (2, Some("system"), Some(said)) => Some(PromptMessage::System(said.to_owned().into())),
         (2, Some("user"), Some(said)) => Some(PromptMessage::User(said.to_owned())),
         (2, Some("assistant"), Some(said)) => Some(PromptMessage::Assistant(said.to_owned())),
         _ => to_raw_value(kept).ok().map(PromptMessage::Raw),

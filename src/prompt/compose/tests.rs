@@ -79,7 +79,7 @@ pub(super) fn some_tools() -> Option<Tools> {
 fn each_coachs_prefix_is_this_to_the_byte() {
     let hash = |coach: &Coach| {
         use sha2::{Digest, Sha256};
-        let digest = Sha256::digest(system(coach).as_bytes());
+        let digest = Sha256::digest(Rules::of(coach).text().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{} {hex}", coach.id)
     };
@@ -99,7 +99,7 @@ fn each_coachs_prefix_is_this_to_the_byte() {
 #[test]
 fn a_prefix_is_short_enough_to_be_read_at_once() {
     for coach in Roster::built_in().unwrap().iter() {
-        let size = system(coach).chars().count();
+        let size = Rules::of(coach).text().chars().count();
         assert!(size <= 4_050, "{}: {size} characters", coach.id);
     }
 }
@@ -132,7 +132,7 @@ fn the_whole_prompt_of_each_coach() {
     let memory = "<FACTS>\n  - Ada leads a team of six. (2026-03-02 - present)\n</FACTS>";
     for coach in Roster::built_in().unwrap().iter() {
         let messages = compose(coach, &conversation, Some(memory));
-        let whole = shown(&messages).replacen("[constant]", &system(coach), 1);
+        let whole = shown(&messages).replacen("[constant]", Rules::of(coach).text(), 1);
         insta::assert_snapshot!(format!("whole_{}", coach.id), whole);
     }
 }
@@ -363,9 +363,10 @@ proptest! {
         prop_assert!(matches!(messages[1], PromptMessage::User(_)));
         for (at, message) in messages.iter().enumerate() {
             match message {
-                PromptMessage::System(text) => {
+                PromptMessage::System(rules) => {
                     prop_assert!(at == 0);
-                    prop_assert_eq!(text, &system(roster.master()));
+                    let expected = Rules::of(roster.master());
+                    prop_assert_eq!(rules.text(), expected.text());
                 }
                 PromptMessage::User(text) if text.contains("SECRET") => {
                     prop_assert_eq!(text.matches(['<', '>']).count(), 4);
@@ -381,7 +382,8 @@ proptest! {
             }
         }
         let size: usize = messages.iter().map(|m| match m {
-            PromptMessage::System(t) | PromptMessage::User(t) | PromptMessage::Assistant(t) => t.chars().count(),
+            PromptMessage::System(rules) => rules.text().chars().count(),
+            PromptMessage::User(t) | PromptMessage::Assistant(t) => t.chars().count(),
             PromptMessage::Raw(_) => 0,
         }).sum();
         prop_assert!(size < 90_000);
