@@ -77,19 +77,19 @@ impl<'a> Fields<'a> {
     }
 
     /// An object's fields but for the one of this name, and of that one, if it is an array, the fields of
-    /// its members; what is no object has none. Nothing where `json` is no object.
+    /// its members; what is no object has none. Nothing where `json` is no object, or no UTF-8 throughout.
     #[must_use]
     pub fn and_members(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
-        // As UTF-8 at once, rather than each name and each value by itself.
-        let text = std::str::from_utf8(json).ok();
-        match text.and_then(|text| whole(text, walk::List(name)).flatten()) {
+        // Seen at once, rather than for each name and each value by itself.
+        let json = std::str::from_utf8(json).ok()?;
+        match whole(json, walk::List(name)).flatten() {
             Some(listing) => Some((listing.fields, listing.members)),
             None => Self::and_members_by_level(json, name),
         }
     }
 
-    fn and_members_by_level(json: &'a [u8], name: &str) -> Option<(Self, Option<Vec<Self>>)> {
-        let mut fields: Self = serde_json::from_slice(json).ok()?;
+    fn and_members_by_level(json: &'a str, name: &str) -> Option<(Self, Option<Vec<Self>>)> {
+        let mut fields: Self = serde_json::from_str(json).ok()?;
         let members = fields.array(name);
         fields.0.retain(|(key, _)| key != name);
         let members = members.map(|list| list.into_iter().map(Self::of).collect());
@@ -237,6 +237,20 @@ mod tests {
         assert!(Fields::of(raw("[1]")).get("a").is_none());
     }
 
+    #[test]
+    fn what_is_no_utf8_is_no_object_wherever_it_stands() {
+        for json in [
+            &b"{\"a\":[\"\xff\"]}"[..],
+            b"{\"a\":[[\"\xff\"],{}]}",
+            b"{\"b\":\"\xff\",\"a\":[]}",
+            b"{\"\xff\":1,\"a\":[]}",
+            b"{\"a\":{\"x\":\"\xff\"}}",
+        ] {
+            assert!(Fields::and_members(json, "a").is_none(), "{json:?}");
+        }
+        assert!(Fields::and_members("{\"a\":[\"ÿ\"]}".as_bytes(), "a").is_some());
+    }
+
     /// JSON with members and numbers where they are looked for, and with anything else there.
     fn odd() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
@@ -284,7 +298,7 @@ mod tests {
             };
             let (one, by_level) = (
                 Fields::and_members(json.as_bytes(), "a"),
-                Fields::and_members_by_level(json.as_bytes(), "a"),
+                Fields::and_members_by_level(&json, "a"),
             );
             prop_assert_eq!(told(one), told(by_level));
             let json = format!(r#"{{"m":{json}}}"#);

@@ -31,8 +31,8 @@ pub fn is_shallow(json: &[u8]) -> bool {
     true
 }
 
-/// The next quotation mark or bracket, and what is behind it. Most of a long talk are digits of scores, passed over
-/// eight at a time.
+/// The next quotation mark or bracket, and what is behind it. Most of a long talk are digits of scores,
+/// passed over eight at a time.
 fn next_mark(json: &[u8]) -> Option<(u8, &[u8])> {
     let is_mark = |b: &u8| matches!(b, b'"' | b'[' | b']' | b'{' | b'}');
     let (words, _) = json.as_chunks::<8>();
@@ -73,17 +73,55 @@ mod tests {
 
     use super::*;
 
+    /// Read byte by byte.
+    fn is_shallow_plainly(json: &[u8]) -> bool {
+        let (mut depth, mut within, mut escaped) = (0_u32, false, false);
+        json.iter().all(|b| {
+            match b {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = within,
+                b'"' => within = !within,
+                b'[' | b'{' if !within => depth += 1,
+                b']' | b'}' if !within => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth <= MAX_DEPTH
+        })
+    }
+
+    /// Mostly what is passed over, as in scores.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop_oneof![
+            4 => "[0-9.,: \t-]{1,40}",
+            2 => r#""([a-z\[\]{}é]|\\"|\\\\){0,12}""#,
+            2 => r"[\[\]{}\\a-z]{1,3}",
+            1 => r"[\[{]{40,70}",
+        ];
+        vec(pieces, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
     proptest! {
         #[test]
-        fn the_next_mark_is_the_first_one(bytes in vec(prop_oneof![4 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'[')], 0..40)) {
-            let is_mark = |b: &u8| br#""[]{}"#.contains(b);
-            let first = bytes.iter().position(is_mark).map(|at| (bytes[at], &bytes[at + 1..]));
-            prop_assert_eq!(next_mark(&bytes), first);
+        fn eight_at_a_time_is_as_deep_as_one_by_one(json in bytes()) {
+            prop_assert_eq!(is_shallow(&json), is_shallow_plainly(&json));
         }
 
         #[test]
-        fn digits_are_dull_and_marks_are_not(mut bytes in any::<[u8; 8]>(), at in 0..8_usize, mark in 0..5_usize) {
-            bytes = bytes.map(|b| b"0123456789-+.,: \t\n"[usize::from(b) % 18]);
+        fn the_next_mark_is_the_first_one(json in bytes(), noise in vec(any::<u8>(), 0..9)) {
+            let json = [json, noise].concat();
+            let is_mark = |b: &u8| br#""[]{}"#.contains(b);
+            let first = json.iter().position(is_mark);
+            let first = first.map(|at| (json[at], &json[at + 1..]));
+            prop_assert_eq!(next_mark(&json), first);
+        }
+
+        #[test]
+        fn digits_are_dull_and_marks_are_not(
+            bytes in any::<[u8; 8]>(),
+            at in 0..8_usize,
+            mark in 0..5_usize,
+        ) {
+            let mut bytes = bytes.map(|b| b"0123456789-+.,: \t\n"[usize::from(b) % 18]);
             prop_assert!(is_dull(bytes));
             bytes[at] = br#""[]{}"#[mark];
             prop_assert!(!is_dull(bytes));
