@@ -5,6 +5,7 @@
 //! own, never in the system message.
 
 mod compose;
+mod rules;
 mod trim;
 mod weight;
 mod quote;
@@ -12,7 +13,6 @@ mod heard;
 mod sound;
 mod murmur;
 mod resume;
-mod rules;
 
 pub use compose::{PromptMessage, compose, without_sound};
 pub use quote::{Source, is_plain, quote};

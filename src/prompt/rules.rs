@@ -1,5 +1,5 @@
-//! What a model is told first: the house's rules and the coach's own. Constant for a coach, to the byte, so it is
-//! put together, and written as JSON, once and not with each turn.
+//! What a model is told first: the house's rules and the coach's own. Constant for a coach, to the
+//! byte, so it is put together, and written as JSON, once and not with each turn.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::coach::Coach;
 
 /// The rules all coaches share. They come first, so that the prefix is shared as well.
 const SHARED: &str = include_str!("rules.md");
-/// Coaches whose rules a thread keeps. More are only there while experiments change their personas.
+/// Coaches whose rules a thread keeps, an experiment's persona counted as one more. Beyond them it begins anew.
 const MAX_KEPT: usize = 64;
 
 thread_local! {
@@ -32,7 +32,7 @@ pub struct Rules(Arc<Written>);
 
 struct Written {
     text: String,
-    /// The same as a JSON string. Without one it is written with each turn.
+    /// The same as a JSON string, which any text can be; if one could not, the request would say why.
     json: Option<Box<RawValue>>,
 }
 
