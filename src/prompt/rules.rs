@@ -37,7 +37,7 @@ struct Written {
 }
 
 impl Rules {
-    /// No id, no clock, nothing of the user.
+    /// Those of this coach: no id, no clock, nothing of the user.
     pub(super) fn of(coach: &Coach) -> Self {
         KEPT.with_borrow_mut(|kept| {
             let known = kept
