@@ -136,10 +136,13 @@ fn read_or_make(dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         found => return found,
     }
-    let fresh = hex(&rand::random::<[u8; 32]>());
+    let fresh = base16ct::lower::encode_string(&rand::random::<[u8; 32]>());
     // Written beside it and then linked: the name never stands for a file that is not whole, and
     // whoever links second finds the name taken.
-    let beside = dir.join(format!("{FILE}.{}", hex(&rand::random::<[u8; 8]>())));
+    let beside = dir.join(format!(
+        "{FILE}.{}",
+        base16ct::lower::encode_string(&rand::random::<[u8; 8]>())
+    ));
     let written = write(&beside, &fresh).and_then(|()| fs::hard_link(&beside, path));
     // It may never have come to be.
     let _ = fs::remove_file(&beside);
@@ -180,11 +183,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         io::ErrorKind::InvalidData,
         "the key file is too short",
     ))
-}
-
-/// Two hex digits a byte.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

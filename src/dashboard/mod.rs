@@ -210,14 +210,14 @@ impl Asset {
         plain: impl Into<Cow<'static, str>>,
     ) -> Self {
         let plain = plain.into();
-        let digest = Sha256::digest(plain.as_bytes());
-        let short = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        let digest: [u8; 32] = Sha256::digest(plain.as_bytes()).into();
+        let short = base16ct::lower::encode_string(&digest[..8]);
         let gzip = compressed(plain.as_bytes()).ok();
         Self {
             name,
             content_type,
             gzip: gzip.filter(|gzip| gzip.len() < plain.len()),
-            etag: format!("\"{}\"", short.collect::<String>()),
+            etag: format!("\"{short}\""),
             plain,
         }
     }

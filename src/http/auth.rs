@@ -135,7 +135,7 @@ impl Keys {
 
 fn name_of(key: &Digested) -> String {
     let [a, b, c, d, ..] = digest(key);
-    format!("key-{a:02x}{b:02x}{c:02x}{d:02x}")
+    format!("key-{}", base16ct::lower::encode_string(&[a, b, c, d]))
 }
 
 fn is_loopback(host: IpAddr) -> bool {

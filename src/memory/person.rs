@@ -47,12 +47,9 @@ pub(super) fn user_id(user: &str) -> Arc<str> {
 
 /// The prefix and the first half of the hash over the parts, joined by NUL.
 fn derived(prefix: &str, parts: &[&str]) -> Arc<str> {
-    let hash = Sha256::digest(parts.join("\0"));
-    let hex = hash.iter().take(16).map(|byte| format!("{byte:02x}"));
-    std::iter::once(prefix.to_owned())
-        .chain(hex)
-        .collect::<String>()
-        .into()
+    let hash: [u8; 32] = Sha256::digest(parts.join("\0")).into();
+    let hex = base16ct::lower::encode_string(&hash[..16]);
+    [prefix, &hex].concat().into()
 }
 
 #[cfg(test)]

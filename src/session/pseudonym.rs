@@ -1,8 +1,6 @@
 //! Names that stand for people wherever something is kept or sent on: a keyed hash, so that whoever
 //! reads the table cannot tell by trying which user a row belongs to.
 
-use std::fmt;
-
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -55,17 +53,8 @@ impl Pseudonyms {
         mac.update(kind.as_bytes());
         mac.update(&[0]);
         mac.update(id.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        Hex(digest.get(..16).unwrap_or_default()).to_string()
-    }
-}
-
-/// Hex digits of some bytes.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digest: [u8; 32] = mac.finalize().into_bytes().into();
+        base16ct::lower::encode_string(&digest[..DIGITS / 2])
     }
 }
 

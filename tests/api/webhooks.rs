@@ -25,8 +25,7 @@ fn hex_mac(key: &str, parts: &[&[u8]]) -> String {
     for part in parts {
         mac.update(part);
     }
-    let mac = mac.finalize().into_bytes();
-    mac.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&mac.finalize().into_bytes())
 }
 
 fn now_s() -> i64 {

@@ -89,8 +89,7 @@ fn hash(key: &Digested, until_s: i64) -> String {
     };
     mac.update(PURPOSE);
     mac.update(until_s.to_string().as_bytes());
-    let bytes = mac.finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&mac.finalize().into_bytes())
 }
 
 fn cookie(request: &HttpRequest, value: &str, lasts: Duration) -> String {

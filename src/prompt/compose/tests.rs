@@ -80,7 +80,7 @@ fn each_coachs_prefix_is_this_to_the_byte() {
     let hash = |coach: &Coach| {
         use sha2::{Digest, Sha256};
         let digest = Sha256::digest(Rules::of(coach).text().as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = base16ct::lower::encode_string(&digest);
         format!("{} {hex}", coach.id)
     };
     let roster = Roster::built_in().unwrap();

@@ -174,15 +174,8 @@ pub fn short_session(session_id: &str) -> String {
     if let Some(pseudonym) = session_id.strip_prefix("s_") {
         return format!("s_{}", pseudonym.get(..10).unwrap_or_default());
     }
-    let digest = Sha256::digest(session_id.as_bytes());
-    digest
-        .iter()
-        .take(5)
-        .fold(String::from("s_"), |mut out, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    let digest: [u8; 32] = Sha256::digest(session_id.as_bytes()).into();
+    format!("s_{}", base16ct::lower::encode_string(&digest[..5]))
 }
 
 fn ms(time: Option<f64>) -> String {

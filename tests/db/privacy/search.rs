@@ -1,7 +1,6 @@
 //! Looks for what must not be there, in every form in which it could have been written down.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
@@ -55,10 +54,7 @@ impl Search {
 }
 
 fn forms(text: &str) -> BTreeSet<String> {
-    let hex = text.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hex = base16ct::lower::encode_string(text.as_bytes());
     let mut forms = BTreeSet::from([
         text.to_owned(),
         utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
