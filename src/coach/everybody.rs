@@ -7,6 +7,10 @@
 //!
 //! To add a form: a row of phrases here, and its lines in the tables of `tests.rs`.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::named::{Pause, Word, split};
 
 /// Only so much of a line's end is looked at, in bytes: a request is what somebody says last.
@@ -222,6 +226,14 @@ const TAIL: &[&str] = &[
 
 /// How words begin without one of which nobody means all of us: nearly every sentence has none.
 const CUES: &[&str] = &["team", "coach", "colleague", "every", "others", "council"];
+/// The same as a word of its own.
+const ALL: &str = "all";
+/// Finds one of them anywhere in a line, so that one without any is not taken apart into words.
+static CUED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let mut builder = AhoCorasick::builder();
+    builder.ascii_case_insensitive(true);
+    builder.build(CUES.iter().chain([&ALL])).ok()
+});
 
 /// Where a request of one form ends that begins with the first of these words.
 type Form = fn(&[&str]) -> Option<usize>;
@@ -229,9 +241,13 @@ type Form = fn(&[&str]) -> Option<usize>;
 /// Whether this line asks to hear all coaches.
 #[must_use]
 pub fn asks_everybody(line: &str) -> bool {
-    let end = line.char_indices().rev().map(|(at, _)| at);
-    let from = end.take_while(|at| line.len() - at <= MOST_BYTES).last();
-    let words = split(line.get(from.unwrap_or(0)..).unwrap_or_default());
+    let starts = line.char_indices().rev().map(|(at, _)| at);
+    let from = starts.take_while(|at| line.len() - at <= MOST_BYTES).last();
+    let end = line.get(from.unwrap_or(0)..).unwrap_or_default();
+    if CUED.as_ref().is_some_and(|cued| !cued.is_match(end)) {
+        return false;
+    }
+    let words = split(end);
     let mut rest = words.as_slice();
     while !rest.is_empty() {
         let next = rest.iter().skip(1);
@@ -246,7 +262,7 @@ pub fn asks_everybody(line: &str) -> bool {
 }
 
 fn is_cue(word: &Word) -> bool {
-    word.text == "all" || CUES.iter().any(|cue| word.text.starts_with(cue))
+    word.text == ALL || CUES.iter().any(|cue| word.text.starts_with(cue))
 }
 
 /// Whether a sentence is a request, or goes over to one where a clause begins.

@@ -145,8 +145,12 @@ pub(super) fn split(line: &str) -> Vec<Word> {
                 pause = Pause::None;
             }
             if let Some(word) = words.last_mut() {
-                let c = if c == '’' { '\'' } else { c };
-                word.text.extend(c.to_lowercase());
+                match c {
+                    '’' => word.text.push('\''),
+                    // Most are, and need no table.
+                    c if c.is_ascii() => word.text.push(c.to_ascii_lowercase()),
+                    c => word.text.extend(c.to_lowercase()),
+                }
             }
         } else if matches!(c, '.' | '!' | '?' | '…' | '\n') {
             pause = Pause::Sentence;

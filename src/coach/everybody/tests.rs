@@ -109,6 +109,24 @@ proptest! {
     }
 }
 
+/// The search knows the letters of ASCII in both cases. What else becomes one in lower case could hide a word from it.
+#[test]
+fn no_other_letter_becomes_one_of_a_word_that_is_looked_for() {
+    let letters = CUES.concat() + ALL;
+    let others = ('\u{80}'..=char::MAX).filter(|c| c.to_lowercase().any(|l| letters.contains(l)));
+    // That leaves an accent behind it, within the word; so it could only be a cue's last letter.
+    assert_eq!(others.collect::<String>(), "İ");
+    assert!(!CUES.iter().chain([&ALL]).any(|cue| cue.ends_with('i')));
+    for cue in CUES.iter().chain([&ALL]) {
+        let mixed = cue.char_indices().map(|(at, c)| match at % 2 {
+            0 => c.to_ascii_uppercase(),
+            _ => c,
+        });
+        let line = format!("No, {}’s.", mixed.collect::<String>());
+        assert!(CUED.as_ref().unwrap().is_match(&line), "{line}");
+    }
+}
+
 #[test]
 fn whatever_means_all_of_us_has_a_word_that_is_looked_for_first() {
     for phrase in [TEAM, EVERYBODY, OURS, THEIR, COUNCIL, THE_COUNCIL].concat() {
