@@ -23,6 +23,9 @@ pub(super) struct List<'n>(pub(super) &'n str);
 /// Reads the numbers of the object at this path; whatever else is there has none.
 pub(super) struct NumbersAt<'p>(pub(super) &'p [&'p str]);
 
+/// As many as Hume sends, so that room for them is made once.
+const LIKELY_NUMBERS: usize = 48;
+
 /// Takes what it looks for out of any value; all else is read to its end, and is nothing.
 pub(super) trait Loose<'de>: Sized {
     type Found: Default;
@@ -155,6 +158,9 @@ impl<'de> Loose<'de> for NumbersAt<'_> {
                 Some(_) => drop(map.next_value::<IgnoredAny>()?),
                 None => {
                     if let Some(number) = map.next_value_seed(Any(Number))? {
+                        if numbers.is_empty() {
+                            numbers.reserve(LIKELY_NUMBERS);
+                        }
                         numbers.push((name, number));
                     }
                 }

@@ -164,7 +164,7 @@ fn add<'a>(sums: &mut Vec<(&'a str, f64)>, likely: usize, name: &'a str, score: 
 
 fn is_plausible(name: &str, score: f64) -> bool {
     // As most are, and found so without taking letters out of their bytes.
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b" ()-_".contains(&b);
+    let is_plain = |b: u8| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'(' | b')' | b'-' | b'_');
     let is_named = !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
         && (name.bytes().all(is_plain)
