@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, params_from_iter};
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::lifecycle::{Lifecycle, give_way};
 
@@ -44,14 +44,15 @@ const LOG_BYTES: i64 = 64 << 20;
 const PART: usize = 24;
 /// What the connection that writes keeps of the file in memory, in KiB: less is read again with each turn.
 const CACHE: i32 = 8192;
-/// Steps of SQLite's machine after which it is looked whether whoever speaks should go first. A report of an hour
-/// takes millions of them; a sort, or the end of a transaction, is one.
+/// Steps of SQLite's machine after which it is looked whether whoever speaks should go first, and whether the time of a
+/// question is over. A report of an hour takes millions of them; a sort, a count of all rows, or the end of a
+/// transaction, is one.
 const STEPS: i32 = 1000;
 /// How long a statement runs in one go: each pause may last as long as others have work, and counts as its own.
 const IN_ONE_GO: Duration = Duration::from_millis(1);
 /// Connections that read: a long report does not hold up a list.
 const READERS: usize = 3;
-/// How long an answer may take; then the question is called off.
+/// How long an answer may take; then the question is called off, as soon as it is looked.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// Columns that are true or false; SQLite keeps them as numbers.
@@ -98,14 +99,13 @@ impl Embedded {
         let report = migrations::migrations::runner().run(&mut writer)?;
         let reader = || -> Result<_, StoreError> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let mut connection = Connection::open_with_flags(&path, flags)?;
+            let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
             with_buckets(&connection)?;
-            giving_way(&mut connection)?;
             Ok(Mutex::new(connection))
         };
         with_buckets(&writer)?;
-        giving_way(&mut writer)?;
+        giving_way(&mut writer, None)?;
         // Where the file is a link, its log lies beside what it leads to.
         let log = Arc::new(Log::of(writer.path().unwrap_or_default()));
         let applied = report.applied_migrations().iter();
@@ -196,26 +196,27 @@ impl Embedded {
 
     pub(super) async fn ask(&self, question: Question) -> Result<Vec<Row>, StoreError> {
         let readers = Arc::clone(&self.readers);
-        let (handle, asked) = tokio::sync::oneshot::channel();
-        let mut answer = self.lifecycle.spawn_blocking(move || {
-            let connection = free(readers.as_ref());
-            // Nobody listens any more only when the service ends.
-            let _ = handle.send(connection.get_interrupt_handle());
-            rows(&connection, &question)
-        });
         // The wait for a free connection does not count: the question's own time does.
-        let Ok(interrupt) = asked.await else {
-            return Err(StoreError::Stopping);
-        };
-        match timeout(ANSWER, &mut answer).await {
-            Ok(answered) => answered.unwrap_or(Err(StoreError::Stopping)),
-            Err(_) => {
-                interrupt.interrupt();
-                let _ = answer.await;
-                Err(StoreError::Timeout)
-            }
-        }
+        let work = move || answer(&mut free(readers.as_ref()), &question, ANSWER);
+        let answered = self.lifecycle.spawn_blocking(work);
+        answered.await.unwrap_or(Err(StoreError::Stopping))
     }
+}
+
+/// The rows that answer a question, called off by the statement itself where that takes longer than `within`:
+/// whoever else would call it off might meet the next question.
+fn answer(
+    db: &mut Connection,
+    question: &Question,
+    within: Duration,
+) -> Result<Vec<Row>, StoreError> {
+    giving_way(db, Some(Instant::now() + within))?;
+    rows(db, question).map_err(|error| match error {
+        StoreError::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            StoreError::Timeout
+        }
+        other => other,
+    })
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
@@ -289,17 +290,17 @@ fn with_buckets(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Lets whoever speaks go first in the midst of a statement.
-fn giving_way(connection: &mut Connection) -> Result<(), StoreError> {
+/// Lets whoever speaks go first in the midst of a statement, and ends one that is `due`.
+fn giving_way(connection: &mut Connection, due: Option<Instant>) -> Result<(), StoreError> {
     let mut since = Instant::now();
-    let go_on = move || {
+    let is_over = move || {
         if since.elapsed() >= IN_ONE_GO {
             give_way();
             since = Instant::now();
         }
-        false
+        due.is_some_and(|due| since >= due)
     };
-    Ok(connection.progress_handler(STEPS, Some(go_on))?)
+    Ok(connection.progress_handler(STEPS, Some(is_over))?)
 }
 
 /// Makes directory and file for their owner alone: an unsigned session id in a row is all that it
@@ -371,5 +372,21 @@ mod tests {
         let counts = counts(&store).await;
         let all = (PART + 2).into();
         assert_eq!((&counts["turns"], &counts["told"]), (&all, &all));
+    }
+
+    #[tokio::test]
+    async fn a_question_that_takes_too_long_is_called_off_and_the_next_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Embedded::open(dir.path(), &Lifecycle::new()).unwrap();
+        let endless = "with recursive n(i) as (select 1 union all select i + 1 from n)
+            select count(*) as n from n";
+        let endless = Question::new(endless, vec![]);
+        let short = Duration::from_millis(20);
+        let reader = &store.readers[0];
+        for _ in 0..3 {
+            let ended = answer(&mut lock(reader), &endless, short).unwrap_err();
+            assert!(matches!(ended, StoreError::Timeout), "{ended}");
+            assert_eq!(counts(&store).await["turns"], 0);
+        }
     }
 }
