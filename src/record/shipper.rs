@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::spool::{Row, Seq};
 use crate::telemetry::events::{
-    LogUnwritten, RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
+    LogUnwritten, LogWritten, RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SpoolSeen,
 };
 
 use super::entry::{Entry, Kind};
@@ -89,11 +89,14 @@ impl Shipper {
                 last_filled = Instant::now();
             }
             let written = self.store.write_out().await;
-            if let Err(error) = &written
-                && was_written
-            {
-                let why = &error.to_string();
-                LogUnwritten { why }.emit();
+            match &written {
+                // What failed stays due, so that this is no look that had nothing to do.
+                Ok(()) if !was_written => LogWritten.emit(),
+                Err(error) if was_written => {
+                    let why = &error.to_string();
+                    LogUnwritten { why }.emit();
+                }
+                _ => {}
             }
             was_written = written.is_ok();
             if last_look.is_none_or(|at| at.elapsed() >= LOOK) {

@@ -14,8 +14,8 @@ pub use alerts::{AlertDropped, AlertRaised, ReceiverMoved, WebhookBacklog, Webho
 pub use ended::{TurnEnded, short_session};
 pub use money::{BudgetSeen, CatalogRefreshed, CostLookedUp, FlagChanged, LeaseRefused};
 pub use records::{
-    LogUnwritten, RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined, SchemaSeen,
-    SpoolRecovered, SpoolSeen,
+    LogUnwritten, LogWritten, RecordDropped, RecordsDelayed, RecordsFlow, RowQuarantined,
+    SchemaSeen, SpoolRecovered, SpoolSeen,
 };
 
 /// Committed exchanges that memory will never hold.

@@ -1,11 +1,13 @@
 //! The log: whoever reads it may stop reading, and nobody who calls can write into it.
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::caller::Request;
-use crate::service::{Service, nine_of_ten};
+use crate::service::{Service, nine_of_ten, until};
 
 /// Until the first words of so many turns.
 async fn first_words(service: &Service, name: &str, count: usize) -> Vec<Duration> {
@@ -88,4 +90,41 @@ async fn c16_nobody_writes_into_the_log() {
         assert!(!line.contains("secret"), "somebody's words: {line}");
         assert!(!line.contains('\u{1b}'), "{line}");
     }
+}
+
+/// The store writes on into a file that has another name now; whoever opens it by its own finds nothing, and can
+/// make nothing there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_whose_log_does_not_reach_the_disk_says_so_once_an_outage() {
+    let mut service = Service::start(&[]).await;
+    let [log, away, nowhere] =
+        ["clm.db-wal", "away", "nowhere/at-all"].map(|name| service.data().join(name));
+    let told = async |service: &Service, words: &str, times: usize| {
+        let told = until(words, async || {
+            let lines = service.lines();
+            let told: Vec<_> = lines.into_iter().filter(|l| l.contains(words)).collect();
+            (told.len() == times).then_some(told)
+        });
+        let line = told.await.pop().unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    for outage in 1..=2 {
+        fs::rename(&log, &away).unwrap();
+        symlink(&nowhere, &log).unwrap();
+        service.say(&format!("outage-{outage}"), "Hello").await;
+        let line = told(&service, "does not reach the disk", outage).await;
+        assert_eq!(
+            (&line["level"], &line["target"]),
+            (&"WARN".into(), &"clm::record".into())
+        );
+        let why = line["why"].as_str().unwrap();
+        assert!(why.contains("No such file"), "{line}");
+        fs::rename(&away, &log).unwrap();
+        // It was tried again in between, and said no more.
+        told(&service, "reaches the disk again", outage).await;
+        told(&service, "does not reach the disk", outage).await;
+    }
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+    assert_eq!(service.records().await.len(), 2, "nothing was lost by it");
 }

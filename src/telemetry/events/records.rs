@@ -54,6 +54,16 @@ impl LogUnwritten<'_> {
     }
 }
 
+/// What was written since then has reached the disk.
+#[derive(Debug)]
+pub struct LogWritten;
+
+impl LogWritten {
+    pub fn emit(&self) {
+        info!(target: "clm::record", "the embedded store's log reaches the disk again");
+    }
+}
+
 /// The store takes rows again.
 #[derive(Debug)]
 pub struct RecordsFlow;
