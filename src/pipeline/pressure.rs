@@ -33,7 +33,15 @@ fn group(group: &Path) -> Option<(u64, u64)> {
     let limit = number("memory.max")?;
     let current = number("memory.current")?;
     let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let cache = field(&stat, "inactive_file").unwrap_or(0);
+    let sum = |kinds: &[&str]| -> u64 {
+        let bytes = kinds.iter().filter_map(|kind| field(&stat, kind));
+        bytes.fold(0, u64::saturating_add)
+    };
+    // Active too: the embedded store's log is written and read again, and may be a quarter of a small group.
+    let files = sum(&["inactive_file", "active_file"]);
+    // What has to be written first, and what would be read again at once, such as the program itself.
+    let needed = sum(&["file_dirty", "file_writeback", "file_mapped"]);
+    let cache = files.saturating_sub(needed);
     Some((current.saturating_sub(cache), limit))
 }
 
@@ -82,9 +90,33 @@ mod tests {
                 &[
                     (MAX, "1000"),
                     (NOW, "990"),
-                    (STAT, "anon 7\ninactive_file 300\n"),
+                    (STAT, "anon 7\ninactive_file 100\nactive_file 50\n"),
                 ],
                 false,
+            ),
+            // But not what must be written before, or is a running program.
+            (
+                &[
+                    (MAX, "1000"),
+                    (NOW, "990"),
+                    (
+                        STAT,
+                        "active_file 150\nfile_mapped 5\nfile_dirty 4\nfile_writeback 1\n",
+                    ),
+                ],
+                true,
+            ),
+            // What is shared in memory is not.
+            (
+                &[
+                    (MAX, "1000"),
+                    (NOW, "990"),
+                    (
+                        STAT,
+                        "shmem 600\nfile 739\ninactive_file 100\nactive_file 39\n",
+                    ),
+                ],
+                true,
             ),
             (&[(MAX, "max\n"), (NOW, "850\n")], false),
             (
