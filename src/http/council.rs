@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ use crate::upstream::OpenRouter;
 use self::mouth::{CouncilMouth, Form};
 use super::body::{self, TurnBody};
 use super::error::Refusal;
-use super::turn::{head, refused};
+use super::turn::{events, head, refused};
 use super::{Door, MAX_SMALL_BODY_BYTES, trace};
 
 #[derive(Deserialize)]
@@ -158,30 +157,27 @@ async fn respond(
 ) -> HttpResponse {
     let session = turn.speaker.session.clone();
     let prepared = pipeline::prepare(&door.rooms, turn).await;
-    let mut response = head(prepared.head(), prepared.timings());
+    let (told, timings) = (prepared.head().clone(), *prepared.timings());
+    let head = || head(&told, &timings);
     if let Some(why) = prepared.refused() {
         prepared.refuse();
         let refusal = match why {
             Shed::Full => Refusal::Overloaded,
             Shed::Unpaid => Refusal::Unpaid,
         };
-        return refused(&refusal, request, response);
+        return refused(&refusal, request, head());
     }
     let mouth = CouncilMouth::new(form, prepared.head(), session.as_str(), prepared.bill());
     let mouth = Rc::new(RefCell::new(mouth));
     let running = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
     if form == Form::Events {
-        return response
-            .insert_header((CONTENT_TYPE, "text/event-stream"))
-            .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
-            .insert_header(("x-accel-buffering", "no"))
-            .body(TurnBody::new(running, mouth, true));
+        return events(TurnBody::new(running, mouth, true), head).await;
     }
     // Awaited here: a caller that hangs up drops this handler and the council with it.
     running.await;
     if let Some(refusal) = mouth.borrow().failure() {
-        return refused(&refusal, request, response);
+        return refused(&refusal, request, head());
     }
     let body = mouth.borrow().body();
-    response.json(body)
+    head().json(body)
 }

@@ -16,7 +16,7 @@ use crate::session::{IdentityError, Unproven};
 use crate::turn::{Head, InvalidSessionId, SessionId, Timings};
 use crate::upstream::OpenRouter;
 
-use super::body::{self, TurnBody};
+use super::body::{self, Outlet, TurnBody};
 use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth, Place};
 use super::error::Refusal;
 use super::limits::Slot;
@@ -183,12 +183,7 @@ async fn respond(
         let (told, timings) = (prepared.head().clone(), *prepared.timings());
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
         let body = TurnBody::new(turn, mouth, keeps_alive).counted(slots);
-        let body = body.begun().await;
-        head(&told, &timings)
-            .insert_header((CONTENT_TYPE, "text/event-stream"))
-            .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
-            .insert_header(("x-accel-buffering", "no"))
-            .body(body)
+        events(body, || head(&told, &timings)).await
     } else {
         let mut response = head(prepared.head(), prepared.timings());
         let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
@@ -202,6 +197,19 @@ async fn respond(
             .insert_header((CONTENT_TYPE, "application/json"))
             .body(body)
     }
+}
+
+/// A turn's answer as events. What is asked of a model is on its way before the head is put together.
+pub(super) async fn events<M: Outlet + 'static>(
+    body: TurnBody<M>,
+    head: impl FnOnce() -> HttpResponseBuilder,
+) -> HttpResponse {
+    let body = body.begun().await;
+    head()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
+        .insert_header(("x-accel-buffering", "no"))
+        .body(body)
 }
 
 /// A refusal of a turn that was accepted: with what every turn's response carries.
