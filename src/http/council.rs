@@ -101,6 +101,7 @@ fn turn(
         trace: trace(request),
         auth,
         began,
+        known: began.elapsed(),
     }
 }
 

@@ -30,6 +30,7 @@ mod turn;
 mod turns;
 mod users;
 mod webhooks;
+mod words_first;
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use super::body::{self, Outlet, TurnBody};
 use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth, Place};
 use super::error::Refusal;
 use super::limits::Slot;
+use super::words_first::words_first;
 use super::{Door, page, trace};
 
 /// Simulated models that one request may name.
@@ -110,6 +111,9 @@ async fn accept(
     let signals = header(request, "x-clm-errors") == Some("signal");
     let as_written = header(request, "x-clm-speech") == Some("as-written");
     let faults = faults(request, door.simulated);
+    let known = began.elapsed();
+    // The turn has no place in its session yet; who comes after it waits behind it.
+    words_first().await;
     let prepared = pipeline::prepare(
         &door.rooms,
         TurnRequest {
@@ -125,6 +129,7 @@ async fn accept(
             trace: trace(request),
             auth,
             began,
+            known,
         },
     )
     .await;
@@ -178,17 +183,26 @@ async fn respond(
         };
         return refused(&refusal, request, head);
     }
+    // Once its body has it, and not before: that sees to whoever listens besides, should the caller go.
+    let is_own = prepared.is_own();
     if streams {
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
         let (told, timings) = (prepared.head().clone(), *prepared.timings());
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
         let body = TurnBody::new(turn, mouth, keeps_alive).counted(slots);
+        if is_own {
+            words_first().await;
+        }
         events(body, || head(&told, &timings)).await
     } else {
         let mut response = head(prepared.head(), prepared.timings());
         let mouth = Rc::new(RefCell::new(JsonMouth::new(&frame)));
         // Awaited here: a caller that hangs up drops this handler and the turn with it.
-        prepared.run(Rc::clone(upstream), Rc::clone(&mouth)).await;
+        let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
+        if is_own {
+            words_first().await;
+        }
+        turn.await;
         if let Some(refusal) = mouth.borrow().failure() {
             return refused(&refusal, request, response);
         }

@@ -55,6 +55,8 @@ pub struct TurnRequest {
     pub auth: Duration,
     /// The end of the request body: the turn's clock starts here.
     pub began: Instant,
+    /// From there until it was known who speaks.
+    pub known: Duration,
 }
 
 /// A turn ready to run. Dropping it unrun settles it as interrupted.
@@ -93,7 +95,7 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         auth: Some(request.auth),
         ..Timings::default()
     };
-    timings.mark(Mark::Session, began.elapsed());
+    timings.mark(Mark::Session, request.known);
     let Chosen {
         coach,
         coach_reason,
@@ -306,6 +308,12 @@ impl Prepared {
     #[must_use]
     pub fn is_repeat(&self) -> bool {
         matches!(self.kind, Kind::Repeat(_))
+    }
+
+    /// Whether it is a turn of its own that may ask a model.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self.kind, Kind::Turn(..))
     }
 
     /// Settles a refused turn, without a word.
