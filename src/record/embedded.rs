@@ -157,7 +157,9 @@ impl Embedded {
         }
         let log = Arc::clone(&self.log);
         let written_out = self.lifecycle.spawn_blocking(move || log.write_out());
-        written_out.await.unwrap_or(Ok(()))
+        written_out
+            .await
+            .unwrap_or_else(|e| Err(io::Error::other(e)))
     }
 
     pub(super) async fn change(&self, questions: Vec<Question>) -> Result<Vec<u64>, StoreError> {
