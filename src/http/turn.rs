@@ -20,7 +20,7 @@ use super::body::{self, Outlet, TurnBody};
 use super::callers::{self, Dialect, EventMouth, Frame, JsonMouth, Place};
 use super::error::Refusal;
 use super::limits::Slot;
-use super::words_first::words_first;
+use super::words_first::{arrived_first, ready_first};
 use super::{Door, page, trace};
 
 /// Simulated models that one request may name.
@@ -112,8 +112,8 @@ async fn accept(
     let as_written = header(request, "x-clm-speech") == Some("as-written");
     let faults = faults(request, door.simulated);
     let known = began.elapsed();
-    // The turn has no place in its session yet; who comes after it waits behind it.
-    words_first().await;
+    // It has no place in its session yet: in order.
+    ready_first().await;
     let prepared = pipeline::prepare(
         &door.rooms,
         TurnRequest {
@@ -183,7 +183,7 @@ async fn respond(
         };
         return refused(&refusal, request, head);
     }
-    // Once its body has it, and not before: that sees to whoever listens besides, should the caller go.
+    // Not before the turn's body has it: that sees to whoever listens besides, should the caller go.
     let is_own = prepared.is_own();
     if streams {
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
@@ -191,7 +191,7 @@ async fn respond(
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
         let body = TurnBody::new(turn, mouth, keeps_alive).counted(slots);
         if is_own {
-            words_first().await;
+            arrived_first().await;
         }
         events(body, || head(&told, &timings)).await
     } else {
@@ -200,7 +200,7 @@ async fn respond(
         // Awaited here: a caller that hangs up drops this handler and the turn with it.
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
         if is_own {
-            words_first().await;
+            arrived_first().await;
         }
         turn.await;
         if let Some(refusal) = mouth.borrow().failure() {

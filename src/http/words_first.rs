@@ -1,59 +1,34 @@
 //! Where a turn's start lets the words of other turns go by. A start takes a few tenths of a millisecond of its
-//! thread in all, and a word that has come in should not wait for so long.
-//!
-//! In order: who has waited longest goes on first. `tokio::task::yield_now` alone wakes its last caller first, and of
-//! two requests of one session that are read in one round the older would end the newer.
+//! thread in all, and a word that is ready should not wait for so long.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::future::poll_fn;
+use std::task::Poll;
 
 use tokio::task::yield_now;
 
-thread_local! {
-    static ROUND: Arc<Round> = Arc::default();
-}
-
-/// Who goes on once this thread has done what is ready, in order.
-#[derive(Default)]
-struct Round(Mutex<Vec<Waker>>);
-
-impl Round {
-    fn take(&self) -> Vec<Waker> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn wait(&self, waker: &Waker) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(waker.clone());
-    }
-}
-
-impl Wake for Round {
-    fn wake(self: Arc<Self>) {
-        self.take().into_iter().for_each(Waker::wake);
-    }
-}
-
-/// Waits until whatever is ready on this thread, and has come to its sockets, has had its turn.
+/// Goes behind whatever is ready on this thread, and before whatever becomes so later: of two requests the one
+/// that was read first goes on first. (`yield_now` wakes its last caller first.)
 ///
 /// # Cancellation
 /// Safe.
-pub(super) async fn words_first() {
+pub(super) async fn ready_first() {
     let mut has_waited = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut has_waited, true) {
             return Poll::Ready(());
         }
-        let round = ROUND.with(Arc::clone);
-        round.wait(cx.waker());
-        // The runtime wakes the round, however many wait for it, after it has looked at its sockets.
-        let round = Waker::from(round);
-        let _ = pin!(yield_now()).poll(&mut Context::from_waker(&round));
+        cx.waker().wake_by_ref();
         Poll::Pending
     })
     .await;
+}
+
+/// The same, and behind what has come to the thread's sockets too. In no order: for what has its place already.
+///
+/// # Cancellation
+/// Safe.
+pub(super) async fn arrived_first() {
+    yield_now().await;
 }
 
 #[cfg(test)]
@@ -73,7 +48,7 @@ mod tests {
             let told = told.clone();
             tokio::spawn(async move {
                 for round in 1..=3 {
-                    words_first().await;
+                    ready_first().await;
                     told.send((round, n)).unwrap();
                 }
             })
@@ -86,16 +61,5 @@ mod tests {
         let rounds = (1..=3).flat_map(|round| [1, 2, 3].map(|n| (round, n)));
         let expected: Vec<_> = std::iter::once((0, 0)).chain(rounds).collect();
         assert_eq!(heard, expected);
-    }
-
-    #[tokio::test]
-    async fn who_gives_up_waiting_holds_up_nobody() {
-        for _ in 0..3 {
-            let mut given_up = Box::pin(words_first());
-            let polled = poll_fn(|cx| Poll::Ready(given_up.as_mut().poll(cx))).await;
-            assert!(polled.is_pending());
-            drop(given_up);
-            words_first().await;
-        }
     }
 }
