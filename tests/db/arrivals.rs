@@ -137,9 +137,16 @@ pub(crate) async fn refused(service: &Service) -> String {
     why.unwrap()
 }
 
-/// A log line of the records, by its message.
-pub(crate) fn told(service: &Service, message: &str) -> Vec<Value> {
-    let lines = service.lines().into_iter();
-    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-    lines.filter(|line| line["message"] == message).collect()
+/// The first log line of the records with this message. It may come after what it tells of: the log has a thread and a
+/// pipe of its own.
+pub(crate) async fn told(service: &Service, message: &str) -> Value {
+    let mut first = None;
+    within(message, Duration::from_secs(10), async || {
+        let lines = service.lines().into_iter();
+        let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        first = lines.find(|line| line["message"] == message);
+        first.is_some()
+    })
+    .await;
+    first.unwrap()
 }

@@ -66,8 +66,8 @@ async fn a_certificate_of_nobody_we_trust_is_refused_and_told() {
         let service = serving(&format!("{url}?{parameters}")).await;
         turns(&service, "refused", 2).await;
         assert_eq!(refused(&service).await, kind, "{parameters}");
-        let lines = told(&service, "records wait: the store takes none");
-        let told = lines[0]["why"].as_str().unwrap();
+        let line = told(&service, "records wait: the store takes none").await;
+        let told = line["why"].as_str().unwrap();
         assert!(told.contains(why), "{parameters}: {told}");
         println!("{}: {told}", parameters.split('&').next().unwrap());
     }

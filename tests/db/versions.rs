@@ -85,8 +85,8 @@ async fn e8_who_may_not_change_the_schema_says_who_can() {
     let service = serving(&url.replace("clm@", "guest@")).await;
     turns(&service, "e8", 10).await;
     assert_eq!(refused(&service).await, "schema");
-    let lines = told(&service, "records wait: the store takes none");
-    let why = lines[0]["why"].as_str().unwrap();
+    let line = told(&service, "records wait: the store takes none").await;
+    let why = line["why"].as_str().unwrap();
     assert!(why.contains("clm migrate"), "{why}");
     within("all rows wait", RECOVERED, async || {
         standing(&service, "spool").await["rows"] == 20
