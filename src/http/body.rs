@@ -20,6 +20,7 @@ use crate::pipeline::{MAX_BACKLOG_BYTES, Mouth};
 use super::callers::EventMouth;
 use super::error::Refusal;
 use super::limits::Slot;
+use super::words_first::ready_first;
 
 /// How long a request's body may take, first byte to last.
 pub(super) const BODY_WAIT: Duration = Duration::from_secs(5);
@@ -154,20 +155,15 @@ impl<M: Outlet> TurnBody<M> {
     /// # Cancellation
     /// As that of the body.
     pub(super) async fn begun(mut self) -> Self {
-        let mut is_polled = false;
         poll_fn(|cx| {
-            if is_polled {
-                return Poll::Ready(());
-            }
-            is_polled = true;
             self.advance(cx);
-            // What is said by now goes out with the head, in one write; it need not wait for more.
-            self.gathered = self.mouth.borrow().backlog();
-            // Behind whoever writes to the model, in this thread's queue.
-            cx.waker().wake_by_ref();
-            Poll::Pending
+            Poll::Ready(())
         })
         .await;
+        // What is said by now goes out with the head, in one write; it need not wait for more.
+        self.gathered = self.mouth.borrow().backlog();
+        // Whoever writes to the model is among them.
+        ready_first().await;
         self
     }
 
