@@ -239,6 +239,20 @@ def test_every_control_has_a_name(visit, turns, path):
     assert page.locator("h1").count() == 1
 
 
+@pytest.mark.parametrize("path", ["/dashboard", "/playground", "/session?id=s-recovered", "/docs"])
+def test_a_form_takes_nothing_before_its_script_hears_it(visit, turns, path):
+    scripts = re.compile("/assets/dom.js")
+    page = visit(DEMO + path, lambda page: page.route(scripts, lambda route: route.abort()))
+    fields = page.locator("form").locator("input, textarea, button:not(#stop)")
+    assert fields.count() > 0
+    for field in fields.all():
+        expect(field).to_be_disabled()
+    page.unroute(scripts)
+    page.reload()
+    for field in fields.all():
+        expect(field).to_be_enabled()
+
+
 # Where the focus is in the document, whether that is seen, and on what. A radio shows it on its label.
 FOCUSED = """() => {
   const e = document.activeElement;

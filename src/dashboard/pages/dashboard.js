@@ -2,7 +2,7 @@
 
 import { Refused, get, logOut, query, watch } from "./api.js";
 import { Book, CANCELLED, FAILED, hedgeWon } from "./book.js";
-import { byId, el, show } from "./dom.js";
+import { byId, el, onSubmit, show } from "./dom.js";
 import { ascending, clock, count, csv, download, ms, percent, quantile, usd } from "./format.js";
 import { GROUPS, Graphs, RANGES } from "./graphs.js";
 import { budget, dependencies, flags, startFlags, upstream } from "./house.js";
@@ -198,8 +198,7 @@ function controls() {
     draw();
   });
   byId("pause").addEventListener("click", pause);
-  byId("search").addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(byId("search"), () => {
     const id = byId("search-id").value.trim();
     if (id) go("search", id);
   });

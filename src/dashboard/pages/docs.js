@@ -1,6 +1,6 @@
 // The API's document, rendered: what can be asked, by whom, how, and what is answered.
 
-import { byId, copyButton, el, show } from "./dom.js";
+import { byId, copyButton, el, onSubmit, show } from "./dom.js";
 import { curl, field, inline, resolved, shape } from "./shapes.js";
 
 const METHODS = ["get", "post", "put", "delete"];
@@ -187,8 +187,7 @@ function render(book) {
   show(byId("contents"), contents);
   show(byId("pages"), lead(book), sections);
   byId("search").addEventListener("input", () => filter(all, places));
-  byId("seek").addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(byId("seek"), () => {
     const first = all.flatMap((group) => group.entries).find((one) => !one.node.hidden);
     if (first) location.hash = first.id;
   });

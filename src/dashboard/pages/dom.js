@@ -25,6 +25,16 @@ function fill(node, props, children) {
   return node;
 }
 
+/** Hears what a form is filled with. Until then its fields wait in a disabled fieldset: sent
+ * before, it would go to the server by the browser's own way, which the page's policy blocks. */
+export function onSubmit(form, heard) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    heard();
+  });
+  form.firstElementChild.disabled = false;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 export function show(place, ...children) {

@@ -2,7 +2,7 @@
 
 import { Refused, get, send } from "./api.js";
 import { mark } from "./charts.js";
-import { byId, el, empty, show, table, trouble } from "./dom.js";
+import { byId, el, empty, onSubmit, show, table, trouble } from "./dom.js";
 import { age, ascending, bytes, clock, count, ms, percent, quantile, stamp, usd } from "./format.js";
 
 const GOOD = new Set(["ok", "ready", "on demand"]);
@@ -224,8 +224,7 @@ async function put(name, value) {
 }
 
 export function startFlags() {
-  byId("model-off").addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(byId("model-off"), () => {
     const slug = byId("model-slug").value.trim();
     if (slug) put(`model:${slug}`, false);
     byId("model-slug").value = "";

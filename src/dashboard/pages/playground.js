@@ -2,7 +2,7 @@
 // when the user breaks in.
 
 import { get, send } from "./api.js";
-import { byId, copyButton, el, empty, show } from "./dom.js";
+import { byId, copyButton, el, empty, onSubmit, show } from "./dom.js";
 import { count, ms, usd } from "./format.js";
 import { BEFORE, FAULTS, SCENES, SOUNDS, WORDS } from "./scenes.js";
 import { Timeline, Voice, canHear, canSpeak, listen } from "./voice.js";
@@ -243,8 +243,7 @@ function listenTo() {
 }
 
 async function start() {
-  byId("composer").addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(byId("composer"), () => {
     const words = byId("say").value.trim() || (talk.length === 0 ? WORDS : "");
     byId("say").value = "";
     if (words) say(words);

@@ -3,7 +3,7 @@
 
 import { Refused, get, query, send, watch } from "./api.js";
 import { words } from "./book.js";
-import { byId, copyButton, el, empty, show, table, trouble } from "./dom.js";
+import { byId, copyButton, el, empty, onSubmit, show, table, trouble } from "./dom.js";
 import { count, csv, download, ms, stamp, usd } from "./format.js";
 import { attempts, facts, parts, playground, said, sayAgain, sessionPage } from "./turn.js";
 import { picture, scale } from "./waterfall.js";
@@ -267,8 +267,7 @@ byId("save-turns").addEventListener("click", () => {
   const columns = [...new Set(all.flatMap((turn) => Object.keys(turn)))].filter((name) => name !== "attempts");
   download("clm-session.csv", csv(columns, all.map((turn) => columns.map((name) => turn[name]))));
 });
-byId("search").addEventListener("submit", (event) => {
-  event.preventDefault();
+onSubmit(byId("search"), () => {
   const id = byId("search-id").value.trim();
   if (id) location.assign(`/dashboard#search/${encodeURIComponent(id)}`);
 });
