@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::Rooms;
@@ -29,10 +29,11 @@ pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) ->
     tracing::info!(target: "clm::app", open = rooms.admission.open(), "stopping: no new turns");
     let finished = seen_out(&rooms, Instant::now() + grace).await;
     // What was said and confirmed goes to memory while its writer still waits for answers.
-    let taken = rooms.remember(rooms.turns.drain());
+    let due = Instant::now() + FLUSH;
+    let taken = hand_over(&rooms, due).await;
     tokio::select! {
         biased;
-        _ = timeout(FLUSH, rooms.memory.drain()) => {}
+        _ = timeout_at(due, rooms.memory.drain()) => {}
         () = lifecycle.hard().cancelled() => {}
     }
     lifecycle.hard().cancel();
@@ -47,6 +48,26 @@ pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) ->
         Ended::Cut
     };
     (ended, lost)
+}
+
+/// Gives memory what no later request confirmed, the talk of a whole minute, as fast as its keeper takes it
+/// up, until `due` or the hard token: what is left then finds room or is lost, and told. Whether all was taken.
+async fn hand_over(rooms: &Rooms, due: Instant) -> bool {
+    let mut turns = rooms.turns.drain().into_iter();
+    let mut taken = true;
+    while turns.len() > 0 {
+        let has_room = tokio::select! {
+            biased;
+            () = rooms.memory.room() => true,
+            () = sleep_until(due) => false,
+            () = rooms.lifecycle.hard().cancelled() => false,
+        };
+        if !has_room {
+            break;
+        }
+        taken &= rooms.remember(turns.next());
+    }
+    taken & rooms.remember(turns)
 }
 
 /// Waits for memory's keeper and for the records, whose writer ends when the last hand that could

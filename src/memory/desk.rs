@@ -127,6 +127,12 @@ impl Desk {
         true
     }
 
+    /// Whether another exchange would be taken in; also once nothing is, and waiting would be in vain.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.closed || state.inbox.len() < INBOX
+    }
+
     /// Drops what of this person has come in, and what will come in that was said until `at_ms`;
     /// has the disk searched. The receiver learns how many exchanges that was.
     pub(super) fn forget(&self, user: &Arc<str>, at_ms: i64) -> oneshot::Receiver<usize> {

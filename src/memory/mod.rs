@@ -30,8 +30,9 @@ mod writer;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
@@ -56,6 +57,9 @@ use crate::clock::Clock;
 use crate::config;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::spans;
+
+/// How often it is looked whether there is room.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What was said in one committed turn, as far as it was said.
 #[derive(Clone)]
@@ -183,6 +187,19 @@ impl Memory {
                 room.desk.put(who, exchange)
             }
             _ => true,
+        }
+    }
+
+    /// Resolves once another exchange would be queued, for whoever has more of them than the queue holds
+    /// and nobody waiting.
+    ///
+    /// # Cancellation
+    /// Safe: nothing is set aside.
+    pub async fn room(&self) {
+        if let Some(room) = &self.room {
+            while !room.desk.has_room() {
+                sleep(LOOK).await;
+            }
         }
     }
 

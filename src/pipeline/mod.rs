@@ -104,7 +104,7 @@ impl Rooms {
     /// Hands committed turns to memory, in order, and tells the records of those of an experiment.
     /// False when memory did not take all of them, which is told and counted here.
     pub fn remember(&self, committed: impl IntoIterator<Item = Committed<Owner>>) -> bool {
-        let mut taken = true;
+        let mut dropped = 0;
         for turn in committed {
             if let Some(id) = turn.owner.trial {
                 self.commit(id);
@@ -118,15 +118,17 @@ impl Rooms {
                 at_ms: turn.at_ms,
             };
             if !self.memory.remember(&person, exchange) {
-                MemoryWriteDropped {
-                    reason: "queue_full",
-                    exchanges: 1,
-                }
-                .emit();
-                taken = false;
+                dropped += 1;
             }
         }
-        taken
+        if dropped > 0 {
+            MemoryWriteDropped {
+                reason: "queue_full",
+                exchanges: dropped,
+            }
+            .emit();
+        }
+        dropped == 0
     }
 }
 

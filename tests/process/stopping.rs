@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use quest_clm::turn::Outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::caller::Call;
+use crate::caller::{Call, Request};
 use crate::heard::Heard;
 use crate::service::{Service, is_busy_line, until};
 
@@ -102,4 +103,33 @@ async fn g3_a_second_signal_insists() {
         let records = service.records().await;
         assert!(records.len() == 20 && records.iter().all(|r| r.outcome == Outcome::PartialFailed));
     }
+}
+
+/// More people than memory takes in at once.
+const NEWCOMERS: usize = 4_400;
+
+/// Nothing confirmed their words within the minute: they count by themselves, all of them at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_thousands_said_within_a_minute_is_kept_for_memory() {
+    let settings = [("ZEP_API_KEY", "zep-test"), ("CLM_API_KEYS", "caller-test")];
+    let mut service = Service::start(&settings).await;
+    service
+        .simulate(&json!({"first_token_ms": 0, "gap_ms": 0, "memory_fault": "hang"}))
+        .await;
+    let body = json!({"messages": [{"role": "user", "content": "Hello"}]}).to_string();
+    let request =
+        Request::bytes("/chat/completions", body).header("authorization", "Bearer caller-test");
+    let turns = futures::stream::iter(0..NEWCOMERS).map(|_| service.send(&request));
+    let statuses: Vec<u16> = turns.buffer_unordered(48).map(|r| r.status).collect().await;
+    assert!(statuses.iter().all(|status| *status == 200));
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+    let lines = service.lines();
+    let dropped = lines.iter().find(|l| l.contains("writes were dropped"));
+    assert_eq!(dropped, None);
+    let waiting = lines
+        .iter()
+        .find(|l| l.contains("wait on the disk for the next start"));
+    let waiting: Value = serde_json::from_str(waiting.expect("a line")).unwrap();
+    assert_eq!(waiting["exchanges"], NEWCOMERS);
 }

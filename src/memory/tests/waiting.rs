@@ -4,6 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
+use futures::FutureExt as _;
+
 use super::imagined::Trouble;
 use super::remember::{said, texts};
 use super::*;
@@ -327,4 +329,29 @@ async fn only_its_owner_can_look_at_what_waits() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path).mode() & 0o077, 0, "{path:?}");
     }
+}
+
+#[tokio::test]
+async fn more_than_can_come_in_at_once_is_taken_by_whoever_waits_for_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let life = Lifecycle::new();
+    let store = Arc::new(Imagined::default());
+    let over = Store::Imagined(Arc::clone(&store));
+    let memory = Memory::over(over, shelf(dir.path(), KEY), &life, Clock::Fixed(0)).unwrap();
+    store.is(Some(Trouble::Refused));
+    let who = Person::new("u", "s");
+    let all = 3 * desk::INBOX;
+    let mut had_to_wait = false;
+    for n in 0..all {
+        had_to_wait |= memory.room().now_or_never().is_none();
+        memory.room().await;
+        assert!(memory.remember(&who, said(&n.to_string(), "", 0)), "{n}");
+    }
+    assert!(had_to_wait);
+    assert_eq!((memory.waiting().exchanges, memory.lost()), (all, 0));
+    life.hard().cancel();
+    memory.drain().await;
+    // Nobody waits for what is closed.
+    memory.room().await;
+    assert!(!memory.remember(&who, said("late", "", 0)));
 }
