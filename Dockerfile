@@ -4,7 +4,7 @@
 #   docker run --rm -p 127.0.0.1:8080:8080 --env-file .env -v clm:/data clm
 #   docker run --rm --env-file .env clm clm check
 #
-# Two layers are built, that of the crates we are made of, which changes with Cargo.lock alone, and ours.
+# Two layers are built, that of the crates we are made of, which changes with Cargo.lock and the profile alone, and ours.
 # The image that runs has one program in it, and what Debian brings.
 
 FROM rust:1.95-slim-bookworm AS build
@@ -17,6 +17,8 @@ WORKDIR /build
 # Targets that are declared have to be there, and may be empty. What was made of ours is taken away again: by
 # its time of change cargo would take it for newer than what is copied over it.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
+COPY profile profile
 RUN mkdir src benches \
  && echo 'fn main() {}' | tee src/main.rs benches/turn.rs benches/records.rs benches/speech.rs \
         benches/crowd.rs benches/instructions.rs >src/lib.rs \

@@ -11,6 +11,7 @@ mod tidy {
     mod faults;
     mod lines;
     mod oncall;
+    mod profile;
     mod supplies;
 
     use self::doors::shipped;
