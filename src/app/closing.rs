@@ -58,7 +58,7 @@ async fn hand_over(rooms: &Rooms, due: Instant) -> bool {
     while turns.len() > 0 {
         let has_room = tokio::select! {
             biased;
-            () = rooms.memory.room() => true,
+            has_room = rooms.memory.room() => has_room,
             () = sleep_until(due) => false,
             () = rooms.lifecycle.hard().cancelled() => false,
         };

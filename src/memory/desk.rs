@@ -127,10 +127,10 @@ impl Desk {
         true
     }
 
-    /// Whether another exchange would be taken in; also once nothing is, and waiting would be in vain.
-    pub(super) fn has_room(&self) -> bool {
+    /// How many exchanges more would be taken in now; none once it is closed.
+    pub(super) fn room(&self) -> Option<usize> {
         let state = self.lock();
-        state.closed || state.inbox.len() < INBOX
+        (!state.closed).then(|| INBOX.saturating_sub(state.inbox.len()))
     }
 
     /// Drops what of this person has come in, and what will come in that was said until `at_ms`;

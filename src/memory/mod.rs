@@ -190,15 +190,18 @@ impl Memory {
         }
     }
 
-    /// Resolves once another exchange would be queued, for whoever has more of them than the queue holds
-    /// and nobody waiting.
+    /// Waits until another exchange would be queued, for whoever has more of them than the queue holds
+    /// and nobody waiting; false once nothing is taken in any more.
     ///
     /// # Cancellation
     /// Safe: nothing is set aside.
-    pub async fn room(&self) {
-        if let Some(room) = &self.room {
-            while !room.desk.has_room() {
-                sleep(LOOK).await;
+    pub async fn room(&self) -> bool {
+        let Some(room) = &self.room else { return true };
+        loop {
+            match room.desk.room() {
+                Some(0) => sleep(LOOK).await,
+                Some(_) => return true,
+                None => return false,
             }
         }
     }

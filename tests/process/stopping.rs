@@ -106,7 +106,7 @@ async fn g3_a_second_signal_insists() {
 }
 
 /// More people than memory takes in at once.
-const NEWCOMERS: usize = 4_400;
+const NEWCOMERS: usize = 6_000;
 
 /// Nothing confirmed their words within the minute: they count by themselves, all of them at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -344,14 +344,13 @@ async fn more_than_can_come_in_at_once_is_taken_by_whoever_waits_for_room() {
     let mut had_to_wait = false;
     for n in 0..all {
         had_to_wait |= memory.room().now_or_never().is_none();
-        memory.room().await;
+        assert!(memory.room().await);
         assert!(memory.remember(&who, said(&n.to_string(), "", 0)), "{n}");
     }
     assert!(had_to_wait);
     assert_eq!((memory.waiting().exchanges, memory.lost()), (all, 0));
     life.hard().cancel();
     memory.drain().await;
-    // Nobody waits for what is closed.
-    memory.room().await;
+    assert_eq!(memory.room().now_or_never(), Some(false));
     assert!(!memory.remember(&who, said("late", "", 0)));
 }
