@@ -205,6 +205,17 @@ fn the_image_is_what_fly_and_compose_expect() {
             ));
         }
     }
+    for example in manifest["example"].as_array().expect("examples") {
+        let path = format!(
+            "examples/{}/main.rs",
+            example["name"].as_str().expect("a name")
+        );
+        if !dockerfile.contains(&path) {
+            offences.push(format!(
+                "Dockerfile: {path} is declared and has to be there"
+            ));
+        }
+    }
     let ignored = read(".dockerignore");
     let copies = dockerfile.lines().filter_map(|l| l.strip_prefix("COPY "));
     for from in copies.filter(|l| !l.starts_with("--")).flat_map(|l| {

@@ -197,9 +197,10 @@ function render(book) {
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+  const search = byId("search");
+  if (event.key === "/" && !typing && !search.matches(":disabled") && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    byId("search").focus();
+    search.focus();
   }
   if (event.key === "Escape" && typing?.id === "search") {
     typing.value = "";
