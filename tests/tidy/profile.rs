@@ -1,5 +1,6 @@
 //! `profile/`: what a release is compiled with is of this compiler and these crates, and goes nowhere else.
 
+use std::fs;
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
@@ -7,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::{none, read, root};
 
 /// What of `made.toml` is no longer so: the profile of a release finds a function by its name, and names hold
-/// the compiler and all crates.
-fn outdated(made: &str, lock: &str, rust: &str) -> Vec<String> {
+/// the compiler and all crates. The compiler is the one that the image is built with.
+fn outdated(made: &str, lock: &str, profile: &[u8], rust: &str) -> Vec<String> {
     let made: toml::Table = made.parse().expect("made.toml is TOML");
     let told = |key: &str| made[key].as_str().expect("text");
     let mut offences = Vec::new();
@@ -18,8 +19,12 @@ fn outdated(made: &str, lock: &str, rust: &str) -> Vec<String> {
             told("rustc")
         ));
     }
-    if told("cargo_lock_sha256") != base16ct::lower::encode_string(&Sha256::digest(lock)) {
+    let hash = |bytes: &[u8]| base16ct::lower::encode_string(&Sha256::digest(bytes));
+    if told("cargo_lock_sha256") != hash(lock.as_bytes()) {
         offences.push("the profile is of another Cargo.lock: run scripts/profile".to_owned());
+    }
+    if told("profile_sha256") != hash(profile) {
+        offences.push("made.toml tells of another profile: run scripts/profile".to_owned());
     }
     offences
 }
@@ -30,8 +35,9 @@ fn the_profile_of_a_release_is_of_this_compiler_and_these_crates() {
     let rust = manifest["package"]["rust-version"].as_str();
     let rust = rust.expect("a version");
     let made = read("profile/made.toml");
-    none(&outdated(&made, &read("Cargo.lock"), rust));
-    assert_eq!(outdated(&made, "other", "1.0").len(), 2);
+    let profile = fs::read(root().join("profile/clm.profdata")).expect("a profile");
+    none(&outdated(&made, &read("Cargo.lock"), &profile, rust));
+    assert_eq!(outdated(&made, "other", b"other", "1.0").len(), 3);
     let config: toml::Table = read(".cargo/config.toml").parse().expect("TOML");
     assert_eq!(
         config["build"]["rustc-wrapper"].as_str(),
@@ -59,7 +65,8 @@ fn the_profile_goes_into_a_release_and_nothing_else() {
     let release = ["-C", "opt-level=3", "--out-dir", "/x/target/release/deps"];
     let profile = root().join("profile/clm.profdata");
     let with = format!("-Cprofile-use={}", profile.display());
-    assert_eq!(called(&release, None), [with]);
+    let hushed = "-Cllvm-args=-no-pgo-warn-mismatch";
+    assert_eq!(called(&release, None), [&with, hushed]);
     assert_eq!(
         called(&release, Some("/counts")),
         ["-Cprofile-generate=/counts"]
@@ -71,6 +78,7 @@ fn the_profile_goes_into_a_release_and_nothing_else() {
         // Build scripts and macros.
         &["--out-dir", "/x/target/release/deps"],
         &[&release[..], &["--cfg", "fuzzing"]].concat(),
+        &[&release[..], &["-Cprofile-generate=/theirs"]].concat(),
         &["-vV"],
     ] {
         assert_eq!(called(args, None), [""; 0], "{args:?}");
