@@ -42,7 +42,9 @@ pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) ->
     // Last bytes are on their way; idle connections are not worth waiting for.
     sleep(LAST_BYTES).await;
     handle.stop(false).await;
-    let ended = if finished && taken {
+    // Whoever was told to end has said so by now, or does not read and still speaks.
+    let is_cut = rooms.admission.has_cut() || rooms.admission.open() > 0;
+    let ended = if finished && taken && !is_cut {
         Ended::Clean
     } else {
         Ended::Cut
@@ -82,20 +84,14 @@ pub(super) async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
     }
 }
 
-/// Whether the running turns ended by themselves: until `due`, or until the service is told to end at once.
-/// Turns that are cut then are open no more a moment later, so that it goes by how many were before.
+/// Waits for the running turns, until `due` or until the service is told to end at once: whoever is cut then
+/// tells it. False where some still ran when it was due.
 async fn seen_out(rooms: &Rooms, due: Instant) -> bool {
-    loop {
-        let open = rooms.admission.open();
-        if rooms.admission.present() == 0 {
-            return true;
-        }
-        tokio::select! {
-            biased;
-            () = rooms.lifecycle.hard().cancelled() => return open == 0,
-            () = sleep_until(due) => return false,
-            () = sleep(LOOK) => {}
-        }
+    tokio::select! {
+        biased;
+        () = nobody_present(rooms) => true,
+        () = rooms.lifecycle.hard().cancelled() => true,
+        () = sleep_until(due) => false,
     }
 }
 

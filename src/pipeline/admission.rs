@@ -12,6 +12,7 @@ pub struct Admission {
     present: Arc<AtomicUsize>,
     /// No room beyond the turns: memory is short.
     pressed: Arc<AtomicBool>,
+    cut: Arc<AtomicBool>,
     max: usize,
 }
 
@@ -34,6 +35,7 @@ impl Admission {
             open: Arc::default(),
             present: Arc::default(),
             pressed: Arc::default(),
+            cut: Arc::default(),
             max,
         }
     }
@@ -66,6 +68,17 @@ impl Admission {
     #[must_use]
     pub fn is_pressed(&self) -> bool {
         self.pressed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a turn was ended before its time, because the process must end.
+    pub fn note_cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// Whether a turn was ended so. Settled turns have said it.
+    #[must_use]
+    pub fn has_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     /// Counts a turn as unsettled until the returned value is dropped.

@@ -141,6 +141,10 @@ pub(super) async fn run<M: Mouth + 'static>(
             guard.fail(Outcome::Shed, Fault::Unpaid);
         }
         Ending::Unpaid => shed(guard, Shed::Unpaid, &mouth),
+        Ending::TimeUp if hard.is_cancelled() => {
+            guard.rooms.admission.note_cut();
+            break_off(&mut guard, &mouth);
+        }
         Ending::Broken | Ending::TimeUp => break_off(&mut guard, &mouth),
     }
 }
