@@ -197,23 +197,17 @@ fn the_image_is_what_fly_and_compose_expect() {
         "not Rust {rust}"
     );
     let mut offences = Vec::new();
-    for bench in manifest["bench"].as_array().expect("benches") {
-        let path = format!("benches/{}.rs", bench["name"].as_str().expect("a name"));
-        if !dockerfile.contains(&path) {
-            offences.push(format!(
-                "Dockerfile: {path} is declared and has to be there"
-            ));
-        }
-    }
-    for example in manifest["example"].as_array().expect("examples") {
-        let path = format!(
-            "examples/{}/main.rs",
-            example["name"].as_str().expect("a name")
-        );
-        if !dockerfile.contains(&path) {
-            offences.push(format!(
-                "Dockerfile: {path} is declared and has to be there"
-            ));
+    for (kind, dir, file) in [
+        ("bench", "benches", ".rs"),
+        ("example", "examples", "/main.rs"),
+    ] {
+        for target in manifest[kind].as_array().expect(kind) {
+            let path = format!("{dir}/{}{file}", target["name"].as_str().expect("a name"));
+            if !dockerfile.contains(&path) {
+                offences.push(format!(
+                    "Dockerfile: {path} is declared and has to be there"
+                ));
+            }
         }
     }
     let ignored = read(".dockerignore");
