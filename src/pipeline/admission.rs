@@ -12,6 +12,7 @@ pub struct Admission {
     present: Arc<AtomicUsize>,
     /// No room beyond the turns: memory is short.
     pressed: Arc<AtomicBool>,
+    /// Some turn was ended before its time.
     cut: Arc<AtomicBool>,
     max: usize,
 }
