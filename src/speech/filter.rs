@@ -41,10 +41,12 @@ impl Filter {
     /// Adds to `out` what can be said for sure now that `delta` came. Nothing is allocated for plain
     /// words but what `out` needs.
     pub fn push(&mut self, delta: &str, out: &mut String) {
-        if self.lets_pass(delta) {
-            out.push_str(delta);
-        } else {
-            self.run(delta, Coming::More, out);
+        let mut rest = delta;
+        while !rest.is_empty() {
+            match self.passes(rest, out) {
+                0 => return self.run(rest, Coming::More, out),
+                passed => rest = rest.get(passed..).unwrap_or_default(),
+            }
         }
     }
 
@@ -78,7 +80,8 @@ impl Filter {
         self.marks.len() + self.addresses.len() + self.asides.len() + self.words.len()
     }
 
-    fn run(&mut self, delta: &str, coming: Coming, out: &mut String) {
+    /// The long way, through every pass.
+    pub(super) fn run(&mut self, delta: &str, coming: Coming, out: &mut String) {
         self.marked.clear();
         self.marks.pass(delta, coming, &mut self.marked);
         self.unlinked.clear();
@@ -94,33 +97,48 @@ impl Filter {
         }
     }
 
-    /// One plain word, perhaps with what stands before it, while nothing is held: every pass would
-    /// let it through as it is.
-    fn lets_pass(&mut self, delta: &str) -> bool {
-        let bytes = delta.as_bytes();
-        let before = bytes
-            .iter()
-            .position(u8::is_ascii_alphabetic)
-            .unwrap_or(bytes.len());
-        let (before, letters) = delta.split_at(before);
-        let is_plain = before
-            .bytes()
-            .all(|b| matches!(b, b' ' | b',' | b'?' | b'\''))
-            && letters.bytes().all(|b| b.is_ascii_alphabetic());
-        if !is_plain || self.holds() || letters.is_empty() {
-            return false;
-        }
+    /// Lets one plain word by that the text begins with, while nothing is held, if every pass would let it
+    /// through as it is; with what stands before it, and with the one space behind it that ends the text. How
+    /// many bytes that is.
+    fn passes(&mut self, text: &str, out: &mut String) -> usize {
+        let run = |from: usize, wanted: fn(&u8) -> bool| {
+            let rest = text.as_bytes().get(from..).unwrap_or_default();
+            from + rest.iter().position(|b| !wanted(b)).unwrap_or(rest.len())
+        };
+        let begin = run(0, |b| b" ,?'".contains(b));
+        let end = run(begin, u8::is_ascii_alphabetic);
+        let (word, letters) = (text.get(..end), text.get(begin..end));
+        let (Some(word), Some(letters)) = (word, letters.filter(|l| !l.is_empty())) else {
+            return 0;
+        };
+        let is_behind_space = self.marks.stage.keeps_space();
+        let is_begun = begin > 0 || is_behind_space;
         // All of them have to agree before one of them takes note.
-        self.marks.stage.may_pass()
+        let agreed = !self.holds()
+            && (begin == 0 || !is_behind_space)
+            && self.marks.stage.may_pass()
             && self.addresses.stage.may_pass(letters)
             && self.asides.stage.may_pass()
-            && (self.language == Language::Other || self.words.stage.may_pass(delta, letters))
-            && {
-                self.marks.stage.passed(delta);
-                self.addresses.stage.passed(delta);
-                self.asides.stage.passed(delta);
-                self.words.stage.passed(delta);
-                true
-            }
+            && (self.language == Language::Other || self.words.stage.may_pass(is_begun, letters));
+        if !agreed {
+            return 0;
+        }
+        let mut said = word;
+        if is_behind_space {
+            self.marked.clear();
+            self.marks.stage.give_space(&mut self.marked);
+            self.marked.push_str(word);
+            said = &self.marked;
+        }
+        self.marks.stage.passed(word);
+        self.addresses.stage.passed(said);
+        self.asides.stage.passed(said);
+        self.words.stage.passed(said);
+        out.push_str(said);
+        let is_spaced = text.get(end..) == Some(" ");
+        if is_spaced {
+            self.marks.stage.keep_space();
+        }
+        end + usize::from(is_spaced)
     }
 }

@@ -135,7 +135,8 @@ impl Voice {
         self.give_back(out);
     }
 
-    fn give_back(&mut self, out: &mut String) {
+    /// Says the spaces kept back.
+    pub(super) fn give_back(&mut self, out: &mut String) {
         out.extend(std::iter::repeat_n(' ', self.kept));
         self.kept = 0;
     }
@@ -177,6 +178,17 @@ impl Voice {
     /// Words pass without any care but where one begins.
     pub(super) fn is_at_ease(&self) -> bool {
         !self.is_after_word && !self.is_parted && !self.is_swallowing && self.kept == 0
+    }
+
+    /// The same, but for one space that is kept back.
+    pub(super) fn keeps_space(&self) -> bool {
+        self.kept == 1 && !self.is_after_word && !self.is_parted && !self.is_swallowing
+    }
+
+    /// Keeps back one space that came behind a word, where nothing is to be seen to.
+    pub(super) fn keep_space(&mut self) {
+        (self.kept, self.before_kept) = (1, self.last);
+        self.note(" ");
     }
 
     /// Text as it came.
@@ -251,14 +263,16 @@ impl Voice {
             self.last = ':';
             return;
         }
-        if let Some(word) = text.strip_prefix(' ')
-            && let Some(last) = word.bytes().next_back()
-            && word.bytes().all(|b| b.is_ascii_alphabetic())
-        {
-            // The one space before a word, as nearly every token has it.
-            (self.earlier, self.before) = (self.before, self.word);
-            self.word = Word::plain(word);
-            self.last = char::from(last);
+        let letters = text.strip_prefix(' ').unwrap_or(text);
+        if letters.bytes().all(|b| b.is_ascii_alphabetic()) {
+            // Nearly every token: a word or a part of one, with one space before it or none; or that space.
+            if letters.len() < text.len() {
+                (self.earlier, self.before) = (self.before, self.word);
+                self.word = Word::plain(letters);
+            } else {
+                self.word.extend(letters);
+            }
+            self.last = text.bytes().next_back().map_or(self.last, char::from);
             return;
         }
         let mut words = text.rsplit(|c: char| !c.is_alphabetic());

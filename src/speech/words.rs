@@ -37,9 +37,9 @@ impl Words {
         }
     }
 
-    /// Whether a plain word may pass without being looked at.
-    pub(super) fn may_pass(&self, text: &str, letters: &str) -> bool {
-        let goes_on = self.voice.is_in_word() && text.len() == letters.len() && letters.len() <= 7;
+    /// Whether a plain word may pass without being looked at; `is_begun` is what does not go on with the last.
+    pub(super) fn may_pass(&self, is_begun: bool, letters: &str) -> bool {
+        let goes_on = self.voice.is_in_word() && !is_begun && letters.len() <= 7;
         self.voice.is_at_ease() && !self.is_cut && !goes_on && !begins_short(letters)
     }
 

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::speech::look::Coming;
+
 use super::*;
 
 /// Marks that go from mid-word and leave its halves one, alone.
@@ -161,6 +163,16 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// What passes by the short way, or what may stand anywhere in it.
+fn word_or_any() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[ ,?']{0,2}[A-Za-z]{1,9}[ ]?",
+        1 => "([A-Za-z]{1,9} ){2,3}",
+        1 => Just(" ".to_owned()),
+        3 => proptest::sample::select(PIECES).prop_map(str::to_owned),
+    ]
+}
+
 fn language() -> impl Strategy<Value = Language> {
     prop_oneof![Just(Language::English), Just(Language::Other)]
 }
@@ -239,6 +251,40 @@ proptest! {
             filter.push(word, &mut out);
             prop_assert_eq!(&out, word);
         }
+    }
+
+    #[test]
+    fn of_words_with_the_space_behind_them_only_that_waits(
+        pieces in proptest::collection::vec("(([a-z]{6,12}|the|you|can|do) ){1,3}", 1..20),
+    ) {
+        let mut filter = Filter::new(Language::English);
+        for (at, piece) in pieces.iter().enumerate() {
+            let mut out = String::new();
+            filter.push(piece, &mut out);
+            let before = if at > 0 { " " } else { "" };
+            prop_assert_eq!(out, format!("{before}{}", piece.trim_end()));
+        }
+    }
+
+    #[test]
+    fn the_short_way_says_what_the_long_one_says(
+        pieces in proptest::collection::vec((word_or_any(), any::<bool>()), 1..12),
+        language in language(),
+    ) {
+        let (mut short, mut long) = (Filter::new(language), Filter::new(language));
+        let (mut by_short, mut by_long) = (String::new(), String::new());
+        for (piece, pauses) in &pieces {
+            short.push(piece, &mut by_short);
+            long.run(piece, Coming::More, &mut by_long);
+            if *pauses {
+                short.pause(&mut by_short);
+                long.pause(&mut by_long);
+            }
+            prop_assert_eq!(&by_short, &by_long, "{:?}", pieces);
+        }
+        short.end(&mut by_short);
+        long.end(&mut by_long);
+        prop_assert_eq!(by_short, by_long, "{:?}", pieces);
     }
 
     #[test]
