@@ -27,15 +27,19 @@ pub(super) struct Asked<'t> {
     pub(super) candidates: &'t [String],
 }
 
-/// Sets aside what the dearest candidate may cost at most, since any of them may come to answer, and a
-/// council's calls with it.
+/// Sets aside what the dearest candidate may cost at most that reads this prompt, since any of them may come to
+/// answer, and a council's calls with it.
 ///
 /// # Errors
 /// The limit that it would go beyond.
-pub(super) fn reserve(guard: &Guard, asked: Asked<'_>) -> Result<budget::Asked, Over> {
+pub(super) fn reserve(
+    guard: &Guard,
+    asked: Asked<'_>,
+    prompt: &[PromptMessage],
+) -> Result<budget::Asked, Over> {
     let rooms = &guard.rooms;
     let remembered = remembered(guard);
-    let own = own(guard, asked, None, remembered);
+    let own = own(guard, asked, prompt, remembered);
     let council = asked.council;
     let council = council.map(|council| council.most(rooms, asked.conversation, (own, remembered)));
     let user = guard.user_hash();
@@ -56,22 +60,28 @@ fn remembered(guard: &Guard) -> u64 {
     }
 }
 
-/// What the answer may cost at most, whoever gives it: it reads the whole prompt, as it is composed with
-/// this of memory, and `more` tokens that are not known yet. Of a council's other members it reads all
-/// that may be heard.
-pub(super) fn own(guard: &Guard, asked: Asked<'_>, memory: Option<&str>, more: u64) -> MicroUsd {
+/// What the answer may cost at most, whoever gives it: it reads the whole of this prompt, and `more` tokens
+/// that are not known yet. Of a council's other members it reads all that may be heard.
+pub(super) fn own(
+    guard: &Guard,
+    asked: Asked<'_>,
+    prompt: &[PromptMessage],
+    more: u64,
+) -> MicroUsd {
     let rooms = &guard.rooms;
     let coach = arm::changed(asked.coach, guard.arm.as_deref());
-    let mut messages = prompt::compose(&coach, asked.conversation, memory);
-    if asked.council.is_some() {
-        let openings = coach.openings.iter().map(String::as_str);
-        let opening = openings.max_by_key(|line| line.len());
-        let fullest = council::fullest(&rooms.roster);
-        messages = council::weave(messages, opening.unwrap_or_default(), &fullest);
-    }
     let tools = asked.conversation.tools.as_ref();
     let tools = tools.map_or(0, |tools| prompt::tokens_of(tools.tools.get()));
-    let read = read(&messages, tools + more);
+    let read = match asked.council {
+        None => read(prompt, tools + more),
+        Some(_) => {
+            let openings = coach.openings.iter().map(String::as_str);
+            let opening = openings.max_by_key(|line| line.len());
+            let fullest = council::fullest(&rooms.roster);
+            let woven = council::weave(prompt.to_vec(), opening.unwrap_or_default(), &fullest);
+            read(&woven, tools + more)
+        }
+    };
     dearest(&rooms.catalog, asked.candidates, read, coach.max_tokens)
 }
 

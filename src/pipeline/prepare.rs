@@ -21,6 +21,7 @@ use crate::turn::{
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
+use super::asking;
 use super::choose::{Chosen, choose};
 use super::entering::{Again, Entered, enter};
 use super::guard::{Guard, Said};
@@ -180,7 +181,10 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         conversation: &request.conversation,
         candidates: &plan.candidates,
     };
-    let money = asks_model.then(|| money::reserve(&guard, asked));
+    let prompt = asks_model.then(|| asking::prompt(&guard, coach, asked.conversation, None));
+    let money = prompt
+        .as_deref()
+        .map(|prompt| money::reserve(&guard, asked, prompt));
     let money = match money.transpose() {
         Ok(Some(Asked::Granted(reserved))) => {
             guard.reserved = Some(reserved);
@@ -195,6 +199,7 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         plan,
         council,
         conversation: request.conversation,
+        prompt,
         recall,
         wordless,
     };

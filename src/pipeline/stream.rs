@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::coach::{Coach, Roster};
 use crate::doze::dozing;
 use crate::memory::Recall;
+use crate::prompt::PromptMessage;
 use crate::routing::Plan;
 use crate::routing::budget::{Asked, Over};
 use crate::session::{Listener, Piece};
@@ -21,7 +22,7 @@ use crate::turn::{Conversation, Delta, Fault, FinishReason, Mark, Outcome};
 use crate::upstream::{Answer, OpenRouter, Seam, Speaking};
 
 use super::admission::Presence;
-use super::asking::Asking;
+use super::asking::{self, Asking};
 use super::council::{Council, Ground};
 use super::ending::{break_off, close, fail, finish, shed};
 use super::guard::Guard;
@@ -34,6 +35,8 @@ use super::{Mouth, SharedMouth, money};
 pub(super) struct Turn {
     pub(super) plan: Plan,
     pub(super) conversation: Conversation,
+    /// What a model is told, without memory: it was weighed before it is sent.
+    pub(super) prompt: Option<Vec<PromptMessage>>,
     /// The word on its money that is waited for, if it is.
     pub(super) money: Option<Asked>,
     /// Where several coaches are to be heard.
@@ -206,7 +209,7 @@ async fn again(
     }
     let due = guard.began + guard.rooms.deadlines.spoken_fallback;
     let (raced, race) = (Instant::now(), spans::race(&guard.span));
-    let asking = Asking::new(guard, turn);
+    let asking = Asking::new(guard, turn, None);
     let search = asking.begin(upstream, &others, due);
     let spoke = search.first_words().instrument(race).await;
     guard.timings.upstream_wait += raced.elapsed();
@@ -238,14 +241,17 @@ async fn begin<M: Mouth>(
             conversation: talk,
             candidates: &turn.plan.candidates,
         };
-        let own = money::own(guard, asked, guard.recalled.context.as_deref(), 0);
+        let memory = guard.recalled.context.as_deref();
+        let prompt = asking::prompt(guard, asked.coach, talk, memory);
+        let own = money::own(guard, asked, &prompt, 0);
         let ground = Ground::of(guard, own, line_due);
         let hearing = council.hear(&ground, talk, upstream, mouth);
         lead_in::meanwhile(guard, talk, mouth, &mut lead_in_due, hearing).await;
         turn.council = Some(council);
         guard.timings.upstream_wait = convened.elapsed();
     }
-    let asking = Asking::new(guard, turn);
+    let prompt = turn.prompt.take();
+    let asking = Asking::new(guard, turn, prompt);
     if guard.switches.capture {
         guard.asked = asking
             .question(&turn.conversation, guard.spoken_in)
@@ -318,7 +324,7 @@ async fn resume<M: Mouth>(
         return Ending::Broken;
     }
     let said = guard.generation.text();
-    let asking = Asking::new(guard, turn);
+    let asking = Asking::new(guard, turn, None);
     let due = Instant::now() + guard.rooms.deadlines.fallback_first_token;
     let search = asking.go_on(upstream, &others, due, &said);
     let Ok(speaking) = search
