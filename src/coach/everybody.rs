@@ -7,10 +7,6 @@
 //!
 //! To add a form: a row of phrases here, and its lines in the tables of `tests.rs`.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-
 use super::named::{Pause, Word, split};
 
 /// Only so much of a line's end is looked at, in bytes: a request is what somebody says last.
@@ -228,13 +224,6 @@ const TAIL: &[&str] = &[
 const CUES: &[&str] = &["team", "coach", "colleague", "every", "others", "council"];
 /// The same as a word of its own.
 const ALL: &str = "all";
-/// Finds one of them anywhere in a line, so that one without any is not taken apart into words.
-static CUED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let mut builder = AhoCorasick::builder();
-    builder.ascii_case_insensitive(true);
-    builder.build(CUES.iter().chain([&ALL])).ok()
-});
-
 /// Where a request of one form ends that begins with the first of these words.
 type Form = fn(&[&str]) -> Option<usize>;
 
@@ -244,7 +233,7 @@ pub fn asks_everybody(line: &str) -> bool {
     let starts = line.char_indices().rev().map(|(at, _)| at);
     let from = starts.take_while(|at| line.len() - at <= MOST_BYTES).last();
     let end = line.get(from.unwrap_or(0)..).unwrap_or_default();
-    if CUED.as_ref().is_some_and(|cued| !cued.is_match(end)) {
+    if !is_cued(end) {
         return false;
     }
     let words = split(end);
@@ -259,6 +248,27 @@ pub fn asks_everybody(line: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether one of them begins anywhere in a line where no letter stands before it: a line without any is not taken
+/// apart into words. Compared where they stand: an automaton's tables have gone cold by the next turn.
+fn is_cued(line: &str) -> bool {
+    let mut before = b' ';
+    line.bytes().enumerate().any(|(at, byte)| {
+        let is_begun = !before.is_ascii_alphabetic();
+        before = byte;
+        is_begun && {
+            let rest = line.as_bytes().get(at..).unwrap_or_default();
+            let first = Some(byte.to_ascii_lowercase());
+            let begins = |cue: &&str| {
+                cue.bytes().next() == first
+                    && rest
+                        .get(..cue.len())
+                        .is_some_and(|here| here.eq_ignore_ascii_case(cue.as_bytes()))
+            };
+            CUES.iter().chain([&ALL]).any(begins)
+        }
+    })
 }
 
 fn is_cue(word: &Word) -> bool {
