@@ -54,8 +54,12 @@ pub(crate) const ALL: &[Making] = &[
     prompt_composed,
     events_decoded,
     answer_read,
-    || filtered("speech/filter, plain words", PLAIN),
-    || filtered("speech/filter, a mixed answer", MIXED),
+    || filtered("speech/filter, plain words", tokens(PLAIN)),
+    || {
+        let pieces = PLAIN.split_inclusive(' ').collect();
+        filtered("speech/filter, plain words, spaces behind", pieces)
+    },
+    || filtered("speech/filter, a mixed answer", tokens(MIXED)),
     generation_said,
     words_written,
 ];
@@ -203,9 +207,8 @@ fn answer_read() -> Station {
     }
 }
 
-fn filtered(name: &'static str, text: &'static str) -> Station {
-    let tokens = tokens(text);
-    let mut out = String::with_capacity(4 * text.len());
+fn filtered(name: &'static str, tokens: Vec<&'static str>) -> Station {
+    let mut out = String::with_capacity(4 * tokens.concat().len());
     Station {
         name,
         each: "token",
