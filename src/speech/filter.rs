@@ -39,7 +39,7 @@ impl Filter {
     }
 
     /// Adds to `out` what can be said for sure now that `delta` came. Nothing is allocated for plain
-    /// words but what `out` needs.
+    /// words but what `out` needs, and once room for a word.
     pub fn push(&mut self, delta: &str, out: &mut String) {
         let mut rest = delta;
         while !rest.is_empty() {
@@ -101,12 +101,12 @@ impl Filter {
     /// through as it is; with what stands before it, and with the one space behind it that ends the text. How
     /// many bytes that is.
     fn passes(&mut self, text: &str, out: &mut String) -> usize {
-        let run = |from: usize, wanted: fn(&u8) -> bool| {
+        let past = |from: usize, wanted: fn(&u8) -> bool| {
             let rest = text.as_bytes().get(from..).unwrap_or_default();
             from + rest.iter().position(|b| !wanted(b)).unwrap_or(rest.len())
         };
-        let begin = run(0, |b| b" ,?'".contains(b));
-        let end = run(begin, u8::is_ascii_alphabetic);
+        let begin = past(0, |b| b" ,?'".contains(b));
+        let end = past(begin, u8::is_ascii_alphabetic);
         let (word, letters) = (text.get(..end), text.get(begin..end));
         let (Some(word), Some(letters)) = (word, letters.filter(|l| !l.is_empty())) else {
             return 0;

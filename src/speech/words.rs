@@ -21,7 +21,7 @@ pub(super) struct Words {
     is_in_address: bool,
     /// A round bracket is open on this line.
     is_in_brackets: bool,
-    /// What stood before the space said last, where no word has passed since.
+    /// What stood before the space said last.
     before_space: char,
 }
 
@@ -45,7 +45,11 @@ impl Words {
 
     /// It did, and counts as said.
     pub(super) fn passed(&mut self, text: &str) {
-        self.is_in_address &= text.starts_with(char::is_alphabetic);
+        if let Some(at) = text.rfind(' ') {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            self.before_space = before.unwrap_or(self.voice.last());
+            self.is_in_address = false;
+        }
         self.voice.note(text);
     }
 

@@ -163,12 +163,26 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// What is told by what stood before it, right behind a word that passed.
+const BETWEEN: &[&str] = &[
+    " ",
+    "\u{a0}",
+    ".com",
+    "'s",
+    ",a",
+    "?b",
+    "/c",
+    "1) a",
+    "2) B",
+    "\u{a0}1) c",
+];
+
 /// What passes by the short way, or what may stand anywhere in it.
 fn word_or_any() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[ ,?']{0,2}[A-Za-z]{1,9}[ ]?",
         1 => "([A-Za-z]{1,9} ){2,3}",
-        1 => Just(" ".to_owned()),
+        2 => proptest::sample::select(BETWEEN).prop_map(str::to_owned),
         3 => proptest::sample::select(PIECES).prop_map(str::to_owned),
     ]
 }
