@@ -13,7 +13,6 @@ use crate::routing::catalog::Catalog;
 use crate::turn::{AttemptRecord, Conversation, CostSource, MicroUsd};
 use crate::upstream::AttemptLog;
 
-use super::arm;
 use super::council::Council;
 use super::guard::Guard;
 
@@ -69,7 +68,7 @@ pub(super) fn own(
     more: u64,
 ) -> MicroUsd {
     let rooms = &guard.rooms;
-    let coach = arm::changed(asked.coach, guard.arm.as_deref());
+    let coach = asked.coach;
     let tools = asked.conversation.tools.as_ref();
     let tools = tools.map_or(0, |tools| prompt::tokens_of(tools.tools.get()));
     let read = match asked.council {

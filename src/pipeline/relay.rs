@@ -96,7 +96,7 @@ pub(super) async fn relay<M: Mouth>(
     let mut voice = Voice::new(guard, seam);
     let mut last = Instant::now();
     let mut said = 0;
-    // Due by now it would be a call of the system's, just before the first word goes out.
+    // Set to the present it would cost a call of the system's, just before the first word goes out.
     let mut silence = pin!(sleep_until(guard.runway.give_up_at(last, longest)));
     let mut pause = Pause::default();
     let mut heard = Some(first);

@@ -241,9 +241,13 @@ async fn begin<M: Mouth>(
             conversation: talk,
             candidates: &turn.plan.candidates,
         };
-        let memory = guard.recalled.context.as_deref();
-        let prompt = asking::prompt(guard, asked.coach, talk, memory);
-        let own = money::own(guard, asked, &prompt, 0);
+        // What is heard goes into the prompt as well: it is put together anew, and not kept meanwhile.
+        let own = {
+            let memory = guard.recalled.context.as_deref();
+            let prompt = turn.prompt.take().filter(|_| memory.is_none());
+            let prompt = prompt.unwrap_or_else(|| asking::prompt(guard, asked.coach, talk, memory));
+            money::own(guard, asked, &prompt, 0)
+        };
         let ground = Ground::of(guard, own, line_due);
         let hearing = council.hear(&ground, talk, upstream, mouth);
         lead_in::meanwhile(guard, talk, mouth, &mut lead_in_due, hearing).await;
