@@ -224,6 +224,7 @@ const TAIL: &[&str] = &[
 const CUES: &[&str] = &["team", "coach", "colleague", "every", "others", "council"];
 /// The same as a word of its own.
 const ALL: &str = "all";
+
 /// Where a request of one form ends that begins with the first of these words.
 type Form = fn(&[&str]) -> Option<usize>;
 
@@ -253,21 +254,12 @@ pub fn asks_everybody(line: &str) -> bool {
 /// Whether one of them begins anywhere in a line where no letter stands before it: a line without any is not taken
 /// apart into words. Compared where they stand: an automaton's tables have gone cold by the next turn.
 fn is_cued(line: &str) -> bool {
-    let mut before = b' ';
-    line.bytes().enumerate().any(|(at, byte)| {
-        let is_begun = !before.is_ascii_alphabetic();
-        before = byte;
-        is_begun && {
-            let rest = line.as_bytes().get(at..).unwrap_or_default();
-            let first = Some(byte.to_ascii_lowercase());
-            let begins = |cue: &&str| {
-                cue.bytes().next() == first
-                    && rest
-                        .get(..cue.len())
-                        .is_some_and(|here| here.eq_ignore_ascii_case(cue.as_bytes()))
-            };
-            CUES.iter().chain([&ALL]).any(begins)
-        }
+    let mut runs = line.split(|c: char| !c.is_ascii_alphabetic());
+    runs.any(|letters| {
+        CUES.iter().chain([&ALL]).any(|cue| {
+            let begun = letters.get(..cue.len());
+            begun.is_some_and(|begun| begun.eq_ignore_ascii_case(cue))
+        })
     })
 }
 
