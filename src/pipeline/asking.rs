@@ -43,32 +43,16 @@ pub(super) struct Asked {
     pub(super) max_tokens: u32,
 }
 
-/// What this coach is told, with so much of memory.
-pub(super) fn prompt(
-    guard: &Guard,
-    coach: &Coach,
-    talk: &Conversation,
-    memory: Option<&str>,
-) -> Vec<PromptMessage> {
-    let coach = arm::changed(coach, guard.arm.as_deref());
-    prompt::compose(&coach, talk, memory)
-}
-
 impl<'t> Asking<'t> {
-    /// `unremembering` is the turn's prompt without memory, where somebody has it.
-    pub(super) fn new(
-        guard: &Guard,
-        turn: &'t Turn,
-        unremembering: Option<Vec<PromptMessage>>,
-    ) -> Self {
+    /// `composed` is the turn's prompt without memory, where it is at hand.
+    pub(super) fn new(guard: &Guard, turn: &'t Turn, composed: Option<Vec<PromptMessage>>) -> Self {
         let rooms = &guard.rooms;
-        let coach = coach(guard, &rooms.roster);
+        let coach = arm::changed(coach(guard, &rooms.roster), guard.arm.as_deref());
         let user = guard.speaker.user.as_deref();
         let memory = guard.recalled.context.as_deref();
-        let mut messages = unremembering
+        let mut messages = composed
             .filter(|_| memory.is_none())
-            .unwrap_or_else(|| prompt(guard, coach, &turn.conversation, memory));
-        let coach = arm::changed(coach, guard.arm.as_deref());
+            .unwrap_or_else(|| prompt::compose(&coach, &turn.conversation, memory));
         if let Some(held) = &turn.council {
             messages = council::weave(messages, held.opening(), held.heard());
         }

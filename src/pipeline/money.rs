@@ -68,6 +68,7 @@ pub(super) fn own(
     more: u64,
 ) -> MicroUsd {
     let rooms = &guard.rooms;
+    // An experiment changes what it is told, and neither its openings nor its bounds.
     let coach = asked.coach;
     let tools = asked.conversation.tools.as_ref();
     let tools = tools.map_or(0, |tools| prompt::tokens_of(tools.tools.get()));

@@ -10,6 +10,7 @@ use tracing::Span;
 use crate::coach::Coach;
 use crate::config::SilenceReply;
 use crate::memory::{Person, Recalled};
+use crate::prompt;
 use crate::routing::budget::{Asked, Over};
 use crate::session::{MAX_REMEMBERED_BYTES, Speaker, beginning};
 use crate::speech::Language;
@@ -21,14 +22,13 @@ use crate::turn::{
 };
 use crate::upstream::{AttemptLog, OpenRouter};
 
-use super::asking;
 use super::choose::{Chosen, choose};
 use super::entering::{Again, Entered, enter};
 use super::guard::{Guard, Said};
 use super::money::Bill;
 use super::running::Running;
 use super::runway::Runway;
-use super::{Mouth, Rooms, SharedMouth, ending, money, stream};
+use super::{Mouth, Rooms, SharedMouth, arm, ending, money, stream};
 
 /// More of a history's end than a prompt can hold.
 const MAX_UNSAID_BYTES: usize = 128 << 10;
@@ -181,7 +181,10 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         conversation: &request.conversation,
         candidates: &plan.candidates,
     };
-    let prompt = asks_model.then(|| asking::prompt(&guard, coach, asked.conversation, None));
+    let prompt = asks_model.then(|| {
+        let coach = arm::changed(coach, guard.arm.as_deref());
+        prompt::compose(&coach, asked.conversation, None)
+    });
     let money = prompt
         .as_deref()
         .map(|prompt| money::reserve(&guard, asked, prompt));

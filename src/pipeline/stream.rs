@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::coach::{Coach, Roster};
 use crate::doze::dozing;
 use crate::memory::Recall;
-use crate::prompt::PromptMessage;
+use crate::prompt::{self, PromptMessage};
 use crate::routing::Plan;
 use crate::routing::budget::{Asked, Over};
 use crate::session::{Listener, Piece};
@@ -22,7 +22,7 @@ use crate::turn::{Conversation, Delta, Fault, FinishReason, Mark, Outcome};
 use crate::upstream::{Answer, OpenRouter, Seam, Speaking};
 
 use super::admission::Presence;
-use super::asking::{self, Asking};
+use super::asking::Asking;
 use super::council::{Council, Ground};
 use super::ending::{break_off, close, fail, finish, shed};
 use super::guard::Guard;
@@ -245,7 +245,7 @@ async fn begin<M: Mouth>(
         let own = {
             let memory = guard.recalled.context.as_deref();
             let prompt = turn.prompt.take().filter(|_| memory.is_none());
-            let prompt = prompt.unwrap_or_else(|| asking::prompt(guard, asked.coach, talk, memory));
+            let prompt = prompt.unwrap_or_else(|| prompt::compose(asked.coach, talk, memory));
             money::own(guard, asked, &prompt, 0)
         };
         let ground = Ground::of(guard, own, line_due);
