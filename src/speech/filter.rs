@@ -111,7 +111,7 @@ impl Filter {
         let (Some(word), Some(letters)) = (word, letters.filter(|l| !l.is_empty())) else {
             return 0;
         };
-        let is_behind_space = self.marks.stage.keeps_space();
+        let is_behind_space = self.marks.stage.voice.keeps_space();
         let is_begun = begin > 0 || is_behind_space;
         // All of them have to agree before one of them takes note.
         let agreed = !self.holds()
@@ -126,7 +126,7 @@ impl Filter {
         let mut said = word;
         if is_behind_space {
             self.marked.clear();
-            self.marks.stage.give_space(&mut self.marked);
+            self.marks.stage.voice.give_back(&mut self.marked);
             self.marked.push_str(word);
             said = &self.marked;
         }
@@ -137,7 +137,7 @@ impl Filter {
         out.push_str(said);
         let is_spaced = text.get(end..) == Some(" ");
         if is_spaced {
-            self.marks.stage.keep_space();
+            self.marks.stage.voice.keep_space();
         }
         end + usize::from(is_spaced)
     }

@@ -49,7 +49,7 @@ impl Marks {
     pub(super) fn may_pass(&self) -> bool {
         self.mode == Mode::Text
             && !self.is_after_action
-            && (self.voice.is_at_ease() || self.keeps_space())
+            && (self.voice.is_at_ease() || self.voice.keeps_space())
             && !self.line.is_row()
     }
 
@@ -58,21 +58,6 @@ impl Marks {
         self.voice.note(text);
         self.line.begun();
         self.opening = Opening::default();
-    }
-
-    /// Whether one space is kept and nothing else is to be seen to.
-    pub(super) fn keeps_space(&self) -> bool {
-        self.voice.keeps_space()
-    }
-
-    /// Says the space that was kept.
-    pub(super) fn give_space(&mut self, out: &mut String) {
-        self.voice.give_back(out);
-    }
-
-    /// The one space behind a word that passed, at the end of what is here.
-    pub(super) fn keep_space(&mut self) {
-        self.voice.keep_space();
     }
 
     /// Leaves out so many bytes.

@@ -185,7 +185,7 @@ impl Voice {
         self.kept == 1 && !self.is_after_word && !self.is_parted && !self.is_swallowing
     }
 
-    /// Keeps back one space that came behind a word, where nothing is to be seen to.
+    /// What [`raw`](Self::raw) comes to for one space behind a word that passed.
     pub(super) fn keep_space(&mut self) {
         (self.kept, self.before_kept) = (1, self.last);
         self.note(" ");
