@@ -5,7 +5,7 @@
 //! is dropped in the same breath, so two streams never reach the caller. What one attempt is and what
 //! it tells the breakers is `attempt.rs`'s business: here are only order and time.
 
-use std::future::Future;
+use std::future::{Future, pending};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -69,7 +69,8 @@ pub(super) async fn race<'a, S: Stable<'a>>(
     let mut resting: Vec<&str> = Vec::new();
     let mut runs: FuturesUnordered<S::Run> = FuturesUnordered::new();
     let mut cause = course.cause;
-    let mut hedge_at = None;
+    // The model that a hedge may race.
+    let mut slow = None;
     let mut may_hedge = course.fallback;
     loop {
         while runs.is_empty() {
@@ -91,7 +92,7 @@ pub(super) async fn race<'a, S: Stable<'a>>(
             };
             if let Some(run) = run {
                 runs.push(run);
-                hedge_at = stable.hedge_at(model).filter(|_| may_hedge);
+                slow = Some(model).filter(|_| may_hedge);
             }
         }
         tokio::select! {
@@ -102,15 +103,16 @@ pub(super) async fn race<'a, S: Stable<'a>>(
                 Err(Next::GiveUp) => return Err(Exhausted),
                 Err(_) => {
                     // Who still runs is the next model already.
-                    hedge_at = None;
+                    slow = None;
                     cause = match cause {
                         Cause::First => Cause::Fallback,
                         other => other,
                     };
                 }
             },
-            () = sleep_until(hedge_at.unwrap_or(course.due)), if hedge_at.is_some() => {
-                hedge_at = None;
+            // Reckoned once the model has been asked, as nobody has to wait for it.
+            () = slow_by(stable, slow), if slow.is_some() => {
+                slow = None;
                 if std::mem::take(&mut may_hedge)
                     && let Some(model) = stable.hedge(&untried)
                     && let Some(run) = stable.start(model, Cause::Hedge)
@@ -121,6 +123,14 @@ pub(super) async fn race<'a, S: Stable<'a>>(
             }
             () = sleep_until(course.due) => return Err(Exhausted),
         }
+    }
+}
+
+/// Waits until it is time for a hedge; for ever where there is to be none.
+async fn slow_by<'a, S: Stable<'a>>(stable: &'a S, model: Option<&str>) {
+    match model.and_then(|model| stable.hedge_at(model)) {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
     }
 }
 
