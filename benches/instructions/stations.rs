@@ -8,7 +8,7 @@ use futures::{FutureExt as _, stream};
 use quest_clm::clock::Clock;
 use quest_clm::coach::{Roster, select};
 use quest_clm::config::{self, Sources};
-use quest_clm::http::callers::hume::HUME;
+use quest_clm::http::callers::hume::{self, HUME};
 use quest_clm::http::callers::{EventMouth, Frame, decode};
 use quest_clm::pipeline::Mouth as _;
 use quest_clm::prompt::compose;
@@ -20,7 +20,7 @@ use quest_clm::upstream::{Answer, Call};
 
 use crate::answer::{MIXED, PLAIN, tokens};
 use crate::recording::{RECORDING, one_by_one};
-use crate::request::{CHOOSING_LINE, COACH_LINE, USER_LINE, conversation, hume_body};
+use crate::request::{CHOOSING_LINE, COACH_LINE, USER_LINE, conversation};
 
 /// One thing that is counted.
 pub(crate) struct Station {
@@ -69,7 +69,7 @@ fn count(of: usize) -> u32 {
 }
 
 fn request_decoded(name: &'static str, turns: usize, rounds: u32) -> Station {
-    let body = hume_body(turns, USER_LINE);
+    let body = hume::request(turns, USER_LINE);
     let done = move || drop(black_box(decode(black_box(body.as_bytes()), &HUME)));
     Station {
         name,

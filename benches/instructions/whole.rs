@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quest_clm::clock::Clock;
 use quest_clm::config::{self, Sources};
+use quest_clm::http::callers::hume;
 use quest_clm::session::{MintRequest, Sessions};
 use quest_clm::speech::{Filter, Language};
 use tempfile::TempDir;
 
 use crate::answer::{PLAIN, tokens};
-use crate::request::{USER_LINE, hume_body};
+use crate::request::USER_LINE;
 use crate::stations::framed;
 
 const CALLER_KEY: &str = "a-key-of-a-caller";
@@ -146,7 +147,7 @@ impl House {
         self.asked += 1;
         let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.served)).unwrap();
         socket.set_nodelay(true).unwrap();
-        let body = hume_body(3, &format!("{USER_LINE} So much for {}.", self.asked));
+        let body = hume::request(3, &format!("{USER_LINE} So much for {}.", self.asked));
         let head = format!(
             "POST /chat/completions?custom_session_id={} HTTP/1.1\r\nhost: clm\r\n\
              authorization: Bearer {CALLER_KEY}\r\ncontent-type: application/json\r\n\

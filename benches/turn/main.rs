@@ -26,7 +26,7 @@ use quest_clm::clock::Clock;
 use quest_clm::coach::{Roster, select};
 use quest_clm::config::{self, Sources};
 use quest_clm::http::callers::decode;
-use quest_clm::http::callers::hume::HUME;
+use quest_clm::http::callers::hume::{self, HUME};
 use quest_clm::prompt::compose;
 use quest_clm::session::{MintRequest, Pseudonyms, Revoked, Sessions, Unproven};
 use quest_clm::telemetry::{spans, traces};
@@ -35,7 +35,7 @@ use quest_clm::vault::DataKey;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
-use request::{CHOOSING_LINE, COACH_LINE, USER_LINE, conversation, hume_body};
+use request::{CHOOSING_LINE, COACH_LINE, USER_LINE, conversation};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -115,7 +115,7 @@ fn data_key() -> config::Store {
 fn http_decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("http/decode");
     for turns in [3, 200] {
-        let body = hume_body(turns, USER_LINE);
+        let body = hume::request(turns, USER_LINE);
         let decoded = decode(body.as_bytes(), &HUME).unwrap().conversation;
         assert_eq!(decoded.history.len(), 2 * (turns - 1));
         assert_eq!(decoded.expressions.len(), 3);

@@ -15,6 +15,22 @@ use crate::turn::CallerProfile;
 
 use super::{Dialect, Place};
 
+/// The names of Hume's 48 expression scores, in its order.
+const EXPRESSIONS: &str = "Admiration,Adoration,Aesthetic Appreciation,Amusement,Anger,Anxiety,Awe,\
+    Awkwardness,Boredom,Calmness,Concentration,Confusion,Contemplation,Contempt,Contentment,Craving,\
+    Desire,Determination,Disappointment,Disgust,Distress,Doubt,Ecstasy,Embarrassment,Empathic Pain,\
+    Entrancement,Envy,Excitement,Fear,Guilt,Horror,Interest,Joy,Love,Nostalgia,Pain,Pride,\
+    Realization,Relief,Romance,Sadness,Satisfaction,Shame,Surprise (negative),Surprise (positive),\
+    Sympathy,Tiredness,Triumph";
+
+/// What the user says in a request that is made up: without a name or a keyword of any coach, so that
+/// choosing one has to read on.
+pub const USER_LINE: &str = "Well, I slept on it and I still cannot tell what I want from all of this, \
+    to be honest with you.";
+/// And the coach.
+pub const COACH_LINE: &str = "That sounds like a lot to hold at once. If you look at the last two weeks, \
+    which moment gave you energy, and what was different about it?";
+
 pub static HUME: Dialect = Dialect {
     profile: CallerProfile::Hume,
     prefixes: &["", "/api/hume-clm-sse"],
@@ -26,3 +42,26 @@ pub static HUME: Dialect = Dialect {
     model_names_coach: false,
     keeps_alive: false,
 };
+
+/// A request that is made up, as Hume sends the turn after `turns` - 1 others: the whole call, every line of
+/// the user's with its scores, and the user's `last`.
+#[must_use]
+pub fn request(turns: usize, last: &str) -> String {
+    let scores = EXPRESSIONS.split(',').zip(0_u32..).map(|(name, n)| {
+        let score = 0.002_838_134_765_625 * f64::from(n * 7 % 48 + 1);
+        format!(r#""{name}":{score}"#)
+    });
+    let scores = scores.collect::<Vec<_>>().join(",");
+    let user = |turn: usize, words: &str| {
+        let (begin, end) = (turn * 20_000, turn * 20_000 + 6_800);
+        format!(
+            r#"{{"role":"user","content":"{words} {{slightly doubtful, quite calm}}","type":"user_message","time":{{"begin":{begin},"end":{end}}},"models":{{"prosody":{{"scores":{{{scores}}}}}}}}}"#
+        )
+    };
+    let coach =
+        format!(r#"{{"role":"assistant","content":"{COACH_LINE}","type":"assistant_message"}}"#);
+    let before = (1..turns).flat_map(|turn| [user(turn - 1, USER_LINE), coach.clone()]);
+    let now = user(turns.saturating_sub(1), last);
+    let messages = before.chain([now]).collect::<Vec<_>>().join(",");
+    format!(r#"{{"messages":[{messages}],"model":"hume","stream":true}}"#)
+}
