@@ -7,6 +7,7 @@ mod machines;
 mod purse;
 mod revoked;
 mod switches;
+mod warm;
 mod watch;
 
 use std::io;
@@ -22,7 +23,6 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
-use tokio::time::interval;
 
 use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
@@ -55,8 +55,6 @@ const HEAD_WAIT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections waiting to be accepted.
 const BACKLOG: u32 = 4096;
-/// How often each worker refreshes its warm connection to upstream.
-const WARM_EVERY: Duration = Duration::from_secs(50);
 
 /// A bound service, not yet serving.
 pub struct Application {
@@ -276,11 +274,15 @@ fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, Sock
         .as_secs()
         .saturating_add(closing::POLITE.as_secs());
     let stall = settings.limits.caller_stall;
+    let practises = settings.listen.practice;
     let server = HttpServer::new(move || {
         // Connections belong to the thread that opened them: each worker has its own client.
         let client = outbound::client().unwrap_or_else(|_| spare.clone());
         let upstream = Rc::new(OpenRouter::new(target.clone(), client));
-        stay_warm(&door.rooms.lifecycle, Rc::clone(&upstream));
+        warm::keep_connected(&door.rooms.lifecycle, Rc::clone(&upstream));
+        if practises {
+            warm::keep_in_practice(door.clone(), Rc::clone(&upstream));
+        }
         App::new()
             .wrap(from_fn(http::root_span))
             .app_data(Data::new(door.clone()))
@@ -320,24 +322,3 @@ fn bound_stall(stream: &TcpStream, stall: Duration) {
 /// Other systems have no such option: there a caller that takes nothing keeps its turn until it goes.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn bound_stall(_: &TcpStream, _: Duration) {}
-
-/// Keeps upstream connections of this worker ready: one while nobody speaks, and always one more than
-/// those who speak need.
-fn stay_warm(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
-    let soft = lifecycle.soft().clone();
-    lifecycle.spawn_here(async move {
-        let mut tick = interval(WARM_EVERY);
-        loop {
-            let due = async {
-                tokio::select! {
-                    _ = tick.tick() => {}
-                    () = upstream.crowded() => {}
-                }
-                upstream.warm_up().await;
-            };
-            if soft.run_until_cancelled(due).await.is_none() {
-                break;
-            }
-        }
-    });
-}

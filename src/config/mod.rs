@@ -71,12 +71,14 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
-/// `HOST`, `PORT`, `WORKERS`.
+/// `HOST`, `PORT`, `WORKERS`, `PRACTICE`.
 #[derive(Clone, Debug)]
 pub struct Listen {
     pub host: IpAddr,
     pub port: u16,
     pub workers: usize,
+    /// Whether workers go through turns of practice while people talk.
+    pub practice: bool,
 }
 
 impl Listen {

@@ -122,6 +122,7 @@ fn listen(r: &mut Reader<'_>) -> Listen {
         workers: r
             .number("WORKERS", 1..=256)
             .unwrap_or_else(|| cores().min(256)),
+        practice: r.truth("PRACTICE"),
     }
 }
 

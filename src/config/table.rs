@@ -81,6 +81,8 @@ pub const SETTINGS: &[Setting] = &[
         .is("address to listen on; `0.0.0.0` or `::` for every interface"),
     Setting::new("PORT", "8080", "0 to 65535").is("port to listen on; 0: any free one"),
     Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),
+    Setting::new("PRACTICE", "true", BOOL)
+        .is("whether a worker without a turn for 4 ms goes through one of practice while people talk, so that the next is quick; about 1 % of a core"),
     Setting::secret("OPEN_ROUTER_API_KEY", KEY)
         .or(&["OPENROUTER_API_KEY"])
         .is("OpenRouter key; `clm serve` refuses to start without it, `clm demo` needs none"),

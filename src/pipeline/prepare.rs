@@ -227,13 +227,13 @@ fn unpaid(mut guard: Box<Guard>, over: Over, timings: Timings) -> Prepared {
 }
 
 /// The language that is spoken: this turn's, and the talk's before it.
-fn tongue(conversation: &Conversation) -> Language {
+pub(super) fn tongue(conversation: &Conversation) -> Language {
     let before = conversation.history.iter().rev().map(|m| m.text.as_str());
     Language::heard(std::iter::once(conversation.ask.words()).chain(before))
 }
 
 /// Takes our own phrases out of what came back, as far back as any prompt reaches.
-fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
+pub(super) fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
     let mut bytes = 0;
     let reaches = history.iter().rposition(|m| {
         bytes += m.text.len();

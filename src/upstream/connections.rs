@@ -92,6 +92,11 @@ impl Connections {
         least.unwrap_or(&self.first).place()
     }
 
+    /// Where the first calls go.
+    pub(super) fn client(&self) -> &Client {
+        &self.first.client
+    }
+
     /// Where connections are to be open before they are asked for: where the next call goes, and where
     /// those go that come once it is full there, if that is soon.
     pub(super) fn ahead(&self) -> Vec<Place> {

@@ -1,5 +1,6 @@
 //! The `OpenRouter` client: one call, sent once. Retries belong to the race alone.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures::future::join_all;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{Body, Method, Request, RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::Clock;
 use crate::config;
@@ -51,6 +52,8 @@ type Refused = HashMap<String, Vec<Omittable>>;
 pub struct OpenRouter {
     connections: Connections,
     target: Target,
+    /// When a model was last asked.
+    asked: Cell<Option<Instant>>,
 }
 
 /// Why the client could not be made.
@@ -128,6 +131,7 @@ impl OpenRouter {
         Self {
             connections: Connections::new(client),
             target,
+            asked: Cell::default(),
         }
     }
 
@@ -169,25 +173,15 @@ impl OpenRouter {
         call: &Call<'_>,
         row: &Row,
     ) -> Result<Answer, AttemptError> {
-        let omit = self.refused().get(model).cloned().unwrap_or_default();
-        let must_think = self.target.catalog.must_think(model);
-        let body = wire::request(model, call, &omit, must_think).map_err(AttemptError::Request)?;
-        row.sent(body.len());
+        self.asked.set(Some(Instant::now()));
+        let request = self.written(model, call).map_err(AttemptError::Request)?;
+        row.sent(length(&request));
         let place = self.connections.place();
-        let mut response = place
-            .client
-            .post(self.target.completions.clone())
-            .headers(self.target.headers.clone())
-            .body(body)
-            .send()
-            .await
-            .map_err(|e| {
-                if e.is_connect() {
-                    AttemptError::Connect(e)
-                } else {
-                    AttemptError::Broken(e)
-                }
-            })?;
+        let sent = place.client.execute(request).await;
+        let mut response = sent.map_err(|e| match e.is_connect() {
+            true => AttemptError::Connect(e),
+            false => AttemptError::Broken(e),
+        })?;
         let status = response.status().as_u16();
         row.status(status);
         if status != 200 {
@@ -203,6 +197,32 @@ impl OpenRouter {
         // of it for as long as the answer runs.
         *response.headers_mut() = HeaderMap::new();
         Ok(Answer::new(response, call).at(place))
+    }
+
+    /// A call as it is sent.
+    fn written(&self, model: &str, call: &Call<'_>) -> Result<Request, serde_json::Error> {
+        let omit = self.refused().get(model).cloned().unwrap_or_default();
+        let must_think = self.target.catalog.must_think(model);
+        let body = wire::request(model, call, &omit, must_think)?;
+        let mut request = Request::new(Method::POST, self.target.completions.clone());
+        *request.headers_mut() = self.target.headers.clone();
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    /// Does with a call what is done before it is sent, and sends nothing. The bytes that it would have had.
+    pub fn practise(&self, model: &str, call: &Call<'_>) -> Option<usize> {
+        let request = self.written(model, call).ok()?;
+        let bytes = length(&request);
+        // A connection is looked for when it is first polled, which it never is.
+        drop(self.connections.client().execute(request));
+        Some(bytes)
+    }
+
+    /// How long ago this worker last asked a model, if ever.
+    #[must_use]
+    pub fn quiet_for(&self) -> Option<Duration> {
+        self.asked.get().map(|at| at.elapsed())
     }
 
     /// Whether this model goes on from a last message of its own: said to, and never refused.
@@ -237,6 +257,11 @@ impl OpenRouter {
         }
         is_news
     }
+}
+
+fn length(request: &Request) -> usize {
+    let body = request.body().and_then(Body::as_bytes);
+    body.map_or(0, <[u8]>::len)
 }
 
 fn header(text: &str, setting: &'static str) -> Result<HeaderValue, SetupError> {

@@ -30,6 +30,7 @@ mod service;
 
 mod stopping;
 mod logs;
+mod practice;
 mod starved;
 mod files;
 mod heap;
