@@ -1,4 +1,4 @@
-//! What keeps a worker ready for the next turn while nobody's is there.
+//! What keeps a worker ready for the next turn.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(super) fn keep_connected(lifecycle: &Lifecycle, upstream: Rc<OpenRouter>) {
     });
 }
 
-/// Goes through a turn of practice whenever this worker has had none for a while, as long as people talk.
+/// Goes through a turn of practice whenever this worker has asked nobody for a while, as long as people talk.
 /// Between the turns of a few calls their way falls out of the processor's caches, and whoever speaks next
 /// would wait until it is back: a quarter of what we add to a first word.
 pub(super) fn keep_in_practice(door: Door, upstream: Rc<OpenRouter>) {

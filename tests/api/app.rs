@@ -69,6 +69,8 @@ impl TestApp {
         let ours = [
             ("PORT", "0".to_owned()),
             ("WORKERS", "1".to_owned()),
+            // Nobody looks at it, and without optimisation it takes long.
+            ("PRACTICE", "false".to_owned()),
             ("DATA_DIR", data.path().display().to_string()),
             ("OPEN_ROUTER_API_KEY", "or-test".to_owned()),
             ("OPENROUTER_BASE_URL", simulator.openrouter_url()),

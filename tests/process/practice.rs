@@ -34,14 +34,21 @@ async fn practice_begins_with_a_talk_asks_nobody_and_leaves_nothing() {
     sleep(Duration::from_millis(100)).await;
     assert_eq!(practised(&service), [0; 0], "nobody talks yet");
     service.say("s", "Hello").await;
-    let bytes = until("it practises", async || {
-        let bytes = practised(&service);
-        (bytes.len() > 20).then_some(bytes)
-    })
-    .await;
-    let ledger = service.ledger().await;
-    let asked = ledger["chats"].as_array().unwrap();
-    assert_eq!(asked.len(), 1, "{asked:?}");
+    let seen = async |more| {
+        let bytes = until("it practises", async || {
+            let bytes = practised(&service);
+            (bytes.len() > more).then_some(bytes)
+        })
+        .await;
+        let ledger = service.ledger().await;
+        let count = |calls: &str| ledger[calls].as_array().unwrap().len();
+        (bytes, count("chats"), count("zep"))
+    };
+    // By then the turn itself has asked all that it had to ask.
+    let (_, chats, zep) = seen(0).await;
+    let (bytes, chats_since, zep_since) = seen(20).await;
+    assert_eq!((chats, chats_since), (1, 1));
+    assert_eq!(zep, zep_since);
     // As a real turn: rules, persona, and the talk.
     assert!(bytes.iter().all(|bytes| *bytes > 2000), "{bytes:?}");
     assert!(service.metric("clm_inflight").await < 0.5);
@@ -60,7 +67,8 @@ async fn practice_begins_with_a_talk_asks_nobody_and_leaves_nothing() {
 async fn whoever_wants_no_practice_has_none() {
     let mut service = service("false").await;
     service.say("s", "Hello").await;
-    sleep(Duration::from_millis(200)).await;
+    // Longer than it takes a worker to see that somebody talks.
+    sleep(Duration::from_millis(1500)).await;
     service.say("s", "And now?").await;
     service.signal("TERM");
     assert_eq!(service.ended().await, 0);

@@ -329,6 +329,7 @@ async fn run(
         .envs([
             ("PORT", "0"),
             ("WORKERS", "2"),
+            ("PRACTICE", "false"),
             ("LOG_FORMAT", "json"),
             ("OPEN_ROUTER_API_KEY", "or-test"),
             ("OPENROUTER_BASE_URL", &simulator.openrouter),
