@@ -5,9 +5,11 @@
 //! not travel where we did not send it), nothing is retried here, no total timeout is set: the
 //! deadlines live with the turn. The system's certificates are read once for all of them.
 //!
-//! Two kinds: [`client`] for where we mean to go, and [`public_client`] for an address that somebody
-//! else may have chosen, which must not lead into the network that we stand in.
+//! Three kinds: [`client`] for where we mean to go, [`direct`] where we go so often that what a client executes
+//! itself counts, and [`public_client`] for an address that somebody else may have chosen, which must not lead
+//! into the network that we stand in.
 
+mod direct;
 mod public;
 
 use std::sync::{Arc, LazyLock};
@@ -19,14 +21,21 @@ use rustls::{ClientConfig, RootCertStore};
 
 use self::public::PublicOnly;
 
+pub use self::direct::{Direct, direct};
 pub use self::public::is_public;
 
+/// Who calls.
+pub(crate) const USER_AGENT: &str = concat!("clm/", env!("CARGO_PKG_VERSION"));
 /// How long a TCP and TLS handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
 /// The same where nobody waits for it, and the other end may be far away.
 const PATIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection stays warm.
 const IDLE: Duration = Duration::from_secs(90);
+/// After how long without a word it is probed.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Idle connections to one host, at most.
+const MAX_IDLE: usize = 1024;
 /// A connection of HTTP/2 carries many calls. One that died without a word is asked once it has been
 /// silent for so long while a call is open, and left, with all its calls, if it says nothing: within what
 /// a turn waits for its first word, so that it can still ask elsewhere.
@@ -81,12 +90,12 @@ fn builder() -> ClientBuilder {
         Err(_) => builder,
     };
     builder
-        .user_agent(concat!("clm/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
-        .tcp_keepalive(Duration::from_secs(30))
+        .tcp_keepalive(KEEP_ALIVE)
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(1024)
+        .pool_max_idle_per_host(MAX_IDLE)
         .http2_keep_alive_interval(PING_AFTER)
         .http2_keep_alive_timeout(PONG_WITHIN)
         .redirect(redirect::Policy::none())

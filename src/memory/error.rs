@@ -1,12 +1,15 @@
 //! What can go wrong with the store of memories.
 //!
-//! No variant carries an id, a key or anybody's words: addresses are taken off the client's errors,
-//! and what a parser says about a body is dropped, because it quotes the body.
+//! No variant carries an id, a key or anybody's words: the client's errors hold no addresses, and what a
+//! parser says about a body is dropped, because it quotes the body.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use reqwest::header::InvalidHeaderValue;
+use http::header::InvalidHeaderValue;
+use http::uri::InvalidUri;
+use hyper_util::client::legacy;
 
 /// Why the store gave nothing, or took nothing.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +18,7 @@ pub enum MemoryError {
     Timeout,
     /// The request was certainly never sent.
     #[error("the memory store could not be reached")]
-    Connect(#[source] reqwest::Error),
+    Connect(#[source] legacy::Error),
     #[error("the memory store answered with status {0}")]
     Status(u16),
     #[error("the memory store refused the key")]
@@ -31,11 +34,17 @@ pub enum MemoryError {
     Malformed,
     /// The exchange broke after it began: a write may have been applied.
     #[error("the exchange with the memory store broke off")]
-    Http(#[source] reqwest::Error),
+    Http(#[source] Box<dyn Error + Send + Sync>),
     #[error("the memory store's key cannot be sent in a header")]
     Key(#[source] InvalidHeaderValue),
     #[error("no thread for what waits to be written")]
     Thread(#[source] io::Error),
+    #[error("the memory store's address is none")]
+    Address(#[source] InvalidUri),
+    #[error("the request could not be written as JSON")]
+    Body(#[source] serde_json::Error),
+    #[error("the TLS backend cannot be set up")]
+    Tls(#[from] rustls::Error),
 }
 
 impl MemoryError {
@@ -55,20 +64,23 @@ impl MemoryError {
             Self::Malformed => "malformed",
             Self::Http(_) => "http",
             Self::Thread(_) => "thread",
+            Self::Address(_) | Self::Body(_) => "request",
+            Self::Tls(_) => "connect",
         }
     }
 }
 
-impl From<reqwest::Error> for MemoryError {
-    fn from(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        // A handshake that took too long is both; what matters is that nothing was sent.
-        if error.is_connect() {
-            Self::Connect(error)
-        } else if error.is_timeout() {
-            Self::Timeout
-        } else {
-            Self::Http(error)
+impl From<legacy::Error> for MemoryError {
+    fn from(error: legacy::Error) -> Self {
+        match error.is_connect() {
+            true => Self::Connect(error),
+            false => Self::Http(error.into()),
         }
+    }
+}
+
+impl From<hyper::Error> for MemoryError {
+    fn from(error: hyper::Error) -> Self {
+        Self::Http(error.into())
     }
 }

@@ -119,7 +119,7 @@ impl Memory {
         let Some(key) = &settings.api_key else {
             return Ok(Self::off());
         };
-        let store = Store::Zep(Zep::new(&settings.base_url, key, clock)?);
+        let store = Store::Zep(Box::new(Zep::new(&settings.base_url, key, clock)?));
         Self::over(store, shelf, lifecycle, clock)
     }
 

@@ -87,7 +87,7 @@ pub(super) enum Reception {
 
 /// The stores there are.
 pub(super) enum Store {
-    Zep(Zep),
+    Zep(Box<Zep>),
     /// One without a socket, for tests that hold the clock.
     #[cfg(test)]
     Imagined(Arc<Imagined>),

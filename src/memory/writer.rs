@@ -242,6 +242,9 @@ fn is_passing(error: &MemoryError) -> bool {
         | MemoryError::TooLarge { .. }
         | MemoryError::Malformed
         | MemoryError::Key(_)
+        | MemoryError::Address(_)
+        | MemoryError::Body(_)
+        | MemoryError::Tls(_)
         | MemoryError::Thread(_) => false,
     }
 }

@@ -8,9 +8,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use lru::LruCache;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -21,7 +26,7 @@ use super::store::{Found, Line, Reception, Told};
 use super::wire::{self, Verdict};
 use crate::clock::Clock;
 use crate::lifecycle::give_way;
-use crate::outbound;
+use crate::outbound::{self, Direct};
 
 /// A question in all, with whatever has to be created for it. Longer than any turn waits: the
 /// answer is for the next one then.
@@ -33,9 +38,10 @@ const KNOWN: NonZeroUsize = NonZeroUsize::MIN.saturating_add(32_767);
 
 /// See the module's words.
 pub(super) struct Zep {
-    http: Client,
+    http: Direct,
     base: String,
-    key: HeaderValue,
+    /// Of each request: who asks, with which key, for what.
+    headers: HeaderMap,
     clock: Clock,
     /// Ids of users and threads that exist; their prefixes keep them apart.
     known: Mutex<LruCache<Arc<str>, ()>>,
@@ -46,10 +52,14 @@ impl Zep {
         let mut key = HeaderValue::from_str(&format!("Api-Key {}", key.expose_secret()))
             .map_err(MemoryError::Key)?;
         key.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, key);
+        headers.insert(USER_AGENT, HeaderValue::from_static(outbound::USER_AGENT));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         Ok(Self {
-            http: outbound::client()?,
+            http: outbound::direct()?,
             base: base.to_owned(),
-            key,
+            headers,
             clock,
             known: Mutex::new(LruCache::sparse(KNOWN)),
         })
@@ -84,7 +94,7 @@ impl Zep {
     /// The thread's context; none when the thread is not there.
     async fn context(&self, who: &Person) -> Result<Option<Found>, MemoryError> {
         let url = wire::url(&self.base, &["threads", &who.thread, "context"]);
-        let response = self.send(self.http.get(url)).await?;
+        let response = self.send(Method::GET, url, None).await?;
         if !response.status().is_success() {
             return match self.verdict(response).await {
                 Verdict::Missing => Ok(None),
@@ -118,8 +128,8 @@ impl Zep {
         question: &str,
     ) -> Result<Option<Arc<str>>, MemoryError> {
         let url = wire::url(&self.base, &["graph", "search"]);
-        let request = self.http.post(url).json(&wire::search(who, question));
-        let response = self.send(request).await?;
+        let body = json(&wire::search(who, question))?;
+        let response = self.send(Method::POST, url, Some(body)).await?;
         if !response.status().is_success() {
             return match self.verdict(response).await {
                 Verdict::Missing => Ok(None),
@@ -183,9 +193,9 @@ impl Zep {
     }
 
     async fn messages(&self, who: &Person) -> Result<Vec<Told>, MemoryError> {
-        let url = wire::url(&self.base, &["threads", &who.thread, "messages"]);
-        let request = self.http.get(url).query(&[("lastn", wire::TOLD)]);
-        let response = self.send(request).await?;
+        let mut url = wire::url(&self.base, &["threads", &who.thread, "messages"]);
+        url.push_str(&format!("?lastn={}", wire::TOLD));
+        let response = self.send(Method::GET, url, None).await?;
         if !response.status().is_success() {
             return match self.verdict(response).await {
                 Verdict::Missing => Ok(Vec::new()),
@@ -199,9 +209,9 @@ impl Zep {
     /// Erases the user with all threads and whatever was drawn from them, within 15 s; false when
     /// there was no such user.
     pub(super) async fn erase(&self, user: &str) -> Result<bool, MemoryError> {
-        let request = self.http.delete(wire::url(&self.base, &["users", user]));
+        let url = wire::url(&self.base, &["users", user]);
         let erased = timeout(WRITE, async {
-            let response = self.send(request).await?;
+            let response = self.send(Method::DELETE, url, None).await?;
             Ok(self.verdict(response).await)
         });
         let erased = erased.await.unwrap_or(Err(MemoryError::Timeout))?;
@@ -238,26 +248,40 @@ impl Zep {
         path: &[&str],
         body: &B,
     ) -> Result<Verdict, MemoryError> {
-        let request = self.http.post(wire::url(&self.base, path)).json(body);
-        let response = self.send(request).await?;
+        let url = wire::url(&self.base, path);
+        let response = self.send(Method::POST, url, Some(json(body)?)).await?;
         Ok(self.verdict(response).await)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, MemoryError> {
-        let request = request.header(AUTHORIZATION, self.key.clone());
-        Ok(request.send().await?)
+    async fn send(
+        &self,
+        method: Method,
+        url: String,
+        body: Option<Vec<u8>>,
+    ) -> Result<Response<Incoming>, MemoryError> {
+        let is_json = body.is_some();
+        let mut request = Request::new(Full::new(Bytes::from(body.unwrap_or_default())));
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::try_from(url).map_err(MemoryError::Address)?;
+        self.headers.clone_into(request.headers_mut());
+        if is_json {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+        }
+        Ok(self.http.request(request).await?)
     }
 
     /// What an answer whose body is of no interest means. The status has decided by the time the
     /// body is read, so a body that breaks off changes nothing.
-    async fn verdict(&self, mut response: Response) -> Verdict {
+    async fn verdict(&self, response: Response<Incoming>) -> Verdict {
         let status = response.status().as_u16();
         let wait = self.wait(response.headers());
+        let mut answer = response.into_body();
         let mut body = Vec::new();
         while body.len() < wire::ANSWER_BYTES {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) | Err(_) => break,
+            match answer.frame().await {
+                Some(Ok(frame)) => body.extend_from_slice(frame.data_ref().map_or(&[], |d| d)),
+                Some(Err(_)) | None => break,
             }
         }
         wire::judge(status, wait, &body)
@@ -288,14 +312,23 @@ impl Zep {
     }
 }
 
+fn json<B: Serialize>(body: &B) -> Result<Vec<u8>, MemoryError> {
+    serde_json::to_vec(body).map_err(MemoryError::Body)
+}
+
 /// The whole body, as long as it keeps within `limit` bytes.
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, MemoryError> {
+async fn read(response: Response<Incoming>, limit: usize) -> Result<Vec<u8>, MemoryError> {
+    let mut answer = response.into_body();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > limit {
+    while let Some(frame) = answer.frame().await {
+        let frame = frame?;
+        let Some(piece) = frame.data_ref() else {
+            continue;
+        };
+        if body.len() + piece.len() > limit {
             return Err(MemoryError::TooLarge { limit });
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(piece);
     }
     Ok(body)
 }

@@ -61,9 +61,9 @@ impl Imagined {
         Err(match trouble {
             None => return Ok(()),
             Some(Trouble::Refused) => {
-                let client = crate::outbound::client().unwrap();
+                let client = crate::outbound::direct().unwrap();
                 let (_held, base) = silent();
-                client.get(base).send().await.unwrap_err().into()
+                client.get(base.parse().unwrap()).await.unwrap_err().into()
             }
             Some(Trouble::Lost) => {
                 sleep(Duration::from_secs(15)).await;
