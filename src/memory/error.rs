@@ -1,10 +1,11 @@
 //! What can go wrong with the store of memories.
 //!
-//! No variant carries an id, a key or anybody's words: the client's errors hold no addresses, and what a
+//! No variant carries an id, a key or anybody's words: the client's errors hold no URL, and what a
 //! parser says about a body is dropped, because it quotes the body.
 
 use std::error::Error;
 use std::io;
+use std::iter::successors;
 use std::time::Duration;
 
 use http::header::InvalidHeaderValue;
@@ -48,6 +49,13 @@ pub enum MemoryError {
 }
 
 impl MemoryError {
+    fn broken(error: impl Error + Send + Sync + 'static) -> Self {
+        match is_late(&error) {
+            true => Self::Timeout,
+            false => Self::Http(error.into()),
+        }
+    }
+
     /// The failure's kind, from a closed set: for `error.type`, for metrics, for readiness.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -72,15 +80,38 @@ impl MemoryError {
 
 impl From<legacy::Error> for MemoryError {
     fn from(error: legacy::Error) -> Self {
+        // A handshake that took too long is both; what matters is that nothing was sent.
         match error.is_connect() {
             true => Self::Connect(error),
-            false => Self::Http(error.into()),
+            false => Self::broken(error),
         }
     }
 }
 
 impl From<hyper::Error> for MemoryError {
     fn from(error: hyper::Error) -> Self {
-        Self::Http(error.into())
+        Self::broken(error)
+    }
+}
+
+/// Whether somewhere in this error a time ran out, such as the system's for an acknowledgement.
+fn is_late(error: &(dyn Error + 'static)) -> bool {
+    successors(Some(error), |error| (*error).source()).any(|error| {
+        let io = error.downcast_ref::<io::Error>();
+        let http = error.downcast_ref::<hyper::Error>();
+        io.is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
+            || http.is_some_and(hyper::Error::is_timeout)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_out_of_time_is_told_from_what_broke() {
+        let of = |kind: io::ErrorKind| MemoryError::broken(MemoryError::Thread(kind.into())).kind();
+        assert_eq!(of(io::ErrorKind::TimedOut), "timeout");
+        assert_eq!(of(io::ErrorKind::ConnectionReset), "http");
     }
 }

@@ -2,12 +2,13 @@
 //! known to be one, and none of which is ever sent on elsewhere.
 //!
 //! `reqwest` reads an address four times a request, for a redirect that it may not follow among other things, and
-//! copies the headers twice: a third of what one to the store of memories executes (docs/DECISIONS.md).
+//! copies the headers twice: what that comes to is in docs/DECISIONS.md.
 
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
@@ -25,6 +26,14 @@ use super::{CONNECT_TIMEOUT, IDLE, KEEP_ALIVE, MAX_IDLE, PING_AFTER, PONG_WITHIN
 
 /// See the module's words; as [`super::client`] otherwise: no redirect, no proxy, nothing sent twice.
 pub type Direct = Client<Connector, Full<Bytes>>;
+
+/// How long after a probe without an answer comes the next, and how many there are. With the one below as
+/// `reqwest` has them: a connection that died in silence is to be gone before it is used again.
+const PROBE_AGAIN: Duration = Duration::from_secs(15);
+const PROBES: u32 = 3;
+/// How long what was sent may go unacknowledged.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -44,20 +53,28 @@ pub fn direct() -> Result<Direct, rustls::Error> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
+    // Shared among a name's addresses, so that one that is silent leaves time for the next.
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
     http.set_keepalive(Some(KEEP_ALIVE));
+    http.set_keepalive_interval(Some(PROBE_AGAIN));
+    http.set_keepalive_retries(Some(PROBES));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    http.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
+    #[expect(clippy::disallowed_methods, reason = "the one constructor")]
+    let mut client = Client::builder(TokioExecutor::new());
+    client
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(MAX_IDLE)
         .http2_keep_alive_interval(PING_AFTER)
-        .http2_keep_alive_timeout(PONG_WITHIN)
-        .build(Connector(https)))
+        .http2_keep_alive_timeout(PONG_WITHIN);
+    Ok(client.build(Connector(https)))
 }
 
 impl Service<Uri> for Connector {
@@ -91,9 +108,9 @@ mod tests {
         let url = format!("https://{}/", listener.local_addr().unwrap());
         let began = Instant::now();
         let client = direct().unwrap();
-        let asked = client.get(url.parse().unwrap());
+        let asked = timeout(2 * CONNECT_TIMEOUT, client.get(url.parse().unwrap()));
         let (asked, _held) = tokio::join!(asked, listener.accept());
-        assert!(asked.unwrap_err().is_connect(), "nothing was sent");
+        assert!(asked.unwrap().unwrap_err().is_connect(), "nothing was sent");
         assert_eq!(began.elapsed().as_millis(), CONNECT_TIMEOUT.as_millis());
     }
 }

@@ -8,6 +8,9 @@ use tokio::time::sleep;
 
 use crate::service::{Service, until};
 
+/// What memory is asked about somebody unknown: for the thread's context, before and after thread and user are made.
+const ZEP: usize = 5;
+
 /// The sizes of what would have been asked.
 fn practised(service: &Service) -> Vec<u64> {
     let lines = service.lines().into_iter();
@@ -34,21 +37,23 @@ async fn practice_begins_with_a_talk_asks_nobody_and_leaves_nothing() {
     sleep(Duration::from_millis(100)).await;
     assert_eq!(practised(&service), [0; 0], "nobody talks yet");
     service.say("s", "Hello").await;
-    let seen = async |more| {
-        let bytes = until("it practises", async || {
-            let bytes = practised(&service);
-            (bytes.len() > more).then_some(bytes)
-        })
-        .await;
+    let asked = async || {
         let ledger = service.ledger().await;
         let count = |calls: &str| ledger[calls].as_array().unwrap().len();
-        (bytes, count("chats"), count("zep"))
+        (count("chats"), count("zep"))
     };
-    // By then the turn itself has asked all that it had to ask.
-    let (_, chats, zep) = seen(0).await;
-    let (bytes, chats_since, zep_since) = seen(20).await;
-    assert_eq!((chats, chats_since), (1, 1));
-    assert_eq!(zep, zep_since);
+    // All that the turn itself asks.
+    let of_turn = (1, ZEP);
+    until("the turn has asked", async || {
+        (asked().await == of_turn).then_some(())
+    })
+    .await;
+    let bytes = until("it practises", async || {
+        let bytes = practised(&service);
+        (bytes.len() > 20).then_some(bytes)
+    })
+    .await;
+    assert_eq!(asked().await, of_turn);
     // As a real turn: rules, persona, and the talk.
     assert!(bytes.iter().all(|bytes| *bytes > 2000), "{bytes:?}");
     assert!(service.metric("clm_inflight").await < 0.5);
