@@ -82,7 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("PORT", "8080", "0 to 65535").is("port to listen on; 0: any free one"),
     Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),
     Setting::new("PRACTICE", "true", BOOL)
-        .is("whether a worker that asked no model for 4 ms goes through a turn of practice while people talk, so that the next is quick; about 1 % of a core a worker"),
+        .is("whether a worker that asked no model for 4 ms goes through a turn of practice while people talk, so that the next is quick; 1 to 2 % of a core a worker"),
     Setting::secret("OPEN_ROUTER_API_KEY", KEY)
         .or(&["OPENROUTER_API_KEY"])
         .is("OpenRouter key; `clm serve` refuses to start without it, `clm demo` needs none"),
