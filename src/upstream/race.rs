@@ -111,7 +111,7 @@ pub(super) async fn race<'a, S: Stable<'a>>(
                 }
             },
             // Reckoned once the model has been asked, as nobody has to wait for it.
-            () = slow_by(stable, slow), if slow.is_some() => {
+            () = slow_by(stable, slow) => {
                 slow = None;
                 if std::mem::take(&mut may_hedge)
                     && let Some(model) = stable.hedge(&untried)
