@@ -1,7 +1,7 @@
 //! The vocabulary: plain values that every other room speaks in.
 //!
-//! Nothing here does IO, reads a clock or can fail on a well-typed input; `pipeline` is the grammar
-//! that puts these words in order.
+//! Nothing here does IO, reads a clock (but for ids, which begin with the time) or can fail on a well-typed
+//! input; `pipeline` is the grammar that puts these words in order.
 
 mod delta;
 mod end;
