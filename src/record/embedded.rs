@@ -38,9 +38,9 @@ const BUSY: Duration = Duration::from_millis(500);
 const CHECKPOINT: u32 = 16_000;
 /// To what the log is cut back once it is done with, where somebody who read for long let it grow.
 const LOG_BYTES: i64 = 64 << 20;
-/// Rows of one transaction, two a turn. Its end writes all of its pages in one go, some four a turn, and on a machine
-/// with no processor to spare whoever speaks waits for that: half a millisecond. With fewer rows, of which many touch
-/// the same pages, those are written more often.
+/// Rows of one transaction at most, two a turn. Its end writes all of its pages in one go, some four a turn, six where
+/// sessions are signed, and on a machine with no processor to spare whoever speaks waits for that: half a millisecond
+/// and more. With fewer rows, of which many touch the same pages, those are written more often.
 const PART: usize = 48;
 /// What the connection that writes keeps of the file in memory, in KiB: less is read again with each turn.
 const CACHE: i32 = 8192;
@@ -132,10 +132,10 @@ impl Embedded {
     }
 
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
+        // As much in each of them, as a short one at the end writes nearly as many pages; and a turn with its calls.
         let parts = batch.len().div_ceil(PART).max(1);
-        // As much in each of them: a short one at the end writes nearly as many pages.
-        let part = batch.len().div_ceil(parts).max(1);
-        self.write(parts, move |writer| {
+        let part = batch.len().div_ceil(parts).next_multiple_of(2).max(2);
+        self.write(batch.len().div_ceil(part), move |writer| {
             for part in batch.chunks(part) {
                 let transaction = writer.transaction()?;
                 for kind in Kind::ALL {

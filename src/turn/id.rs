@@ -66,10 +66,9 @@ impl TraceContext {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            // Of what is by chance, the right-most seven bytes are all that W3C Trace Context asks for.
+            // W3C Trace Context asks for chance in the seven right-most bytes alone.
             trace_id: timed(),
-            // Zero is no id.
-            span_id: rand::random_range(1..=u64::MAX),
+            span_id: span_id(),
             parent: None,
             is_sampled: true,
         }
@@ -80,15 +79,14 @@ impl TraceContext {
     /// Source: W3C Trace Context, `version-traceid-parentid-flags`, all lower-case hex.
     #[must_use]
     pub fn continued(traceparent: Option<&str>) -> Self {
-        let fresh = Self::new();
         let Some((trace_id, parent, is_sampled)) = traceparent.and_then(parts_of) else {
-            return fresh;
+            return Self::new();
         };
         Self {
             trace_id,
+            span_id: span_id(),
             parent: Some(parent),
             is_sampled,
-            ..fresh
         }
     }
 
@@ -138,10 +136,15 @@ impl Default for TraceContext {
     }
 }
 
-/// The time in 48 bits, milliseconds since the Unix epoch, and 80 bits by chance. Stores keep an index by each: what comes
-/// together stands together there, where by chance alone every row would touch a page of its own. Not a `UUIDv7`
-/// as `uuid` makes it: of one millisecond's the second is the first plus something small, so that whoever has
-/// one could guess at others.
+/// Zero is no id.
+fn span_id() -> u64 {
+    rand::random_range(1..=u64::MAX)
+}
+
+/// The time in 48 bits, milliseconds since the Unix epoch, and 80 bits by chance. Stores keep an index by each: what
+/// comes together stands together there, where by chance alone every row would touch a page of its own. Not a
+/// `UUIDv7` as `uuid` makes it: of one millisecond's the second is the first plus something small, so that whoever
+/// has one could guess at others. After a clock was set back the time stays where it was until that is reached again.
 fn timed() -> u128 {
     let time = Uuid::now_v7().as_u128() >> 80;
     (time << 80) | (rand::random::<u128>() >> 48)
