@@ -38,8 +38,8 @@ const BUSY: Duration = Duration::from_millis(500);
 const CHECKPOINT: u32 = 16_000;
 /// To what the log is cut back once it is done with, where somebody who read for long let it grow.
 const LOG_BYTES: i64 = 64 << 20;
-/// Rows of one transaction at most, two a turn. Its end writes all of its pages in one go, some four a turn, six where
-/// sessions are signed, and on a machine with no processor to spare whoever speaks waits for that: half a millisecond
+/// Rows of one transaction, two a turn, and at most one more. Its end writes all of its pages in one go, some four a turn, six where
+/// sessions are signed or named by callers, and on a machine with no processor to spare whoever speaks waits for that: half a millisecond
 /// and more. With fewer rows, of which many touch the same pages, those are written more often.
 const PART: usize = 48;
 /// What the connection that writes keeps of the file in memory, in KiB: less is read again with each turn.
@@ -132,11 +132,8 @@ impl Embedded {
     }
 
     pub(super) async fn keep(&self, batch: Arc<Vec<Entry>>) -> Result<(), StoreError> {
-        // As much in each of them, as a short one at the end writes nearly as many pages; and a turn with its calls.
-        let parts = batch.len().div_ceil(PART).max(1);
-        let part = batch.len().div_ceil(parts).next_multiple_of(2).max(2);
-        self.write(batch.len().div_ceil(part), move |writer| {
-            for part in batch.chunks(part) {
+        self.write(parts(&batch).len(), move |writer| {
+            for part in parts(&batch) {
                 let transaction = writer.transaction()?;
                 for kind in Kind::ALL {
                     let entries = part.iter().filter(|entry| entry.kind == kind);
@@ -211,6 +208,23 @@ impl Embedded {
         let answered = self.lifecycle.spawn_blocking(work);
         answered.await.unwrap_or(Err(StoreError::Stopping))
     }
+}
+
+/// What goes into one transaction each: as much into all of them, as a short one at the end writes nearly as many pages;
+/// and a turn's calls with what stands before them, so that nobody finds it without.
+fn parts(batch: &[Entry]) -> Vec<&[Entry]> {
+    let least = batch.len().div_ceil(PART);
+    let mut parts = Vec::with_capacity(least);
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let length = batch.len().div_ceil(least).min(rest.len());
+        let has_more = |next: &Entry| next.kind == Kind::Attempts;
+        let (part, after) =
+            rest.split_at(length + usize::from(rest.get(length).is_some_and(has_more)));
+        parts.push(part);
+        rest = after;
+    }
+    parts
 }
 
 /// The rows that answer a question, called off by the statement itself where that takes longer than `within`:
