@@ -38,9 +38,10 @@ const BUSY: Duration = Duration::from_millis(500);
 const CHECKPOINT: u32 = 16_000;
 /// To what the log is cut back once it is done with, where somebody who read for long let it grow.
 const LOG_BYTES: i64 = 64 << 20;
-/// Rows of one transaction, two a turn, and at most one more. Its end writes all of its pages in one go, some four a turn, six where
-/// sessions are signed or named by callers, and on a machine with no processor to spare whoever speaks waits for that: half a millisecond
-/// and more. With fewer rows, of which many touch the same pages, those are written more often.
+/// Rows of one transaction, two a turn, and at most one more. Its end writes all of its pages in one go, some four a
+/// turn, six where sessions are signed or named by callers, and on a machine with no processor to spare whoever speaks
+/// waits for that: half a millisecond and more. With fewer rows, of which many touch the same pages, those are written
+/// more often.
 const PART: usize = 48;
 /// What the connection that writes keeps of the file in memory, in KiB: less is read again with each turn.
 const CACHE: i32 = 8192;
