@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::speech::Filter;
+use crate::speech::{Filter, empty};
 use crate::turn::FinishReason;
 use crate::upstream::{Seam, Sewn};
 
@@ -17,7 +17,7 @@ pub(super) struct Voice {
     limit: Limit,
     /// Makes speakable what the model writes; absent where that is switched off.
     filter: Option<Filter>,
-    /// What the filter let through; kept for its room.
+    /// What the filter let through; kept for its room, unless that is large.
     spoken: String,
     /// Where this model goes on from another's words.
     seam: Option<Seam>,
@@ -104,9 +104,9 @@ impl Voice {
             return;
         };
         let mut spoken = std::mem::take(&mut self.spoken);
-        spoken.clear();
         run(filter, &mut spoken);
         self.join(guard, &spoken, mouth);
+        empty(&mut spoken);
         self.spoken = spoken;
     }
 

@@ -3,6 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+/// The least room that is made at once, in bytes: some words.
+const LEAST_BYTES: usize = 64;
+
 /// Words that are added to until their end, and from then on are one with what is remembered of them.
 #[derive(Debug)]
 pub(super) enum Text {
@@ -13,6 +16,10 @@ pub(super) enum Text {
 impl Text {
     pub(super) fn push_str(&mut self, words: &str) {
         if let Self::Growing(text) = self {
+            // By a quarter, not to the double: it is held for as long as the turn is open.
+            if text.capacity() - text.len() < words.len() {
+                text.reserve_exact(words.len().max(text.len() / 4).max(LEAST_BYTES));
+            }
             text.push_str(words);
         }
     }
@@ -45,5 +52,27 @@ impl Deref for Text {
 impl Default for Text {
     fn default() -> Self {
         Self::Growing(String::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_more_room_is_held_than_what_was_said() {
+        let mut text = Text::default();
+        for words in ["One. ", &"word ".repeat(400), "word ", "word "] {
+            text.push_str(words);
+        }
+        let said = text.len();
+        let Text::Growing(growing) = &text else {
+            panic!("it has not ended");
+        };
+        assert_eq!(said, 2015);
+        assert!((said..said * 5 / 4 + LEAST_BYTES).contains(&growing.capacity()));
+        text.end();
+        text.push_str("after its end");
+        assert_eq!(text.len(), said);
     }
 }

@@ -8,6 +8,9 @@ use super::look::{Coming, Held};
 use super::marks::Marks;
 use super::words::Words;
 
+/// Room that is kept of what texts go through, in bytes: a long word's, of some words together.
+const KEPT_BYTES: usize = 256;
+
 /// A streaming filter over one answer. [`push`](Self::push) what comes, [`pause`](Self::pause) when
 /// nothing came for 40 ms while it [`holds`](Self::holds), [`end`](Self::end) when it is over.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct Filter {
     addresses: Held<Addresses>,
     asides: Held<Asides>,
     words: Held<Words>,
-    /// Between the passes; kept for its room.
+    /// Between the passes; kept for its room, unless that is large.
     marked: String,
     unlinked: String,
     told: String,
@@ -80,20 +83,26 @@ impl Filter {
         self.marks.len() + self.addresses.len() + self.asides.len() + self.words.len()
     }
 
+    /// How much room is kept, in bytes.
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.marked.capacity() + self.unlinked.capacity() + self.told.capacity()
+    }
+
     /// The long way, through every pass.
     pub(super) fn run(&mut self, delta: &str, coming: Coming, out: &mut String) {
-        self.marked.clear();
         self.marks.pass(delta, coming, &mut self.marked);
-        self.unlinked.clear();
         let unlinked = &mut self.unlinked;
         self.addresses.pass(&self.marked, coming, unlinked);
         match self.language {
             Language::Other => self.asides.pass(unlinked, coming, out),
             Language::English => {
-                self.told.clear();
                 self.asides.pass(unlinked, coming, &mut self.told);
                 self.words.pass(&self.told, coming, out);
             }
+        }
+        for between in [&mut self.marked, &mut self.unlinked, &mut self.told] {
+            empty(between);
         }
     }
 
@@ -125,7 +134,6 @@ impl Filter {
         }
         let mut said = word;
         if is_behind_space {
-            self.marked.clear();
             self.marks.stage.voice.give_back(&mut self.marked);
             self.marked.push_str(word);
             said = &self.marked;
@@ -135,10 +143,18 @@ impl Filter {
         self.asides.stage.passed(said);
         self.words.stage.passed(said);
         out.push_str(said);
+        self.marked.clear();
         let is_spaced = text.get(end..) == Some(" ");
         if is_spaced {
             self.marks.stage.voice.keep_space();
         }
         end + usize::from(is_spaced)
     }
+}
+
+/// Empties a text that others go through, one after another. A model may say half of its answer in one piece;
+/// the room for that would be held until the end.
+pub fn empty(between: &mut String) {
+    between.clear();
+    between.shrink_to(KEPT_BYTES);
 }

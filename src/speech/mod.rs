@@ -47,7 +47,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use filter::Filter;
+pub use filter::{Filter, empty};
 
 /// What the words are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

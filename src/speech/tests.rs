@@ -233,6 +233,17 @@ fn what_never_closes_is_held_to_a_bound() {
 }
 
 #[test]
+fn room_for_a_long_piece_is_given_back() {
+    for language in [Language::English, Language::Other] {
+        let mut filter = Filter::new(language);
+        let mut out = String::new();
+        filter.push(&"It is **bold**, about 3.5 km. ".repeat(200), &mut out);
+        assert!(out.len() > 4_000);
+        assert!(filter.kept_bytes() <= 3 * 256, "{}", filter.kept_bytes());
+    }
+}
+
+#[test]
 fn data_that_never_closes_does_not_silence_the_answer() {
     let text = format!("{{\"a\": {} and then words", "x ".repeat(4_000));
     assert!(normalize(&text, Language::English).ends_with("and then words"));

@@ -59,6 +59,8 @@ impl AttemptLog {
     pub(super) fn begin(self: &Rc<Self>, model: &str, cause: Cause) -> Row {
         let started_ms = self.now();
         let mut rows = self.rows.borrow_mut();
+        // Nearly every turn makes one call: no room for four.
+        rows.reserve_exact(1);
         rows.push(Entry {
             record: AttemptRecord {
                 cause,

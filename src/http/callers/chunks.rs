@@ -11,6 +11,9 @@ use crate::pipeline::Mouth;
 use crate::sse;
 use crate::turn::{Fault, FinishReason, ToolCall, Usage};
 
+/// Room that a turn keeps for what it says next, in bytes: some chunks of a token each.
+const KEPT_BYTES: usize = 2 << 10;
+
 /// What is the same in every chunk of one turn.
 #[derive(Debug)]
 pub struct Frame {
@@ -72,7 +75,12 @@ impl EventMouth {
 
     /// Takes away what was said since the last taking.
     pub fn take(&mut self) -> Bytes {
-        self.out.split().freeze()
+        let said = self.out.split().freeze();
+        // A model may say half of its answer in one piece; the room for that would be held until the end.
+        if self.out.capacity() + said.len() > KEPT_BYTES {
+            self.out = BytesMut::new();
+        }
+        said
     }
 
     fn chunk(&mut self, choice: impl FnOnce(&mut BytesMut)) {

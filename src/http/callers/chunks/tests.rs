@@ -49,6 +49,17 @@ fn a_stream_is_role_words_finish_done() {
 }
 
 #[test]
+fn room_for_a_long_piece_is_given_back() {
+    let mut mouth = EventMouth::new(&frame(), false);
+    for words in ["word ".repeat(2_000), "word ".to_owned()] {
+        mouth.words(&words);
+        let said = mouth.take();
+        assert!(said.len() > words.len());
+        assert!(mouth.out.capacity() < KEPT_BYTES);
+    }
+}
+
+#[test]
 fn a_tool_call_is_one_whole_delta() {
     let mut mouth = EventMouth::new(&frame(), false);
     mouth.tool(&ToolCall {
