@@ -61,7 +61,7 @@ pub struct Application {
     addr: SocketAddr,
     server: Server,
     lifecycle: Lifecycle,
-    rooms: Rooms,
+    rooms: Arc<Rooms>,
     grace: Duration,
 }
 
@@ -151,7 +151,7 @@ impl Application {
             vault: Vault::new(&key),
         };
         let (turns, repeats) = machines::turns(settings, &key, &lifecycle)?;
-        let rooms = Rooms {
+        let rooms = Arc::new(Rooms {
             clock,
             deadlines: settings.deadlines,
             fallback: settings.upstream.fallback,
@@ -176,11 +176,11 @@ impl Application {
             recorder,
             admission,
             lifecycle: lifecycle.clone(),
-        };
+        });
         let revoked = Arc::new(Revoked::new(rooms.pseudonyms.clone()));
         revoked::follow(Arc::clone(&revoked), records.revocations(), &rooms);
         let door = Door {
-            rooms: rooms.clone(),
+            rooms: Arc::clone(&rooms),
             sessions: Arc::new(Sessions::new(settings, clock).heeding(Arc::clone(&revoked))),
             revocations: records.revocations(),
             revoked,
@@ -200,7 +200,7 @@ impl Application {
             dropped_lines: dropped,
         };
         let (server, addr) = bind(settings, target.clone(), door)?;
-        let watch = Watch::new(alerts.clone(), rooms.clone(), records.health(), &slugs);
+        let watch = Watch::new(alerts.clone(), Arc::clone(&rooms), records.health(), &slugs);
         house::keep(&rooms, watch);
         watch::watch_balance(alerts, target.clone(), client.clone(), &lifecycle);
         switches::follow(flags, records.switchboard(), live, &lifecycle);
@@ -251,7 +251,7 @@ impl Application {
         } = self;
         let handle = server.handle();
         let memory = rooms.memory.clone();
-        let stopping = closing::stop(handle, rooms.clone(), grace);
+        let stopping = closing::stop(handle, Arc::clone(&rooms), grace);
         let (served, (turns, lost)) = tokio::join!(server, stopping);
         served.map_err(AppError::Server)?;
         let flushed = closing::flush(rooms, &lifecycle).await;

@@ -229,21 +229,21 @@ fn filtered(name: &'static str, tokens: Vec<&'static str>) -> Station {
 /// What is kept of an answer for whoever asks for it again.
 fn generation_said() -> Station {
     let tokens = tokens(PLAIN);
-    let head = Head {
+    let head = Arc::new(Head {
         turn_id: TurnId::new(),
         coach: "master".to_owned(),
         coach_reason: String::new(),
         model: String::new(),
         model_reason: String::new(),
         trace: TraceContext::new(),
-    };
+    });
     Station {
         name: "session/generation, words kept",
         each: "token",
         units: count(tokens.len()),
         rounds: 64,
         round: Box::new(move || {
-            let generation = Arc::new(Generation::apart(head.clone()));
+            let generation = Arc::new(Generation::apart(Arc::clone(&head)));
             for token in black_box(&tokens) {
                 generation.say(token);
             }

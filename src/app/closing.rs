@@ -1,5 +1,6 @@
 //! The service's end: no new turns, the running ones seen out, and what they leave behind put away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -22,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
 /// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
 /// sentence instead of a refused connection. Says besides how many memory writes were lost before.
-pub(super) async fn stop(handle: ServerHandle, rooms: Rooms, grace: Duration) -> (Ended, u64) {
+pub(super) async fn stop(handle: ServerHandle, rooms: Arc<Rooms>, grace: Duration) -> (Ended, u64) {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
     let lost = rooms.memory.lost();
@@ -74,7 +75,7 @@ async fn hand_over(rooms: &Rooms, due: Instant) -> bool {
 
 /// Waits for memory's keeper and for the records, whose writer ends when the last hand that could
 /// give it a turn is gone.
-pub(super) async fn flush(rooms: Rooms, lifecycle: &Lifecycle) -> Ended {
+pub(super) async fn flush(rooms: Arc<Rooms>, lifecycle: &Lifecycle) -> Ended {
     drop(rooms);
     let all = lifecycle.drained();
     if timeout(FLUSH, all).await.is_ok() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, interval};
@@ -20,12 +21,12 @@ const DUE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Starts it; it ends with the soft token.
-pub(super) fn keep(rooms: &Rooms, watch: Watch) {
-    rooms.lifecycle.spawn(commit(rooms.clone()));
-    rooms.lifecycle.spawn(look(rooms.clone(), watch));
+pub(super) fn keep(rooms: &Arc<Rooms>, watch: Watch) {
+    rooms.lifecycle.spawn(commit(Arc::clone(rooms)));
+    rooms.lifecycle.spawn(look(Arc::clone(rooms), watch));
 }
 
-async fn commit(rooms: Rooms) {
+async fn commit(rooms: Arc<Rooms>) {
     let soft = rooms.lifecycle.soft().clone();
     let mut tick = interval(DUE);
     while soft.run_until_cancelled(tick.tick()).await.is_some() {
@@ -33,7 +34,7 @@ async fn commit(rooms: Rooms) {
     }
 }
 
-async fn look(rooms: Rooms, mut watch: Watch) {
+async fn look(rooms: Arc<Rooms>, mut watch: Watch) {
     let soft = rooms.lifecycle.soft().clone();
     let mut breakers = Breakers::default();
     let mut tick = interval(LOOK);

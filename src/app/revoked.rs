@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const OVERLAP_MS: i64 = 120_000;
 
 /// Starts the task; it ends with the soft token. While the store is away what was last seen holds.
-pub(super) fn follow(revoked: Arc<Revoked>, revocations: Revocations, rooms: &Rooms) {
-    let rooms = rooms.clone();
+pub(super) fn follow(revoked: Arc<Revoked>, revocations: Revocations, rooms: &Arc<Rooms>) {
+    let rooms = Arc::clone(rooms);
     let lifecycle = rooms.lifecycle.clone();
     let soft = lifecycle.soft().clone();
     let following = async move {

@@ -1,6 +1,7 @@
 //! What the operator is told of: looked at as often as it may change, told once by `alert`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) type Successors = BTreeMap<String, Option<String>>;
 /// Looks at everything that is to be told of.
 pub(super) struct Watch {
     pub(super) alerts: Alerts,
-    pub(super) rooms: Rooms,
+    pub(super) rooms: Arc<Rooms>,
     pub(super) records: RecordsHealth,
     models: Successors,
     models_seen: Option<Instant>,
@@ -47,7 +48,7 @@ impl Watch {
     /// `others` are models that experiments ask.
     pub(super) fn new(
         alerts: Alerts,
-        rooms: Rooms,
+        rooms: Arc<Rooms>,
         records: RecordsHealth,
         others: &[String],
     ) -> Self {

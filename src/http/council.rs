@@ -5,6 +5,7 @@ mod mouth;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Payload};
@@ -158,7 +159,7 @@ async fn respond(
 ) -> HttpResponse {
     let session = turn.speaker.session.clone();
     let prepared = pipeline::prepare(&door.rooms, turn).await;
-    let (told, timings) = (prepared.head().clone(), *prepared.timings());
+    let (told, timings) = (Arc::clone(prepared.head()), *prepared.timings());
     let head = || head(&told, &timings);
     if let Some(why) = prepared.refused() {
         prepared.refuse();

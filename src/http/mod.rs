@@ -67,7 +67,7 @@ const MAX_SMALL_BODY_BYTES: usize = 64 << 10;
 /// What the front door needs of the house; one per process.
 #[derive(Clone)]
 pub struct Door {
-    pub rooms: Rooms,
+    pub rooms: Arc<Rooms>,
     pub sessions: Arc<Sessions>,
     /// Session ids that hold no more: all machines', and those that this one has at hand.
     pub revocations: Revocations,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
@@ -187,7 +188,7 @@ async fn respond(
     let is_own = prepared.is_own();
     if streams {
         let mouth = Rc::new(RefCell::new(EventMouth::new(&frame, wants_usage)));
-        let (told, timings) = (prepared.head().clone(), *prepared.timings());
+        let (told, timings) = (Arc::clone(prepared.head()), *prepared.timings());
         let turn = prepared.run(Rc::clone(upstream), Rc::clone(&mouth));
         let body = TurnBody::new(turn, mouth, keeps_alive).counted(slots);
         if is_own {

@@ -52,7 +52,7 @@ struct Seat {
 
 /// What the calls of a council share, taken from the turn.
 pub(super) struct Ground {
-    pub(super) rooms: Rooms,
+    pub(super) rooms: Arc<Rooms>,
     pub(super) user: Option<String>,
     pub(super) session: String,
     pub(super) log: Rc<AttemptLog>,
@@ -277,7 +277,7 @@ impl Ground {
         let convened = Instant::now();
         let session = guard.speaker.session.as_str();
         Self {
-            rooms: guard.rooms.clone(),
+            rooms: Arc::clone(&guard.rooms),
             user: guard.user_hash(),
             session: guard.rooms.pseudonyms.session(session),
             log: Rc::clone(&guard.attempts),

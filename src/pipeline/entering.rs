@@ -40,7 +40,7 @@ impl Again {
 pub(super) async fn enter(
     rooms: &Rooms,
     request: &mut TurnRequest,
-    head: &Head,
+    head: &Arc<Head>,
     council: Option<&Council>,
 ) -> Result<Entered, Again> {
     let turns = &rooms.turns;
@@ -81,7 +81,7 @@ pub(super) async fn enter(
     let mut ticket = None;
     let mut generation = None;
     if is_known && !is_helper && permit.is_some() {
-        match turns.begin(&place, key, &request.conversation, head.clone()) {
+        match turns.begin(&place, key, &request.conversation, Arc::clone(head)) {
             Begun::Repeat(listener) => return Err(Again::here(listener)),
             Begun::Full => permit = None,
             Begun::Fresh(fresh) => {
@@ -97,7 +97,7 @@ pub(super) async fn enter(
         place,
         permit,
         ticket,
-        generation: generation.unwrap_or_else(|| Arc::new(Generation::apart(head.clone()))),
+        generation: generation.unwrap_or_else(|| Arc::new(Generation::apart(Arc::clone(head)))),
     })
 }
 

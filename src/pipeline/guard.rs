@@ -31,8 +31,8 @@ use super::{Mouth, Rooms, SharedMouth};
 
 /// What is known of a turn, kept true at every moment.
 pub(super) struct Guard {
-    pub(super) rooms: Rooms,
-    pub(super) head: Head,
+    pub(super) rooms: Arc<Rooms>,
+    pub(super) head: Arc<Head>,
     pub(super) speaker: Speaker,
     pub(super) profile: CallerProfile,
     /// Whether the caller wants a failure told in its stream rather than spoken.
@@ -277,7 +277,7 @@ impl Guard {
 
     /// There is no money for this turn, and records say which limit it met.
     pub(super) fn unpaid(&mut self, over: Over) {
-        self.head.model_reason = format!("budget:{}", over.as_str());
+        Arc::make_mut(&mut self.head).model_reason = format!("budget:{}", over.as_str());
     }
 
     /// The caller has its end. What follows (the bill) changes neither outcome nor duration, and

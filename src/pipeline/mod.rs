@@ -57,8 +57,7 @@ pub use pressure::is_full;
 pub use relay::MAX_BACKLOG_BYTES;
 pub use running::Running;
 
-/// Everything that turns share, one per process. Cheap to clone.
-#[derive(Clone)]
+/// Everything that turns share, one per process.
 pub struct Rooms {
     pub lifecycle: Lifecycle,
     pub clock: Clock,

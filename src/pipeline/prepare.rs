@@ -2,6 +2,7 @@
 //! machines, a few milliseconds, where there are any.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -62,7 +63,7 @@ pub struct TurnRequest {
 
 /// A turn ready to run. Dropping it unrun settles it as interrupted.
 pub struct Prepared {
-    head: Head,
+    head: Arc<Head>,
     timings: Timings,
     kind: Kind,
 }
@@ -90,7 +91,7 @@ enum Kind {
 ///
 /// # Cancellation
 /// Safe: nothing has begun before its last step, which does not wait.
-pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
+pub async fn prepare(rooms: &Arc<Rooms>, mut request: TurnRequest) -> Prepared {
     let began = request.began;
     let mut timings = Timings {
         auth: Some(request.auth),
@@ -110,14 +111,14 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
         .then(|| tongue(&request.conversation));
     let wordless = wordless(rooms, coach, &request.conversation);
     unsay(rooms, &mut request.conversation.history);
-    let head = Head {
+    let head = Arc::new(Head {
         turn_id: TurnId::new(),
         coach: coach.id.clone(),
         coach_reason,
         model: plan.candidates.first().cloned().unwrap_or_default(),
         model_reason: plan.reason.clone(),
         trace: request.trace,
-    };
+    });
     let Entered {
         place,
         permit,
@@ -144,8 +145,8 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
     };
     let is_shed = permit.is_none();
     let mut guard = Box::new(Guard {
-        rooms: rooms.clone(),
-        head: head.clone(),
+        rooms: Arc::clone(rooms),
+        head: Arc::clone(&head),
         profile: request.profile,
         signals: request.signals,
         person,
@@ -220,7 +221,7 @@ pub async fn prepare(rooms: &Rooms, mut request: TurnRequest) -> Prepared {
 fn unpaid(mut guard: Box<Guard>, over: Over, timings: Timings) -> Prepared {
     guard.unpaid(over);
     Prepared {
-        head: guard.head.clone(),
+        head: Arc::clone(&guard.head),
         timings,
         kind: Kind::Shed(guard, Shed::Unpaid),
     }
@@ -247,7 +248,7 @@ pub(super) fn unsay(rooms: &Rooms, history: &mut Vec<Message>) {
 fn repeat(rooms: &Rooms, request: &TurnRequest, again: Again, timings: Timings) -> Prepared {
     let Again { listener, how } = again;
     RepeatHeard { how }.emit();
-    let head = listener.head().clone();
+    let head = Arc::clone(listener.head());
     let coach = rooms.roster.get(&head.coach);
     let coach = coach.unwrap_or_else(|| rooms.roster.master());
     let line = coach.fallback_line(rooms.clock.now_ms().unsigned_abs());
@@ -285,7 +286,7 @@ fn wordless(rooms: &Rooms, coach: &Coach, conversation: &Conversation) -> Option
 
 impl Prepared {
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &Arc<Head> {
         &self.head
     }
 

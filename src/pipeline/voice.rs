@@ -20,7 +20,8 @@ pub(super) struct Voice {
     /// What the filter let through; kept for its room, unless that is large.
     spoken: String,
     /// Where this model goes on from another's words.
-    seam: Option<Seam>,
+    /// Apart, as few turns have one.
+    seam: Option<Box<Seam>>,
 }
 
 impl Voice {
@@ -30,7 +31,7 @@ impl Voice {
             limit: Limit::new(coach(guard, &roster).max_tokens),
             filter: guard.spoken_in.map(Filter::new),
             spoken: String::new(),
-            seam,
+            seam: seam.map(Box::new),
         }
     }
 
@@ -57,7 +58,7 @@ impl Voice {
     /// What is held is said: something other than words follows.
     pub(super) fn flush<M: Mouth>(&mut self, guard: &mut Guard, mouth: &SharedMouth<M>) {
         self.filtered(guard, mouth, Filter::end);
-        if let Some(sewn) = self.seam.as_mut().map(Seam::end) {
+        if let Some(sewn) = self.seam.as_mut().map(|seam| seam.end()) {
             self.sew(guard, sewn, mouth);
         }
     }

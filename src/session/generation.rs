@@ -40,7 +40,7 @@ impl Generation {
 
     /// A turn of nobody's session: no request repeats it, none supersedes it.
     #[must_use]
-    pub fn apart(head: Head) -> Self {
+    pub fn apart(head: Arc<Head>) -> Self {
         let kept = Arc::default();
         Self::new(Arc::new(Speech::new(
             head,
@@ -51,7 +51,7 @@ impl Generation {
     }
 
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &Arc<Head> {
         &self.speech.head
     }
 
@@ -160,7 +160,7 @@ impl Listener {
     }
 
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &Arc<Head> {
         &self.speech.head
     }
 

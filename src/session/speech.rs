@@ -55,7 +55,7 @@ pub enum Replay {
 /// What talker, listeners and session share.
 #[derive(Debug)]
 pub(super) struct Speech {
-    pub(super) head: Head,
+    pub(super) head: Arc<Head>,
     pub(super) key: Key,
     pub(super) superseded: CancellationToken,
     /// Bytes kept of ended turns, all sessions together.
@@ -109,7 +109,7 @@ struct Waiting {
 }
 
 impl Speech {
-    pub(super) fn new(head: Head, key: Key, asked: Asked, kept: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(head: Arc<Head>, key: Key, asked: Asked, kept: Arc<AtomicUsize>) -> Self {
         Self {
             head,
             key,

@@ -190,7 +190,7 @@ impl<T> Turns<T> {
     }
 
     /// A new request of the session. `head` is its turn's, if it is to be one.
-    pub fn begin(&self, session: &str, key: Key, next: &Conversation, head: Head) -> Begun<T> {
+    pub fn begin(&self, session: &str, key: Key, next: &Conversation, head: Arc<Head>) -> Begun<T> {
         let asked = Asked::of(&next.ask);
         let mut sessions = self.lock();
         match sessions.repeat(session, key) {

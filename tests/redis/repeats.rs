@@ -94,14 +94,14 @@ impl Machine {
     /// A turn of its own, which nobody else has.
     async fn speaks(&self, words: &str) -> Arc<Generation> {
         assert!(matches!(self.asks(words).await, Repeat::Unknown));
-        let head = Head {
+        let head = Arc::new(Head {
             turn_id: TurnId::new(),
             coach: "career".into(),
             coach_reason: "keyword".into(),
             model: "some-model".into(),
             model_reason: "tier".into(),
             trace: TraceContext::new(),
-        };
+        });
         let begun = self.turns.begin(PLACE, self.key(words), &says(words), head);
         match begun {
             Begun::Fresh(fresh) => fresh.generation,

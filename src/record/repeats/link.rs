@@ -87,7 +87,9 @@ impl Inner {
     ) {
         let found = (self.find)(&question.place, question.key);
         let (first, listener) = match found {
-            Repeat::Heard(listener) => (Told::Heard(listener.head().into()), Some(listener)),
+            Repeat::Heard(listener) => {
+                (Told::Heard(listener.head().as_ref().into()), Some(listener))
+            }
             Repeat::Full => (Told::Full, None),
             Repeat::Unknown => (Told::Unknown, None),
         };

@@ -169,7 +169,7 @@ impl Inner {
         let first = ear.on_message().next().await;
         match self.opened(first) {
             Some(Told::Heard(head)) => {
-                let (generation, listener) = heard(head.into())?;
+                let (generation, listener) = heard(Arc::new(head.into()))?;
                 let inner = Arc::clone(self);
                 self.lifecycle
                     .spawn(async move { inner.relay(ear, generation, permit).await });
@@ -254,7 +254,7 @@ fn request(key: Key) -> String {
 }
 
 /// What another machine's turn says, as if it were said here.
-fn heard(head: Head) -> Option<(Generation, Listener)> {
+fn heard(head: Arc<Head>) -> Option<(Generation, Listener)> {
     let generation = Generation::apart(head);
     let listener = generation.listen()?;
     Some((generation, listener))

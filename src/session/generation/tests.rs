@@ -12,14 +12,14 @@ use crate::session::key::Keys;
 use crate::turn::{Ask, Conversation, TraceContext, TurnId};
 
 fn generation(kept: &Arc<AtomicUsize>) -> Generation {
-    let head = Head {
+    let head = Arc::new(Head {
         turn_id: TurnId::new(),
         coach: "career".into(),
         coach_reason: String::new(),
         model_reason: String::new(),
         model: "m".into(),
         trace: TraceContext::new(),
-    };
+    });
     let next = Conversation {
         history: vec![],
         ask: Ask::Nothing,

@@ -16,15 +16,15 @@ fn spoken(words: &str, reply: &str) -> Spoken<()> {
     }
 }
 
-fn head() -> Head {
-    Head {
+fn head() -> Arc<Head> {
+    Arc::new(Head {
         turn_id: TurnId::new(),
         coach: "career".into(),
         coach_reason: String::new(),
         model_reason: String::new(),
         model: "m".into(),
         trace: TraceContext::new(),
-    }
+    })
 }
 
 fn ask(history: &[(Role, &str)], ask: Ask) -> Conversation {
