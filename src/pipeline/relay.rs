@@ -88,7 +88,7 @@ pub(super) async fn relay<M: Mouth>(
     guard: &mut Guard,
     answer: &mut Answer,
     first: Delta,
-    seam: Option<Seam>,
+    seam: Option<Box<Seam>>,
     mouth: &SharedMouth<M>,
 ) -> Relayed {
     let longest = guard.rooms.deadlines.idle;

@@ -338,7 +338,7 @@ async fn resume<M: Mouth>(
     else {
         return Ending::Broken;
     };
-    let seam = Seam::new(&said, speaking.asked);
+    let seam = Box::new(Seam::new(&said, speaking.asked));
     let (mut answer, first) = served(guard, speaking);
     match relay(guard, &mut answer, first, Some(seam), mouth).await {
         Relayed::Finished(reason) => Ending::Finished(answer, reason),

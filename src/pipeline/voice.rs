@@ -25,13 +25,13 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(guard: &Guard, seam: Option<Seam>) -> Self {
+    pub(super) fn new(guard: &Guard, seam: Option<Box<Seam>>) -> Self {
         let roster = Arc::clone(&guard.rooms.roster);
         Self {
             limit: Limit::new(coach(guard, &roster).max_tokens),
             filter: guard.spoken_in.map(Filter::new),
             spoken: String::new(),
-            seam: seam.map(Box::new),
+            seam,
         }
     }
 

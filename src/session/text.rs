@@ -16,9 +16,9 @@ pub(super) enum Text {
 impl Text {
     pub(super) fn push_str(&mut self, words: &str) {
         if let Self::Growing(text) = self {
-            // By a quarter, not to the double: it is held for as long as the turn is open.
+            // By an eighth, not to the double: it is held for as long as the turn is open.
             if text.capacity() - text.len() < words.len() {
-                text.reserve_exact(words.len().max(text.len() / 4).max(LEAST_BYTES));
+                text.reserve_exact(words.len().max(text.len() / 8).max(LEAST_BYTES));
             }
             text.push_str(words);
         }
@@ -70,7 +70,7 @@ mod tests {
             panic!("it has not ended");
         };
         assert_eq!(said, 2015);
-        assert!((said..said * 5 / 4 + LEAST_BYTES).contains(&growing.capacity()));
+        assert!((said..said * 9 / 8 + LEAST_BYTES).contains(&growing.capacity()));
         text.end();
         text.push_str("after its end");
         assert_eq!(text.len(), said);
