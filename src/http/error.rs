@@ -177,7 +177,7 @@ impl Refusal {
             Self::TooLarge(_) => Row(
                 K::PayloadTooLarge,
                 S::PAYLOAD_TOO_LARGE,
-                "send a shorter history, or raise MAX_BODY_BYTES",
+                "send less; where it is a turn, a shorter history, or raise MAX_BODY_BYTES",
             ),
             Self::MediaType => Row(
                 K::UnsupportedMediaType,

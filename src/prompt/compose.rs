@@ -19,6 +19,10 @@ const GREET: &str = "(The caller has just joined. Greet them in one or two short
 const SILENT: &str = "(The user has been silent for a while. Check in gently with one short \
      sentence. If you have checked in already since they last spoke, say less than before, and then \
      only that you are there whenever they like.)";
+/// What it wants stays where all that it says stands, quoted: it is no rule of the coach's.
+const TOLD: &str = "(The application that carries this call wants you to speak now. What you are to say is \
+     at the end of its application_context above: say it in one or two short sentences, as the coach \
+     you are.)";
 const NOTHING: &str = "(The user said nothing that could be understood. Ask in one short sentence \
      what is on their mind.)";
 /// For a tool result that cannot be passed on: the model still has to end on a user's message.
@@ -73,6 +77,7 @@ pub fn compose(
             .or_else(|| Some(NOTHING.to_owned())),
         Ask::Greeting => Some(GREET.to_owned()),
         Ask::Silence => Some(SILENT.to_owned()),
+        Ask::Told => Some(TOLD.to_owned()),
         Ask::Nothing => Some(NOTHING.to_owned()),
         Ask::ToolResult => match history.last() {
             Some(PromptMessage::Raw(_) | PromptMessage::User(_)) => None,

@@ -277,7 +277,13 @@ mod tests {
 
     #[test]
     fn what_is_no_words_is_no_demand() {
-        for ask in [Ask::Greeting, Ask::Silence, Ask::ToolResult, Ask::Nothing] {
+        for ask in [
+            Ask::Greeting,
+            Ask::Silence,
+            Ask::Told,
+            Ask::ToolResult,
+            Ask::Nothing,
+        ] {
             let conversation = Conversation { ask, ..turn("", 9) };
             assert!(complexity(&conversation) < 1e-9);
         }

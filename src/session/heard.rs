@@ -39,7 +39,7 @@ impl Asked {
             Ask::Words(words) => Self::Words(beginning(words, MAX_REMEMBERED_BYTES).to_owned()),
             Ask::Greeting => Self::Greeting,
             Ask::ToolResult => Self::Tool,
-            Ask::Silence | Ask::Nothing => Self::Nothing,
+            Ask::Silence | Ask::Told | Ask::Nothing => Self::Nothing,
         }
     }
 

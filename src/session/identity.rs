@@ -48,7 +48,7 @@ pub struct Unproven<'a> {
 pub enum IdentityError {
     #[error(transparent)]
     Session(#[from] InvalidSessionId),
-    #[error("this service takes signed session ids only, and this one is {0}")]
+    #[error("this service takes signed session ids only, and of this one it is said: {0}")]
     Refused(TokenError),
     #[error("this service takes signed session ids only, and the request carries none")]
     Absent,

@@ -77,6 +77,7 @@ impl Keys {
             Ask::Silence => 2,
             Ask::ToolResult => 3,
             Ask::Nothing => 4,
+            Ask::Told => 5,
         });
         key.words(next.ask.words(), &mut line);
         key.number(next.context.len());
@@ -246,6 +247,7 @@ mod tests {
             |c| c.ask = Ask::Nothing,
             |c| c.ask = Ask::Silence,
             |c| c.ask = Ask::Greeting,
+            |c| c.ask = Ask::Told,
             |c| c.ask = Ask::ToolResult,
             |c| c.context.clear(),
             |c| {

@@ -52,6 +52,8 @@ pub enum Ask {
     Greeting,
     /// The platform reports that the user has been silent.
     Silence,
+    /// The application wants something said, the last of the context tells what. Nobody spoke.
+    Told,
     /// A tool result came back; the model goes on from it.
     ToolResult,
     /// Nothing was said at all.

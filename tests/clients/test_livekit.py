@@ -71,6 +71,24 @@ def test_the_session_is_known_wherever_an_agent_puts_it(simulator, server, optio
     assert server.turns("lk-1") >= 1
 
 
+def test_instructions_for_a_reply_are_what_is_said_next(simulator):
+    simulator.says(WORDS)
+
+    async def turn():
+        # What `session.generate_reply(instructions=...)` asks for in the midst of a call.
+        context = ChatContext.empty()
+        for role, text in [("user", "Hello."), ("assistant", "Hi."), ("system", "Tell them that time is up.")]:
+            context.add_message(role=role, content=text)
+        async with llm().chat(chat_ctx=context, conn_options=APIConnectOptions()) as chunks:
+            return [chunk async for chunk in chunks]
+
+    assert spoken(asyncio.run(turn())) == WORDS
+    [call] = simulator.calls()
+    *_, context, asked = call["body"]["messages"]
+    assert "| Tell them that time is up." in context["content"]
+    assert asked["role"] == "user" and "wants you to speak now" in asked["content"]
+
+
 def test_a_reading_of_the_voice_reaches_the_prompt(simulator):
     felt = [{"label": "sad", "confidence": 0.71}]
     say(llm(extra_body={"emotion": felt}))

@@ -114,6 +114,8 @@ struct Parsing<'d> {
     /// How the newest words sounded, as the body tells beside the messages.
     told: Option<Reading<'static>>,
     context: Vec<String>,
+    /// The newest message with words is the application's own.
+    ends_with_context: bool,
 }
 
 impl<'d> Parsing<'d> {
@@ -123,6 +125,7 @@ impl<'d> Parsing<'d> {
             tools,
             told,
             context: Vec::new(),
+            ends_with_context: false,
         }
     }
 
@@ -136,7 +139,13 @@ impl<'d> Parsing<'d> {
                 continue;
             }
             before = Some(delivery);
-            lines.extend(self.line(outer, &inner));
+            let contexts = self.context.len();
+            let line = self.line(outer, &inner);
+            if line.as_ref().is_some_and(|line| !is_empty(line)) {
+                self.ends_with_context = false;
+            }
+            self.ends_with_context |= self.context.len() > contexts;
+            lines.extend(line);
         }
         self.conclude(lines)
     }
@@ -186,6 +195,8 @@ impl<'d> Parsing<'d> {
                 }
             }
             None if ends_with_result && self.tools.is_some() => Ask::ToolResult,
+            // As LiveKit's `generate_reply(instructions=...)` does in a call, and Pipecat's flows.
+            None if has_talk && self.ends_with_context => Ask::Told,
             // Asked again with nothing new from the user: the platform reports silence.
             None if has_talk => Ask::Silence,
             None => Ask::Greeting,

@@ -109,6 +109,46 @@ fn every_odd_body_is_survived() {
 }
 
 #[test]
+fn an_application_that_has_the_last_word_tells_what_to_say() {
+    const TALK: &str = r#"{"role":"system","content":"You are x"},{"role":"user","content":"Hi"},
+        {"role":"assistant","content":"Hello"}"#;
+    let bye = |role: &str| format!(r#"{TALK},{{"role":"{role}","content":"Say goodbye."}}"#);
+    for (messages, ask) in [
+        (bye("system"), Ask::Told),
+        (bye("developer"), Ask::Told),
+        (
+            bye("system") + r#",{"role":"assistant","content":" "}"#,
+            Ask::Told,
+        ),
+        (
+            bye("system") + r#",{"role":"assistant","content":"Bye."}"#,
+            Ask::Silence,
+        ),
+        (
+            bye("system") + r#",{"role":"user","content":"Wait"}"#,
+            Ask::Words("Wait".into()),
+        ),
+        (
+            format!(r#"{TALK},{{"role":"system","content":" "}}"#),
+            Ask::Silence,
+        ),
+        (TALK.to_owned(), Ask::Silence),
+        // A page's state that follows what was said is no request of its own.
+        (
+            r#"{"role":"user","content":"Hi"},{"role":"system","content":"Page: planner"}"#.into(),
+            Ask::Words("Hi".into()),
+        ),
+    ] {
+        let body = format!(r#"{{"messages":[{messages}]}}"#);
+        let told = decode(body.as_bytes(), &OPENAI).unwrap().conversation;
+        assert_eq!(told.ask, ask, "{messages}");
+        // What a voice platform's own dialect says so is not heeded.
+        let unheeded = hume(&body).conversation;
+        assert!(unheeded.ask != Ask::Told && unheeded.context.is_empty());
+    }
+}
+
+#[test]
 fn what_is_no_chat_request_is_refused_with_a_reason() {
     for (body, why) in [
         ("", BadBody::NotAnObject),
