@@ -25,9 +25,7 @@ impl Spool {
     /// Makes room for `size` bytes more within `bound`. Whether there is any.
     pub(super) fn make_room(&mut self, size: u64, bound: u64, may_drop: bool) -> io::Result<bool> {
         while self.used.saturating_add(size) > bound {
-            let before = self.used;
-            self.remove_done();
-            if self.used < before {
+            if self.remove_done(1) {
                 continue;
             }
             if let Some(id) = self.worth_writing() {
@@ -43,27 +41,31 @@ impl Spool {
         Ok(true)
     }
 
-    /// Removes the oldest segments as long as nobody waits for a row of them.
+    /// Removes the oldest segments as long as nobody waits for a row of them, and leaves so many: the newest
+    /// tells the next life which numbers were given, else the time does. Whether any has gone.
     ///
     /// Each removal is durable before the next: an older one that a loss of power brought back would
     /// find the acknowledgements of its rows gone. Where a removal fails the next sync tries again.
-    pub(super) fn remove_done(&mut self) {
-        while self.segments.len() > 1
+    pub(super) fn remove_done(&mut self, left: usize) -> bool {
+        let before = self.segments.len();
+        while self.segments.len() > left
             && let Some((&id, oldest)) = self.segments.first_key_value()
             && oldest.is_done()
         {
             let path = self.disk.path(&Segment::file_name(oldest.name));
             let len = oldest.len;
             if self.is_removal_unsynced && self.sync_dir().is_err() {
-                return;
+                break;
             }
             if self.disk.remove(&path).is_err() && path.exists() {
-                return;
+                break;
             }
             self.is_removal_unsynced = true;
             self.segments.remove(&id);
+            self.active = self.active.filter(|active| *active != id);
             self.used = self.used.saturating_sub(len);
         }
+        self.segments.len() < before
     }
 
     fn worth_writing(&self) -> Option<Id> {

@@ -51,7 +51,7 @@ impl Spool {
         if let Some(error) = &self.failed {
             return Err(again(error));
         }
-        self.remove_done();
+        self.remove_done(1);
         match is_complete {
             true => Ok(()),
             false => Err(io::ErrorKind::QuotaExceeded.into()),
@@ -81,7 +81,16 @@ impl Spool {
             return false;
         }
         if self.failed.is_some() {
+            self.remove_done(1);
             self.failed = self.disk.probe().err();
+            let is_full = |e: &io::Error| {
+                use io::ErrorKind::{QuotaExceeded, StorageFull};
+                matches!(e.kind(), StorageFull | QuotaExceeded)
+            };
+            // What fills the disk may be the newest segment, and nobody waits for a row of it.
+            if self.failed.as_ref().is_some_and(is_full) && self.remove_done(0) {
+                self.failed = self.disk.probe().err();
+            }
         }
         while self.failed.is_none() && self.drain() {
             self.take_back_unknown();

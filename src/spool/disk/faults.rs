@@ -89,6 +89,9 @@ impl Faults {
         let bytes = fs::read(path)?;
         let inode = fs::metadata(path)?.ino();
         let mut state = self.state();
+        if let Some(room) = &mut state.room {
+            *room += bytes.len();
+        }
         let durable = state.durable.remove(&inode);
         let length = durable.map_or(bytes.len(), |d| usize::try_from(d).unwrap());
         if !state.unlinked.remove(&inode) {

@@ -43,6 +43,38 @@ fn a_disk_that_runs_full_in_mid_frame_costs_nothing() {
 }
 
 #[test]
+fn a_disk_that_is_full_of_what_is_done_takes_rows_again() {
+    for waiting in [0, 1, 3] {
+        let dir = temporary();
+        let (mut spool, faults) = on(dir.path());
+        for _ in 0..3 {
+            append(&mut spool, &"long ".repeat(40));
+        }
+        spool.sync().unwrap();
+        faults.state().room = Some(0);
+        let kept: Vec<Seq> = (0..3).map(|_| append(&mut spool, "d")).collect();
+        spool.ack(&[Seq(1), Seq(3)]);
+        assert!(
+            !spool.retry_disk(),
+            "somebody waits for a row that fills it"
+        );
+        spool.ack(&[Seq(2)]);
+        spool.ack(&kept[waiting..]);
+        assert!(spool.retry_disk() && !spool.is_degraded(), "{waiting}");
+        assert_eq!(texts(&mut spool), vec!["d"; waiting]);
+        faults.state().room = None;
+        let newer = append(&mut spool, "e");
+        assert!(newer > kept[2], "no number is given twice");
+        drop(spool);
+        let (mut spool, found) = open(dir.path());
+        assert_eq!((found.lost_rows, found.skipped_bytes), (0, 0));
+        let mut left = vec!["d"; waiting];
+        left.push("e");
+        assert_eq!(texts(&mut spool), left);
+    }
+}
+
+#[test]
 fn after_a_failed_fsync_rows_are_kept_in_memory() {
     let dir = temporary();
     let (mut spool, faults) = on(dir.path());
