@@ -45,6 +45,8 @@ pub enum Alert {
     BreakerOpen { target: String },
     /// The oldest record has waited so long for the store.
     SpoolAge { age: Duration },
+    /// The disk does not take records: they wait in memory, and end with the process.
+    SpoolDegraded,
     /// Somebody wants to see one arrive.
     Test,
 }
@@ -156,6 +158,7 @@ impl Alert {
             Self::PriceUnknown { .. } => "model.unpriced",
             Self::BreakerOpen { .. } => "breaker.open",
             Self::SpoolAge { .. } => "spool.age",
+            Self::SpoolDegraded => "spool.degraded",
             Self::Test => "test",
         }
     }
@@ -173,6 +176,7 @@ impl Alert {
             Self::PriceUnknown { model } => format!("model:{model}:unpriced"),
             Self::BreakerOpen { target } => format!("breaker:{target}"),
             Self::SpoolAge { .. } => "spool".to_owned(),
+            Self::SpoolDegraded => "spool:degraded".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }
@@ -241,6 +245,11 @@ impl Alert {
                 "records have waited {} s for the store; turns go on",
                 age.as_secs()
             ),
+            Self::SpoolDegraded => {
+                "the disk does not take records: they wait in memory and would be \
+                 lost with the process; turns go on"
+                    .to_owned()
+            }
             Self::Test => "a test: alerts arrive here".to_owned(),
         }
     }
@@ -287,7 +296,7 @@ impl Alert {
             Self::PriceUnknown { model } => json!({ "model": model }),
             Self::BreakerOpen { target } => json!({ "target": target }),
             Self::SpoolAge { age } => json!({ "age_s": age.as_secs() }),
-            Self::Test => json!({}),
+            Self::SpoolDegraded | Self::Test => json!({}),
         }
     }
 }

@@ -115,8 +115,14 @@ impl Watch {
     }
 
     fn look_at_spool(&self, now_ms: i64) {
-        let oldest = self.records.standing().oldest_at_ms;
-        let age = oldest.map_or(0, |at| now_ms.saturating_sub(at));
+        let standing = self.records.standing();
+        match standing.is_degraded {
+            true => self.alerts.raise(Alert::SpoolDegraded),
+            false => self.alerts.over(&Alert::SpoolDegraded.key()),
+        }
+        let age = standing
+            .oldest_at_ms
+            .map_or(0, |at| now_ms.saturating_sub(at));
         let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
         let alert = Alert::SpoolAge { age };
         match age >= OLD {

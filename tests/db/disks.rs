@@ -43,6 +43,11 @@ async fn g7_a_full_disk_costs_no_word_and_no_row() {
     let with = nine_of_ten(turns(&service, "with", 30).await);
     let took = all_arrive(database.url(), &spoken(&service), RECOVERED).await;
     assert_eq!(standing(&service, "spool").await["status"], "degraded");
+    within("somebody is told", RECOVERED, async || {
+        let told = service.metrics("clm_alerts_total").await;
+        told.iter().any(|line| line.contains("spool.degraded"))
+    })
+    .await;
     // Now without the store too.
     proxy.refuse().await;
     proxy.reset().await;

@@ -39,6 +39,7 @@ fn each() -> Vec<Alert> {
         Alert::SpoolAge {
             age: Duration::from_secs(600),
         },
+        Alert::SpoolDegraded,
         Alert::Test,
     ]
 }
@@ -56,6 +57,7 @@ fn every_kind_has_its_type_and_its_key() {
         ("model.unpriced", "model:a/b:unpriced"),
         ("breaker.open", "breaker:zep"),
         ("spool.age", "spool"),
+        ("spool.degraded", "spool:degraded"),
         ("test", "test"),
     ];
     assert_eq!(named, expected.map(|(kind, key)| (kind, key.to_owned())));
