@@ -235,7 +235,8 @@ impl Guard {
 
     /// The model that spoke broke off. Gives its name.
     pub(super) fn broke_off(&mut self, answer: &Answer, error: &AttemptError) -> String {
-        self.said.has_tool |= answer.is_calling();
+        let is_odd = self.said.has_words && answer.has_odd_call();
+        self.said.has_tool |= answer.is_calling() || is_odd;
         self.tell();
         let Some(call) = self.said.call.take() else {
             return String::new();

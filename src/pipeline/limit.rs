@@ -43,8 +43,7 @@ impl Limit {
         Cow::Owned(std::mem::replace(&mut self.held, last))
     }
 
-    /// Whether the answer had come near its limit, so that an end for length is this one's.
-    pub(super) fn is_near(&self) -> bool {
+    fn is_near(&self) -> bool {
         self.chunks.max(self.bytes / BYTES_PER_TOKEN) >= self.near
     }
 

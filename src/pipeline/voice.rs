@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::speech::{Filter, empty};
+use crate::telemetry::events::AnswerCut;
 use crate::turn::FinishReason;
 use crate::upstream::{Seam, Sewn};
 
@@ -70,10 +71,14 @@ impl Voice {
         reason: FinishReason,
         mouth: &SharedMouth<M>,
     ) {
-        let is_cut = reason == FinishReason::Length && self.limit.is_near();
+        let is_cut = reason == FinishReason::Length;
+        if is_cut || reason == FinishReason::ContentFilter {
+            let reason = reason.as_str();
+            AnswerCut { reason }.emit();
+        }
         let rest = self.limit.rest();
-        // The word in hand may be half a one: it is not said.
-        if !is_cut {
+        // The word in hand may be half a one, and is not said then.
+        if !is_cut || ends_sentence(&rest) {
             self.write(guard, &rest, mouth);
         }
         self.flush(guard, mouth);

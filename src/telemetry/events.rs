@@ -111,6 +111,22 @@ impl RepeatHeard {
     }
 }
 
+/// A model stopped before it had said all. Counted alone: the turn's own line tells of the turn.
+#[derive(Debug)]
+pub struct AnswerCut {
+    /// `length`: it met a limit of tokens, its own or ours. `content_filter`: its provider's filter stopped it.
+    pub reason: &'static str,
+}
+
+impl AnswerCut {
+    pub fn emit(&self) {
+        count(
+            names::ANSWERS_CUT_TOTAL,
+            &[("reason", self.reason.to_owned())],
+        );
+    }
+}
+
 /// A session's next request showed how much of the last reply was heard. Counted alone: it happens
 /// in every turn, and the line would be one a turn.
 #[derive(Debug)]

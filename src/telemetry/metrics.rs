@@ -60,6 +60,11 @@ const ZEROED: &[(&str, &str, &[&str])] = &[
     (names::HEDGES_TOTAL, "result", &["won", "lost", "failed"]),
     (names::RESUMES_TOTAL, "result", &["recovered", "failed"]),
     (names::RATE_LIMITED_TOTAL, "scope", &["key", "session"]),
+    (
+        names::ANSWERS_CUT_TOTAL,
+        "reason",
+        &["length", "content_filter"],
+    ),
     (names::REPEATS_TOTAL, "how", &["joined", "replayed"]),
     (names::REPLIES_HEARD_TOTAL, "how", &["cut", "unheard"]),
     (
@@ -133,7 +138,7 @@ fn describe() {
     }
     // A metric that has never moved reads zero, not nothing.
     metrics::gauge!(names::INFLIGHT).set(0.0);
-    metrics::gauge!(names::LOG_DROPPED_TOTAL).set(0.0);
+    metrics::counter!(names::LOG_DROPPED_TOTAL).absolute(0);
     metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(0.0);
     metrics::gauge!(names::MODELS_UNLISTED).set(0.0);
     metrics::gauge!(names::MEMORY_BACKLOG).set(0.0);
@@ -245,6 +250,6 @@ pub fn set_memory_backlog(exchanges: usize) {
 
 /// Log lines lost so far; read from the writer when metrics are rendered.
 pub fn set_log_dropped(lines: usize) {
-    let lines = u32::try_from(lines).unwrap_or(u32::MAX);
-    metrics::gauge!(names::LOG_DROPPED_TOTAL).set(f64::from(lines));
+    let lines = u64::try_from(lines).unwrap_or(u64::MAX);
+    metrics::counter!(names::LOG_DROPPED_TOTAL).absolute(lines);
 }

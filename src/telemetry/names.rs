@@ -16,6 +16,7 @@ pub const BREAKER_STATE: &str = "clm_breaker_state";
 pub const PROMPT_TOKENS_TOTAL: &str = "clm_prompt_tokens_total";
 pub const CACHED_TOKENS_TOTAL: &str = "clm_cached_tokens_total";
 pub const INTERRUPTS_TOTAL: &str = "clm_interrupts_total";
+pub const ANSWERS_CUT_TOTAL: &str = "clm_answers_cut_total";
 pub const REPEATS_TOTAL: &str = "clm_repeats_total";
 pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
 pub const PANICS_TOTAL: &str = "clm_panics_total";
@@ -134,6 +135,11 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         "Turns that the caller hung up on: barge-ins.",
     ),
     (
+        ANSWERS_CUT_TOTAL,
+        Kind::Counter,
+        "Answers that a model stopped before it had said all, by reason.",
+    ),
+    (
         REPEATS_TOTAL,
         Kind::Counter,
         "Requests that repeated one already known, by how they were answered.",
@@ -183,7 +189,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     ),
     (
         LOG_DROPPED_TOTAL,
-        Kind::Gauge,
+        Kind::Counter,
         "Log lines dropped because the output was blocked.",
     ),
     (

@@ -77,6 +77,12 @@ impl Answer {
         self.reader.tool.is_some()
     }
 
+    /// Whether a tool was called that nobody had offered.
+    #[must_use]
+    pub fn has_odd_call(&self) -> bool {
+        self.reader.has_odd_call
+    }
+
     /// The next delta, or `None` at the proper end of the body.
     ///
     /// # Errors
@@ -119,6 +125,7 @@ struct Reader {
     malformed_in_a_row: u32,
     /// Whether the request carried tools; a call that nobody asked for is not heard.
     takes_tools: bool,
+    has_odd_call: bool,
     tool: Option<ToolCall>,
     tool_index: u32,
     tool_cut: bool,
@@ -207,10 +214,11 @@ impl Reader {
             if let Some(words) = delta.content.filter(|w| !w.is_empty()) {
                 self.words(words.into_owned());
             }
-            let takes_tools = self.takes_tools;
-            let fragments = delta.tool_calls.into_iter().flatten();
-            for fragment in fragments.filter(|_| takes_tools) {
-                self.tool_fragment(fragment);
+            for fragment in delta.tool_calls.into_iter().flatten() {
+                match self.takes_tools {
+                    true => self.tool_fragment(fragment),
+                    false => self.has_odd_call = true,
+                }
             }
         }
         let Some(reason) = choice.finish_reason.filter(|r| !r.is_empty()) else {

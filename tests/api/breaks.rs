@@ -237,14 +237,26 @@ async fn b10_an_answer_that_meets_its_limit_ends_as_a_clause() {
     app.simulator().add_recording("length", cut, 1 << 20);
     let whole = long + &word(" done.") + &end("length");
     app.simulator().add_recording("whole", whole, 1 << 20);
+    // A limit that is not ours comes whenever it comes.
+    let early = word("I think you should") + &end("length");
+    app.simulator().add_recording("early", early, 1 << 20);
     let filtered = word("Well, that") + &end("content_filter");
     app.simulator().add_recording("filter", filtered, 1 << 20);
-    app.script(&["replay:length", "replay:filter"]);
+    app.script(&[
+        "replay:length",
+        "replay:filter",
+        "replay:early",
+        "replay:whole",
+    ]);
     let heard = app.say("s-1", "Hello").await.text;
     let close = format!("w1489... {}", coach.unfinished());
     assert!(heard.ends_with(&close), "{}", &heard[heard.len() - 80..]);
     let heard = app.say("s-2", "Hello").await;
     assert_eq!(heard.text, format!("Well, that {}", coach.refusal()));
+    let heard = app.say("s-3", "Hello").await;
+    let close = format!("I think you should... {}", coach.unfinished());
+    assert_eq!(heard.text, close);
+    assert!(app.say("s-4", "Hello").await.text.ends_with(" done."));
     app.stop().await;
 }
 

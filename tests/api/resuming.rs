@@ -206,9 +206,13 @@ async fn an_answer_that_called_a_tool_is_never_continued() {
     };
     let words = event(&json!({"content": "Let me note that"}));
     let more = event(&json!({"content": " for you."}));
-    for (n, stream) in [
-        format!("{words}{}", call("{\"go")),
-        format!("{words}{}{more}", call("{}")),
+    let (half, whole) = (call("{\"go"), call("{}"));
+    let tool = json!([{"type": "function", "function": {"name": "save_goal", "parameters": {}}}]);
+    for (n, (stream, tools)) in [
+        (format!("{words}{half}"), tool.clone()),
+        (format!("{words}{whole}{more}"), tool),
+        // Nobody asked for it.
+        (format!("{words}{half}{more}"), json!([])),
     ]
     .into_iter()
     .enumerate()
@@ -216,8 +220,6 @@ async fn an_answer_that_called_a_tool_is_never_continued() {
         let before = app.chats().len();
         app.simulator().add_recording("tool", stream, 0);
         app.script(&["replay:tool"]);
-        let tools =
-            json!([{"type": "function", "function": {"name": "save_goal", "parameters": {}}}]);
         let body = json!({"stream": true, "tools": tools, "user": format!("u-{n}"),
             "messages": [{"role": "user", "content": "Save that"}]});
         let heard = app
