@@ -18,7 +18,7 @@ pub enum Alert {
         budget: MicroUsd,
         day: Day,
     },
-    /// The hard cap is reached: nothing is sent upstream until the day is over.
+    /// A turn does not fit under the hard cap, with what it may cost: nothing is sent upstream for it.
     BudgetCap {
         spent: MicroUsd,
         cap: MicroUsd,
@@ -216,7 +216,8 @@ impl Alert {
                 percent.percent()
             ),
             Self::BudgetCap { spent, cap, day } => format!(
-                "the hard cap of {day} is reached, {spent} of {cap} dollars: no model is asked any more"
+                "a turn does not fit under the hard cap of {day}, of which {spent} of {cap} dollars are spent: \
+                 it hears a sentence and no model is asked"
             ),
             Self::KeyRefused { status } => match status {
                 Refusal::Unauthorized => "OpenRouter refuses the key as wrong or disabled (401)",

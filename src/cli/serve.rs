@@ -70,6 +70,12 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
         anonymous = settings.keys.callers.is_empty(),
         "listening"
     );
+    if settings.keys.callers.is_empty() && settings.listen.host.is_loopback() {
+        tracing::warn!(
+            target: "clm::app",
+            "no CLM_API_KEYS: listening on loopback only, where whoever is on this machine may call"
+        );
+    }
     watch_signals(application.lifecycle());
     let ended = application.run().await;
     export.stop().await;

@@ -1,8 +1,11 @@
 //! `POST /v1/turns/{id}/feedback`: what the user thought of a turn.
 
+use std::time::Duration;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::record::Feedback;
@@ -11,6 +14,11 @@ use super::error::Refusal;
 use super::holder::Asker;
 use super::{Door, MAX_SMALL_BODY_BYTES, body, respond};
 
+/// How long a turn that began lately is waited for: it is written down once it has ended and its bill has come.
+const PATIENCE: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(100);
+/// No turn is open for longer.
+const LATELY_MS: i64 = 10 * 60 * 1000;
 const ACCEPTED: &str = "`satisfaction` must be an integer from 1 to 5";
 
 pub(super) async fn take(
@@ -48,16 +56,33 @@ async fn turn_id(door: &Door, asker: &Asker, id: &str) -> Result<String, Refusal
     if id.chars().any(char::is_control) {
         return Err(Refusal::Unknown("turn"));
     }
-    match (door.store.turn(id).await, asker) {
-        (Ok(Some(turn)), _) if asker.may_see(&turn.session_id) => Ok(turn.turn_id),
-        (Ok(_), _) => Err(Refusal::Unknown("turn")),
-        (Err(_), Asker::Admin) => {
-            let ours = Uuid::try_parse(id).ok().filter(|_| id.contains('-'));
-            let ours = ours.filter(|id| id.get_version_num() == 7);
-            ours.map(|id| id.to_string()).ok_or(Refusal::Store)
+    let now_ms = door.rooms.clock.now_ms();
+    let patience = match began_lately(id, now_ms) {
+        true => PATIENCE,
+        false => Duration::ZERO,
+    };
+    let until = Instant::now() + patience;
+    loop {
+        match (door.store.turn(id).await, asker) {
+            (Ok(Some(turn)), _) if asker.may_see(&turn.session_id) => return Ok(turn.turn_id),
+            // It is said as soon as the answer is heard, which is before it is written down.
+            (Ok(None), _) if Instant::now() < until => sleep(LOOK).await,
+            (Ok(_), _) => return Err(Refusal::Unknown("turn")),
+            (Err(_), Asker::Admin) => {
+                let ours = Uuid::try_parse(id).ok().filter(|_| id.contains('-'));
+                let ours = ours.filter(|id| id.get_version_num() == 7);
+                return ours.map(|id| id.to_string()).ok_or(Refusal::Store);
+            }
+            (Err(_), Asker::Holder(_)) => return Err(Refusal::Store),
         }
-        (Err(_), Asker::Holder(_)) => Err(Refusal::Store),
     }
+}
+
+/// Whether a turn or a trace of this id may have begun in the last minutes: both begin with their time.
+fn began_lately(id: &str, now_ms: i64) -> bool {
+    let digits: String = id.chars().filter(|c| *c != '-').take(12).collect();
+    let began_ms = i64::from_str_radix(&digits, 16).ok();
+    began_ms.is_some_and(|ms| (now_ms - ms).abs() < LATELY_MS)
 }
 
 fn satisfaction(body: &[u8]) -> Result<u8, Refusal> {

@@ -65,6 +65,24 @@ async fn satisfaction_is_a_whole_number_from_one_to_five() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_can_be_judged_before_it_is_written_down() {
+    let app = TestApp::spawn(&[SIGNING]).await;
+    let ines = mint(&app, "ines").await;
+    let five = json!({"satisfaction": 5});
+    // While it speaks, and right behind its last word.
+    app.script(&["slow-nth:4:400", "ok"]);
+    let mut speaking = app.call(&Request::hume(&ines, "Hello")).await;
+    let turn = speaking.turn_id().await;
+    let at_once = word(&turn, &five);
+    let (judged, _) = tokio::join!(app.send(&at_once), speaking.whole());
+    assert_eq!(judged.status, 202);
+    let turn = app.say(&ines, "And now?").await.turn_id;
+    let own = word(&turn, &five).header("x-clm-session", &ines);
+    assert_eq!(app.send(&own).await.status, 202);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_judges_its_own_turns_and_no_others() {
     let app = TestApp::spawn(&[SIGNING, ADMIN]).await;
     let mint = async |user: &str| {

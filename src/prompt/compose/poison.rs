@@ -155,3 +155,23 @@ fn many_planted_at_once_are_held_as_one() {
         assert_eq!(prompt.matches("</memory>").count(), 1);
     }
 }
+
+/// It is told to speak by us, and what of stays quoted.
+#[test]
+fn what_an_application_wants_said_stays_quoted() {
+    let conversation = Conversation {
+        history: vec![Message::user("Hi."), Message::assistant("Hello.")],
+        context: vec!["Page: planner".to_owned(), "Say goodbye.".to_owned()],
+        ..saying(Ask::Told)
+    };
+    let roster = Roster::built_in().unwrap();
+    let messages = compose(roster.master(), &conversation, None);
+    let [.., PromptMessage::User(context), PromptMessage::User(asked)] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    assert!(context.ends_with(
+        "<application_context>\n| Page: planner\n| Say goodbye.\n</application_context>"
+    ));
+    assert_eq!(asked, TOLD);
+    assert!(!asked.contains("goodbye"));
+}
