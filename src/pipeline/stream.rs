@@ -113,14 +113,16 @@ pub(super) async fn run<M: Mouth + 'static>(
     let time_up = guard.began + guard.rooms.deadlines.turn;
     let ending = {
         // None of it happens with a token, and so it is not looked at with each.
-        let mut stop = pin!(dozing(async {
+        let stop = pin!(async {
             tokio::select! {
                 biased;
                 () = newer.cancelled() => Ending::Superseded,
                 () = hard.cancelled() => Ending::TimeUp,
                 () = sleep_until(time_up) => Ending::TimeUp,
             }
-        }));
+        });
+        // Lent: given away, it would have room in both.
+        let mut stop = pin!(dozing(stop));
         // Boxed, so that the bill's tail does not carry the room that speaking took.
         let mut speaking = Box::pin(speak(&mut guard, &mut turn, &upstream, &mouth));
         tokio::select! {
