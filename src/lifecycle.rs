@@ -7,11 +7,18 @@ use std::future::Future;
 use std::io;
 use std::thread;
 
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// Of a hundred. Niceness 10: a tenth of what a thread that carries turns has, where both want the processor.
+const BEHIND: u8 = 22;
 
 /// A cloneable handle on the process's life.
 #[derive(Clone, Debug)]
@@ -72,12 +79,16 @@ impl Lifecycle {
         self.tracker.spawn_local(task);
     }
 
-    /// Runs blocking `work` on the background runtime's blocking threads.
+    /// Runs blocking `work` on the background runtime's blocking threads, behind those that carry turns.
     pub fn spawn_blocking<F, R>(&self, work: F) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        let work = || {
+            stand_back();
+            work()
+        };
         self.tracker.spawn_blocking_on(work, &self.background)
     }
 
@@ -115,6 +126,16 @@ pub fn give_way() {
     thread::yield_now();
 }
 
+/// Puts this thread behind those that carry turns: it gives way to a word that comes, and where the service runs
+/// in a real-time class, these alone do. Said with each piece of work, as whoever started the service may put
+/// all of its threads into a class at any time. Where the system refuses, it stays where it was.
+pub fn stand_back() {
+    let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+    if let Ok(behind) = BEHIND.try_into().map(ThreadPriority::Crossplatform) {
+        let _ = set_thread_priority_and_policy(thread_native_id(), behind, normal);
+    }
+}
+
 impl Default for Lifecycle {
     fn default() -> Self {
         Self::new()
@@ -142,5 +163,23 @@ mod tests {
         tx.send(()).unwrap();
         wait.await;
         assert!(!life.is_open());
+    }
+
+    /// The niceness of the thread that asks, as the system tells it.
+    fn niceness() -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // Behind the name, which may have any character in it: state is the third field, niceness the nineteenth.
+        let (_, behind) = stat.rsplit_once(") ").unwrap();
+        behind.split(' ').nth(16).unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn blocking_work_stands_behind_and_nothing_else_does() {
+        let life = Lifecycle::new();
+        let own = niceness();
+        let behind = life.spawn_blocking(niceness).await.unwrap();
+        assert_eq!(behind, own.max(10));
+        assert_eq!(life.spawn(async { niceness() }).await.unwrap(), own);
+        assert_eq!(niceness(), own);
     }
 }
