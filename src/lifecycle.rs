@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::LazyLock;
 use std::thread;
 
 use thread_priority::{
@@ -17,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Of a hundred. Niceness 10: a tenth of what a thread that carries turns has, where both want the processor.
+/// A tenth of what a thread that carries turns has, where both want the processor.
+const NICENESS: i32 = 10;
+/// The same as `thread-priority` has it, of a hundred.
 const BEHIND: u8 = 22;
 
 /// A cloneable handle on the process's life.
@@ -128,12 +131,25 @@ pub fn give_way() {
 
 /// Puts this thread behind those that carry turns: it gives way to a word that comes, and where the service runs
 /// in a real-time class, these alone do. Said with each piece of work, as whoever started the service may put
-/// all of its threads into a class at any time. Where the system refuses, it stays where it was.
+/// all of its threads into a class at any time. Where the system refuses, or all of the service stands there already,
+/// it stays where it was.
 pub fn stand_back() {
+    static IS_AHEAD: LazyLock<bool> = LazyLock::new(|| niceness("self") < NICENESS);
     let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-    if let Ok(behind) = BEHIND.try_into().map(ThreadPriority::Crossplatform) {
+    if let Ok(behind) = BEHIND.try_into().map(ThreadPriority::Crossplatform)
+        && *IS_AHEAD
+    {
         let _ = set_thread_priority_and_policy(thread_native_id(), behind, normal);
     }
+}
+
+/// How a thread of this process stands, as the system tells it; 0 where it does not.
+fn niceness(thread: &str) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
+    // Behind the name, which may have any character in it: state is the third field, niceness the nineteenth.
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
+    let niceness = fields.and_then(|fields| fields.split(' ').nth(16));
+    niceness.and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 impl Default for Lifecycle {
@@ -165,12 +181,8 @@ mod tests {
         assert!(!life.is_open());
     }
 
-    /// The niceness of the thread that asks, as the system tells it.
     fn niceness() -> i32 {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        // Behind the name, which may have any character in it: state is the third field, niceness the nineteenth.
-        let (_, behind) = stat.rsplit_once(") ").unwrap();
-        behind.split(' ').nth(16).unwrap().parse().unwrap()
+        super::niceness("thread-self")
     }
 
     #[tokio::test]
@@ -178,7 +190,7 @@ mod tests {
         let life = Lifecycle::new();
         let own = niceness();
         let behind = life.spawn_blocking(niceness).await.unwrap();
-        assert_eq!(behind, own.max(10));
+        assert_eq!(behind, own.max(NICENESS));
         assert_eq!(life.spawn(async { niceness() }).await.unwrap(), own);
         assert_eq!(niceness(), own);
     }

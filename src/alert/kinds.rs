@@ -198,6 +198,11 @@ impl Alert {
         }
     }
 
+    /// Whether it is about this machine alone: another's is other news, whoever shares the store.
+    pub(super) const fn is_own(&self) -> bool {
+        matches!(self, Self::SpoolDegraded)
+    }
+
     /// One sentence for a person.
     #[must_use]
     pub fn message(&self) -> String {

@@ -196,6 +196,7 @@ impl Teller {
     async fn is_first(&self, alert: &Alert) -> bool {
         let quiet = match alert.rhythm() {
             Rhythm::Always => return true,
+            _ if alert.is_own() => return true,
             Rhythm::Window => FORGOTTEN,
             Rhythm::State => REARM,
         };

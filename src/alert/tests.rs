@@ -78,6 +78,8 @@ async fn what_somebody_else_told_is_not_told_and_silence_is_no_answer() {
         Alert::SpoolAge {
             age: Duration::from_secs(60),
         },
+        // Of this machine: nobody else can have told it.
+        Alert::SpoolDegraded,
         Alert::BudgetCap { spent, cap, day },
         Alert::Test,
     ] {
@@ -102,6 +104,7 @@ async fn what_somebody_else_told_is_not_told_and_silence_is_no_answer() {
     for line in [
         r#"clm_alerts_total{type="breaker.open"} 1"#,
         r#"clm_alerts_total{type="spool.age"} 1"#,
+        r#"clm_alerts_total{type="spool.degraded"} 1"#,
         r#"clm_alerts_total{type="budget.cap"} 1"#,
         r#"clm_alerts_total{type="test"} 1"#,
     ] {

@@ -16,7 +16,9 @@ use super::{Door, MAX_SMALL_BODY_BYTES, body, respond};
 
 /// How long a turn that began lately is waited for: it is written down once it has ended and its bill has come.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// After which it is looked for first, and the longest until it is looked for again.
 const LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_millis(800);
 /// No turn is open for longer.
 const LATELY_MS: i64 = 10 * 60 * 1000;
 const ACCEPTED: &str = "`satisfaction` must be an integer from 1 to 5";
@@ -62,11 +64,16 @@ async fn turn_id(door: &Door, asker: &Asker, id: &str) -> Result<String, Refusal
         false => Duration::ZERO,
     };
     let until = Instant::now() + patience;
+    let mut pause = LOOK;
     loop {
         match (door.store.turn(id).await, asker) {
             (Ok(Some(turn)), _) if asker.may_see(&turn.session_id) => return Ok(turn.turn_id),
-            // It is said as soon as the answer is heard, which is before it is written down.
-            (Ok(None), _) if Instant::now() < until => sleep(LOOK).await,
+            // It is said as soon as the answer is heard, which is before it is written down. Another session's
+            // turn takes as long as none, so that nobody learns that there is one.
+            (Ok(_), _) if Instant::now() < until => {
+                sleep(pause).await;
+                pause = (pause * 2).min(LAST_LOOK);
+            }
             (Ok(_), _) => return Err(Refusal::Unknown("turn")),
             (Err(_), Asker::Admin) => {
                 let ours = Uuid::try_parse(id).ok().filter(|_| id.contains('-'));
@@ -78,7 +85,8 @@ async fn turn_id(door: &Door, asker: &Asker, id: &str) -> Result<String, Refusal
     }
 }
 
-/// Whether a turn or a trace of this id may have begun in the last minutes: both begin with their time.
+/// Whether a turn of this id, or a trace that began here, may have begun in the last minutes: both begin with their
+/// time. A trace that a caller named does not.
 fn began_lately(id: &str, now_ms: i64) -> bool {
     let digits: String = id.chars().filter(|c| *c != '-').take(12).collect();
     let began_ms = i64::from_str_radix(&digits, 16).ok();

@@ -1,7 +1,7 @@
 //! The end of an answer that runs into its token limit: no half word is said.
 //!
 //! Far from the limit words pass as they come. Near it the last, still growing word is held until
-//! the next begins; if the limit cuts it, it was never heard.
+//! the next begins; if the limit may have cut it, it was never heard.
 
 use std::borrow::Cow;
 

@@ -77,8 +77,9 @@ impl Voice {
             AnswerCut { reason }.emit();
         }
         let rest = self.limit.rest();
-        // The word in hand may be half a one, and is not said then.
-        if !is_cut || ends_sentence(&rest) {
+        // The word in hand may be half a one, or half a figure, and is not said then.
+        let is_figure = rest.contains(|c: char| c.is_ascii_digit());
+        if !is_cut || (ends_sentence(&rest) && !is_figure) {
             self.write(guard, &rest, mouth);
         }
         self.flush(guard, mouth);

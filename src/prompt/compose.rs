@@ -21,8 +21,7 @@ const SILENT: &str = "(The user has been silent for a while. Check in gently wit
      only that you are there whenever they like.)";
 /// What it wants stays where all that it says stands, quoted: it is no rule of the coach's.
 const TOLD: &str = "(The application that carries this call wants you to speak now. What you are to say is \
-     at the end of its application_context above: say it in one or two short sentences, as the coach \
-     you are.)";
+     in the application_context just above: say it in one or two short sentences, as the coach you are.)";
 const NOTHING: &str = "(The user said nothing that could be understood. Ask in one short sentence \
      what is on their mind.)";
 /// For a tool result that cannot be passed on: the model still has to end on a user's message.
@@ -142,14 +141,20 @@ fn append(said: &mut String, text: &str) {
     said.push_str(text);
 }
 
-/// Application context, memory and the stage notes, each in a message of its own.
+/// Application context, memory and the stage notes, each in a message of its own. What is to be said is the last of
+/// them, so that no length of what stands before it can cut it off.
 fn notes(conversation: &Conversation, memory: Option<&str>) -> Vec<String> {
+    let (told, context) = match conversation.context.split_last() {
+        Some((told, context)) if conversation.ask == Ask::Told => (Some(told), context),
+        _ => (None, conversation.context.as_slice()),
+    };
     [
-        quote(Source::ApplicationContext, &conversation.context.join("\n")),
+        quote(Source::ApplicationContext, &context.join("\n")),
         memory.and_then(|text| quote(Source::Memory, text)),
         heard::note(conversation.last_reply.as_ref()),
         sound::note(&conversation.expressions),
         murmur::note(conversation),
+        told.and_then(|told| quote(Source::ApplicationContext, told)),
     ]
     .into_iter()
     .flatten()

@@ -25,7 +25,7 @@ impl Spool {
     /// Makes room for `size` bytes more within `bound`. Whether there is any.
     pub(super) fn make_room(&mut self, size: u64, bound: u64, may_drop: bool) -> io::Result<bool> {
         while self.used.saturating_add(size) > bound {
-            if self.remove_done(1) {
+            if self.remove_done() {
                 continue;
             }
             if let Some(id) = self.worth_writing() {
@@ -41,14 +41,13 @@ impl Spool {
         Ok(true)
     }
 
-    /// Removes the oldest segments as long as nobody waits for a row of them, and leaves so many: the newest
-    /// tells the next life which numbers were given, else the time does. Whether any has gone.
+    /// Removes the oldest segments as long as nobody waits for a row of them. Whether any has gone.
     ///
     /// Each removal is durable before the next: an older one that a loss of power brought back would
     /// find the acknowledgements of its rows gone. Where a removal fails the next sync tries again.
-    pub(super) fn remove_done(&mut self, left: usize) -> bool {
+    pub(super) fn remove_done(&mut self) -> bool {
         let before = self.segments.len();
-        while self.segments.len() > left
+        while self.segments.len() > 1
             && let Some((&id, oldest)) = self.segments.first_key_value()
             && oldest.is_done()
         {
@@ -62,7 +61,6 @@ impl Spool {
             }
             self.is_removal_unsynced = true;
             self.segments.remove(&id);
-            self.active = self.active.filter(|active| *active != id);
             self.used = self.used.saturating_sub(len);
         }
         self.segments.len() < before

@@ -51,7 +51,7 @@ impl Spool {
         if let Some(error) = &self.failed {
             return Err(again(error));
         }
-        self.remove_done(1);
+        self.remove_done();
         match is_complete {
             true => Ok(()),
             false => Err(io::ErrorKind::QuotaExceeded.into()),
@@ -81,14 +81,9 @@ impl Spool {
             return false;
         }
         if self.failed.is_some() {
-            self.remove_done(1);
+            self.remove_done();
             self.failed = self.disk.probe().err();
-            let is_full = |e: &io::Error| {
-                use io::ErrorKind::{QuotaExceeded, StorageFull};
-                matches!(e.kind(), StorageFull | QuotaExceeded)
-            };
-            // What fills the disk may be the newest segment, and nobody waits for a row of it.
-            if self.failed.as_ref().is_some_and(is_full) && self.remove_done(0) {
+            if self.failed.as_ref().is_some_and(is_full) && self.begin_anew() {
                 self.failed = self.disk.probe().err();
             }
         }
@@ -99,6 +94,18 @@ impl Spool {
             }
         }
         false
+    }
+
+    /// What fills the disk may be the newest segment, when nobody waits for a row of it any more. One without a
+    /// byte takes its place, and its number with it. Whether any has gone.
+    fn begin_anew(&mut self) -> bool {
+        let newest = self.segments.last_key_value();
+        let is_in_the_way = newest.is_some_and(|(_, s)| s.len > WORN && s.is_done());
+        if !is_in_the_way {
+            return false;
+        }
+        self.active = None;
+        self.roll(0, self.next).is_ok() && self.remove_done()
     }
 
     /// Takes a directory that was not to be had when the spool was opened. What lies there is older
@@ -314,4 +321,9 @@ impl Spool {
         self.is_removal_unsynced = false;
         Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }

@@ -159,19 +159,26 @@ fn many_planted_at_once_are_held_as_one() {
 /// It is told to speak by us, and what of stays quoted.
 #[test]
 fn what_an_application_wants_said_stays_quoted() {
+    // A platform's own prompt may be longer than a quotation.
+    let prompt = "You are x. ".repeat(1_000);
     let conversation = Conversation {
         history: vec![Message::user("Hi."), Message::assistant("Hello.")],
-        context: vec!["Page: planner".to_owned(), "Say goodbye.".to_owned()],
+        context: vec![prompt, "Say goodbye.".to_owned()],
         ..saying(Ask::Told)
     };
     let roster = Roster::built_in().unwrap();
-    let messages = compose(roster.master(), &conversation, None);
-    let [.., PromptMessage::User(context), PromptMessage::User(asked)] = &messages[..] else {
+    let messages = compose(roster.master(), &conversation, Some("Likes tea."));
+    let [
+        ..,
+        PromptMessage::User(memory),
+        PromptMessage::User(told),
+        PromptMessage::User(asked),
+    ] = &messages[..]
+    else {
         panic!("{messages:?}");
     };
-    assert!(context.ends_with(
-        "<application_context>\n| Page: planner\n| Say goodbye.\n</application_context>"
-    ));
+    assert!(memory.contains("| Likes tea."));
+    assert!(told.ends_with("<application_context>\n| Say goodbye.\n</application_context>"));
     assert_eq!(asked, TOLD);
     assert!(!asked.contains("goodbye"));
 }
