@@ -74,7 +74,13 @@ async fn replay(app: &TestApp, name: &str, cut_every: usize) {
         assert_eq!(heard.text, "Somebody else.", "{name} / {cut_every}");
         return;
     }
-    assert_eq!(heard.text, told.text, "{name} / {cut_every}");
+    let mut whole = told.text;
+    // What its provider cut off ends as a clause.
+    if told.finish.as_deref() == Some("length") && !whole.ends_with('.') {
+        let roster = quest_clm::coach::Roster::built_in().unwrap();
+        whole += &format!("... {}", roster.master().unfinished());
+    }
+    assert_eq!(heard.text, whole, "{name} / {cut_every}");
     assert_eq!(
         Some(heard.finish_reason),
         told.finish,
