@@ -18,10 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// A tenth of what a thread that carries turns has, where both want the processor.
-const NICENESS: i32 = 10;
-/// The same as `thread-priority` has it, of a hundred.
-const BEHIND: u8 = 22;
+/// Niceness 0, as `thread-priority` has it: of a hundred, the other way round.
+const ORDINARY: u8 = 47;
 
 /// A cloneable handle on the process's life.
 #[derive(Clone, Debug)]
@@ -82,7 +80,7 @@ impl Lifecycle {
         self.tracker.spawn_local(task);
     }
 
-    /// Runs blocking `work` on the background runtime's blocking threads, behind those that carry turns.
+    /// Runs blocking `work` on the background runtime's blocking threads, in no real-time class.
     pub fn spawn_blocking<F, R>(&self, work: F) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,
@@ -129,27 +127,30 @@ pub fn give_way() {
     thread::yield_now();
 }
 
-/// Puts this thread behind those that carry turns: it gives way to a word that comes, and where the service runs
-/// in a real-time class, these alone do. Said with each piece of work, as whoever started the service may put
-/// all of its threads into a class at any time. Where the system refuses, or all of the service stands there already,
-/// it stays where it was.
+/// Takes this thread out of a real-time class, where the service runs in one: only threads that carry turns belong
+/// there. Said with each piece of work, as whoever started the service may put all of its threads into a class
+/// at any time. In the normal class it stands as any other. Where the system refuses, or the service is nice as
+/// a whole, it stays where it was.
 pub fn stand_back() {
-    static IS_AHEAD: LazyLock<bool> = LazyLock::new(|| niceness("self") < NICENESS);
+    static IS_ORDINARY: LazyLock<bool> = LazyLock::new(|| standing("self", NICENESS) == 0);
     let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-    if let Ok(behind) = BEHIND.try_into().map(ThreadPriority::Crossplatform)
-        && *IS_AHEAD
+    if let Ok(ordinary) = ORDINARY.try_into().map(ThreadPriority::Crossplatform)
+        && *IS_ORDINARY
     {
-        let _ = set_thread_priority_and_policy(thread_native_id(), behind, normal);
+        let _ = set_thread_priority_and_policy(thread_native_id(), ordinary, normal);
     }
 }
 
+/// Fields of a thread's `stat` behind its name, counted from nought: `proc(5)`'s nineteenth.
+const NICENESS: usize = 16;
+
 /// How a thread of this process stands, as the system tells it; 0 where it does not.
-fn niceness(thread: &str) -> i32 {
+fn standing(thread: &str, field: usize) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
-    // Behind the name, which may have any character in it: state is the third field, niceness the nineteenth.
+    // The name may have any character in it.
     let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
-    let niceness = fields.and_then(|fields| fields.split(' ').nth(16));
-    niceness.and_then(|n| n.parse().ok()).unwrap_or(0)
+    let told = fields.and_then(|fields| fields.split(' ').nth(field));
+    told.and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 impl Default for Lifecycle {
@@ -181,17 +182,22 @@ mod tests {
         assert!(!life.is_open());
     }
 
-    fn niceness() -> i32 {
-        super::niceness("thread-self")
-    }
+    /// `proc(5)`'s forty-first: 0 is the normal class, 3 the one for batches, which anybody may enter.
+    const POLICY: usize = 38;
 
     #[tokio::test]
-    async fn blocking_work_stands_behind_and_nothing_else_does() {
+    async fn blocking_work_is_in_the_normal_class_whatever_the_rest_is_put_into() {
         let life = Lifecycle::new();
-        let own = niceness();
-        let behind = life.spawn_blocking(niceness).await.unwrap();
-        assert_eq!(behind, own.max(NICENESS));
-        assert_eq!(life.spawn(async { niceness() }).await.unwrap(), own);
-        assert_eq!(niceness(), own);
+        let own = standing("thread-self", NICENESS);
+        let seen = life.spawn_blocking(|| {
+            let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+            let ordinary = ThreadPriority::Crossplatform(ORDINARY.try_into().unwrap());
+            set_thread_priority_and_policy(thread_native_id(), ordinary, batch).unwrap();
+            let put = standing("thread-self", POLICY);
+            stand_back();
+            let fields = [POLICY, NICENESS].map(|field| standing("thread-self", field));
+            (put, fields)
+        });
+        assert_eq!(seen.await.unwrap(), (3, [0, own]));
     }
 }

@@ -1,5 +1,6 @@
 """A session's page, and the link that shows it to somebody without a key."""
 
+import json
 import re
 
 from playwright.sync_api import expect
@@ -34,6 +35,8 @@ def conversation(session):
 def test_the_whole_conversation_is_shown_in_order(visit, shot):
     ids = conversation("s-whole")
     hume_tells("chat_ended", "chat-whole", "s-whole")
+    # It is taken at once and kept a moment later; the page that is opened then asks once.
+    until("the chat is kept", lambda: "chat-whole" in json.dumps(told(f"{DEMO}/v1/sessions/s-whole")))
     page = opened(visit, "s-whole")
     lines = page.locator("details[data-turn]")
     expect(lines).to_have_count(4)
