@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The least room that is made at once, in bytes: some words.
-const LEAST_BYTES: usize = 64;
+/// A model that says so much in one piece, in bytes, may have said nearly all.
+const LONG_BYTES: usize = 1024;
 
 /// Words that are added to until their end, and from then on are one with what is remembered of them.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(super) enum Text {
 impl Text {
     pub(super) fn push_str(&mut self, words: &str) {
         if let Self::Growing(text) = self {
-            // By an eighth, not to the double: it is held for as long as the turn is open.
-            if text.capacity() - text.len() < words.len() {
-                text.reserve_exact(words.len().max(text.len() / 8).max(LEAST_BYTES));
+            // The next word would double the room that such a piece takes, for as long as the turn is open.
+            if words.len() >= LONG_BYTES {
+                text.reserve_exact(words.len() + LONG_BYTES / 4);
             }
             text.push_str(words);
         }
@@ -70,7 +70,7 @@ mod tests {
             panic!("it has not ended");
         };
         assert_eq!(said, 2015);
-        assert!((said..said * 9 / 8 + LEAST_BYTES).contains(&growing.capacity()));
+        assert!((said..=said * 9 / 8).contains(&growing.capacity()));
         text.end();
         text.push_str("after its end");
         assert_eq!(text.len(), said);
