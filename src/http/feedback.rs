@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// After which it is looked for first, and the longest until it is looked for again.
 const LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_millis(800);
-/// No turn is open for longer.
+/// Ten times what a turn may last, unless `TURN_DEADLINE_MS` says more.
 const LATELY_MS: i64 = 10 * 60 * 1000;
 const ACCEPTED: &str = "`satisfaction` must be an integer from 1 to 5";
 
