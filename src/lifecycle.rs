@@ -87,7 +87,7 @@ impl Lifecycle {
         R: Send + 'static,
     {
         let work = || {
-            stand_back();
+            leave_real_time();
             work()
         };
         self.tracker.spawn_blocking_on(work, &self.background)
@@ -131,7 +131,7 @@ pub fn give_way() {
 /// there. Said with each piece of work, as whoever started the service may put all of its threads into a class
 /// at any time. In the normal class it stands as any other. Where the system refuses, or the service is nice as
 /// a whole, it stays where it was.
-pub fn stand_back() {
+pub fn leave_real_time() {
     static IS_ORDINARY: LazyLock<bool> = LazyLock::new(|| standing("self", NICENESS) == 0);
     let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
     if let Ok(ordinary) = ORDINARY.try_into().map(ThreadPriority::Crossplatform)
@@ -194,7 +194,7 @@ mod tests {
             let ordinary = ThreadPriority::Crossplatform(ORDINARY.try_into().unwrap());
             set_thread_priority_and_policy(thread_native_id(), ordinary, batch).unwrap();
             let put = standing("thread-self", POLICY);
-            stand_back();
+            leave_real_time();
             let fields = [POLICY, NICENESS].map(|field| standing("thread-self", field));
             (put, fields)
         });

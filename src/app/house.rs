@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval};
 
+use crate::lifecycle::leave_real_time;
 use crate::pipeline::{Rooms, is_full};
 use crate::telemetry::events::{BreakerMoved, BudgetSeen};
 use crate::telemetry::metrics;
@@ -39,6 +40,8 @@ async fn look(rooms: Arc<Rooms>, mut watch: Watch) {
     let mut breakers = Breakers::default();
     let mut tick = interval(LOOK);
     while soft.run_until_cancelled(tick.tick()).await.is_some() {
+        // The background runtime has one thread, and this is it.
+        leave_real_time();
         let now = Instant::now();
         rooms.admission.press(is_full(Path::new("/")));
         breakers.watch(&rooms.health, now);

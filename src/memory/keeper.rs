@@ -18,7 +18,7 @@ use super::queue::{Item, Queue, WINDOW};
 use super::row;
 use super::{Exchange, Person};
 use crate::clock::Clock;
-use crate::lifecycle::{give_way, stand_back};
+use crate::lifecycle::{give_way, leave_real_time};
 use crate::spool::{Class, Limits, Row, Seq, Spool};
 use crate::vault::Vault;
 
@@ -92,7 +92,7 @@ impl Keeper {
                 is_last,
                 is_over,
             } = self.desk.take(self.most(), self.pause());
-            stand_back();
+            leave_real_time();
             self.acknowledge(&done);
             for order in orders {
                 self.forget(order);

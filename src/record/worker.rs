@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::lifecycle::{Lifecycle, give_way, stand_back};
+use crate::lifecycle::{Lifecycle, give_way, leave_real_time};
 use crate::spool::Refused;
 use crate::telemetry::events::{RecordDropped, TurnEnded, TurnPanicked};
 use crate::telemetry::live::Live;
@@ -64,7 +64,7 @@ impl Worker {
         let mut batch = Vec::with_capacity(BATCH);
         let mut last_write = Instant::now();
         while self.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-            stand_back();
+            leave_real_time();
             let are_turns = batch.iter().all(|note| matches!(note, Note::Turn(_)));
             let wait = match last_write.elapsed() < GATHER {
                 true => Some(GATHER),

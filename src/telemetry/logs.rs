@@ -12,6 +12,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 
+use super::lines::Lines;
 use super::metrics;
 use super::traces::{self, Tracer};
 
@@ -43,7 +44,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
         .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
         .thread_name("log")
-        .finish(io::stderr());
+        .finish(Lines::new(io::stderr()));
     let dropped = writer.error_counter();
     let filter = EnvFilter::try_new(&settings.filter)?;
     let on_terminal = io::stderr().is_terminal();

@@ -7,6 +7,7 @@
 
 pub mod events;
 pub mod genai;
+mod lines;
 pub mod live;
 pub mod logs;
 pub mod metrics;
