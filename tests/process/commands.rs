@@ -146,6 +146,33 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
 }
 
 #[test]
+fn g10_a_start_with_faulty_settings_names_them_all_and_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let faulty = [
+        ("PORT", "http"),
+        ("DEFAULT_TIER", "gold"),
+        ("DAILY_BUDGET_USD", "much"),
+    ];
+    let ended = Command::new(env!("CARGO_BIN_EXE_clm"))
+        .env_clear()
+        .env("OPEN_ROUTER_API_KEY", "any")
+        .env("DATA_DIR", &data)
+        .envs(faulty)
+        .arg("serve")
+        .output()
+        .unwrap();
+    let told = text(&ended.stderr);
+    assert_eq!((code(&ended), ended.stdout.len()), (2, 0), "{told}");
+    for (name, value) in faulty {
+        let lines: Vec<_> = told.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(lines.len(), 1, "{name}: {told}");
+        assert!(!told.contains(value), "{told}");
+    }
+    assert!(!data.exists(), "nothing was begun");
+}
+
+#[test]
 fn the_manual_is_typeset_without_a_warning() {
     for command in ["clm", "tail", "simulate", "check"] {
         let page = Command::new(env!("CARGO_BIN_EXE_clm"))

@@ -12,7 +12,7 @@ fn expected() -> Vec<String> {
     let all = all.chain(rows('C', 1, 21)).chain(rows('D', 1, 9));
     let all = all.chain(rows('E', 1, 9));
     all.chain(rows('F', 1, 4))
-        .chain(rows('G', 1, 9))
+        .chain(rows('G', 1, 11))
         .chain(rows('H', 1, 7))
         .chain(rows('I', 1, 5))
         .collect()

@@ -262,6 +262,19 @@ fn every_alert_has_its_paragraph_and_every_paragraph_its_alert() {
 }
 
 #[test]
+fn every_alert_that_a_webhook_tells_has_its_row() {
+    let (kinds, book) = (read("src/alert/kinds.rs"), read("docs/OPERATIONS.md"));
+    let named = kinds.split("=> \"").skip(1);
+    let named = named.filter_map(|rest| rest.split('"').next());
+    let told: BTreeSet<&str> = named.filter(|name| name.contains('.')).collect();
+    assert_eq!(told.len(), 10, "{told:?}");
+    let rows = || book.lines().filter(|line| line.starts_with("| `"));
+    let has_row = |name: &&str| rows().any(|row| row.contains(&format!("`{name}`")));
+    let missing = told.iter().filter(|name| !has_row(name));
+    none(&missing.map(ToString::to_string).collect::<Vec<_>>());
+}
+
+#[test]
 fn promtool_finds_the_rules_sound() {
     let runs = |words: &[&str]| {
         let mut command = Command::new("promtool");
