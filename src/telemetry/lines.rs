@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     /// Tells of each write.
-    struct Told(mpsc::Sender<String>);
+    struct Told(mpsc::SyncSender<String>);
 
     impl Write for Told {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn a_line_goes_out_at_once_and_those_behind_it_together() {
-        let (told, writes) = mpsc::channel();
-        let (wake, woken) = mpsc::channel::<()>();
+        let (told, writes) = mpsc::sync_channel(8);
+        let (wake, woken) = mpsc::sync_channel::<()>(1);
         let lines = Lines::resting(Told(told), move || woken.recv().unwrap_or_default());
         let (mut log, guard) = NonBlockingBuilder::default().finish(lines);
         let mut say = |line: &str| log.write_all(line.as_bytes()).unwrap();
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn many_lines_do_not_pile_up() {
-        let (told, writes) = mpsc::channel();
+        let (told, writes) = mpsc::sync_channel(8);
         let mut lines = Lines::resting(Told(told), || panic!("nothing was flushed"));
         let line = "a".repeat(FULL - 1);
         lines.write_all(line.as_bytes()).unwrap();
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_not_written_later() {
-        let (told, writes) = mpsc::channel();
+        let (told, writes) = mpsc::sync_channel(8);
         drop(writes);
         let mut lines = Lines::resting(Told(told), || {});
         lines.write_all(b"lost\n").unwrap();
