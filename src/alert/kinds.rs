@@ -26,7 +26,7 @@ pub enum Alert {
     },
     /// `OpenRouter` refuses the key.
     KeyRefused { status: Refusal },
-    /// What is left on the key, or of the credits.
+    /// What is left on the key.
     BalanceLow { remaining: MicroUsd },
     /// A configured model is not there any more.
     ModelGone {

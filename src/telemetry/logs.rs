@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 
-use super::lines::Lines;
+use super::lines::{Lines, Lost};
 use super::metrics;
 use super::traces::{self, Tracer};
 
@@ -23,7 +23,7 @@ const QUEUE_LINES: usize = 8192;
 #[derive(Debug)]
 pub struct Logs {
     _guard: WorkerGuard,
-    dropped: ErrorCounter,
+    dropped: DroppedLines,
 }
 
 /// Why logging could not be set up.
@@ -40,12 +40,13 @@ pub enum LogsError {
 /// # Errors
 /// When the filter cannot be read, or when logging runs already.
 pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
+    let lost = Lost::default();
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
         .thread_name("log")
-        .finish(Lines::new(io::stderr()));
-    let dropped = writer.error_counter();
+        .finish(Lines::new(io::stderr(), lost.clone()));
+    let dropped = DroppedLines(writer.error_counter(), lost);
     let filter = EnvFilter::try_new(&settings.filter)?;
     let on_terminal = io::stderr().is_terminal();
     let pretty = match settings.format {
@@ -64,7 +65,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
         FmtSpan::NONE
     };
     let wanted = filter_fn(move |meta| meta.is_event() || debugs);
-    metrics::watch_log(DroppedLines(dropped.clone()));
+    metrics::watch_log(dropped.clone());
     if pretty {
         let layer = fmt::layer()
             .with_target(false)
@@ -115,17 +116,17 @@ impl Logs {
     /// A reader for the count of lines lost so far.
     #[must_use]
     pub fn dropped(&self) -> DroppedLines {
-        DroppedLines(self.dropped.clone())
+        self.dropped.clone()
     }
 }
 
-/// Tells how many log lines were lost.
+/// Tells how many log lines were lost: for want of room, or in writing.
 #[derive(Clone, Debug)]
-pub struct DroppedLines(ErrorCounter);
+pub struct DroppedLines(ErrorCounter, Lost);
 
 impl DroppedLines {
     /// Brings the metric up to date.
     pub fn publish(&self) {
-        metrics::set_log_dropped(self.0.dropped_lines());
+        metrics::set_log_dropped(self.0.dropped_lines() + self.1.lines());
     }
 }

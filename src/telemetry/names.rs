@@ -190,7 +190,7 @@ pub const ALL: &[(&str, Kind, &str)] = &[
     (
         LOG_DROPPED_TOTAL,
         Kind::Counter,
-        "Log lines dropped because the output was blocked.",
+        "Log lines dropped because the output was blocked, or took them no more.",
     ),
     (
         CATALOG_REFRESHES_TOTAL,
