@@ -32,8 +32,6 @@ pub(super) fn turns(
         return Ok((Arc::default(), Repeats::default()));
     };
     let turns = Arc::new(Turns::shared(key));
-    let here = Arc::clone(&turns);
-    let find = move |place: &str, key| here.repeat(place, key);
-    let repeats = Repeats::start(&Sharing::new(url), key, lifecycle, find)?;
+    let repeats = Repeats::start(&Sharing::new(url), key, lifecycle, Arc::clone(&turns))?;
     Ok((turns, repeats))
 }

@@ -113,7 +113,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("RETENTION_DAYS", "90", "0 to 3650 days, a bare number")
         .is("how long records are kept, days; 0: for ever"),
     Setting::secret("REDIS_URL", "redis://host:6379 or rediss://host:6379, with a password where needed")
-        .is("live counters and repeats shared by several machines; unset: this process counts alone and knows its own repeats"),
+        .is("live counters, and which request is a session's newest or a repeat, shared by several machines; unset: this process knows its own alone"),
     Setting::new("CAPTURE_TEXT", "false", BOOL)
         .is("keeps the words of turns, encrypted under the data key; off: no store holds a word of anybody"),
     Setting::new("CAPTURE_TTL", "7d", "60s to 365d: a number and s, m, h or d")

@@ -88,6 +88,10 @@ pub(super) async fn enter(
                 rooms.remember(fresh.committed);
                 tell(fresh.last_reply.as_ref());
                 request.conversation.last_reply = fresh.last_reply;
+                // One body is asked for by a helper too, which another machine cannot tell from the speaker.
+                if request.streams {
+                    rooms.repeats.begun(&place, fresh.ticket);
+                }
                 ticket = Some(fresh.ticket);
                 generation = Some(fresh.generation);
             }

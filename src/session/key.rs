@@ -90,6 +90,13 @@ impl Keys {
         self.hash(&key.0)
     }
 
+    /// The session alone, whatever is said in it.
+    pub(super) fn session(&self, session: &str) -> Key {
+        let mut parts = Parts(Vec::new());
+        parts.field(session);
+        self.hash(&parts.0)
+    }
+
     fn hash(&self, parts: &[u8]) -> Key {
         match self {
             Self::Own(a, b) => {

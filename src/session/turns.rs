@@ -27,6 +27,8 @@ use super::key::{Key, Keys};
 use super::speech::{Join, Speech};
 use super::spoken::{Committed, Evidence, Spoken};
 
+use self::elsewhere::AmongMachines;
+
 /// A turn read to its end counts after this long without a newer request.
 pub const COMMIT_AFTER: Duration = Duration::from_secs(60);
 /// Between two lead-ins of a session.
@@ -90,6 +92,7 @@ struct Session<T> {
     speeches: VecDeque<(u64, Arc<Speech>)>,
     /// The last lead-in and when it was said.
     led_in: Option<(usize, Instant)>,
+    elsewhere: AmongMachines,
 }
 
 impl<T> Default for Session<T> {
@@ -101,6 +104,7 @@ impl<T> Default for Session<T> {
             evidence: None,
             speeches: VecDeque::new(),
             led_in: None,
+            elsewhere: AmongMachines::default(),
         }
     }
 }
@@ -238,7 +242,7 @@ impl<T> Turns<T> {
             entry.evidence = None;
         }
         let overtaken = match spoken {
-            Some(spoken) if entry.newest == ticket.0 => {
+            Some(spoken) if entry.is_newest(ticket) => {
                 entry.pending = Some((spoken, now));
                 None
             }
@@ -332,6 +336,7 @@ impl<T> Sessions<T> {
             return entered;
         };
         let before = std::mem::replace(&mut entry.newest, ticket);
+        entry.elsewhere = AmongMachines::default();
         entered.pending = entry.pending.take().map(|(spoken, _)| spoken);
         entered.past = entry.speeches.iter().map(|(_, s)| Arc::clone(s)).collect();
         entry.evidence = (entry.running > 0).then(|| Evidence::of(before, next));
@@ -380,5 +385,6 @@ impl<T> Session<T> {
 
 mod aging;
 mod closing;
+mod elsewhere;
 #[cfg(test)]
 mod tests;

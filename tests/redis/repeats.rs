@@ -1,4 +1,4 @@
-//! A request that comes again on another machine.
+//! A session's requests on several machines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use quest_clm::config;
 use quest_clm::lifecycle::Lifecycle;
 use quest_clm::record::Repeats;
 use quest_clm::record::counters::Sharing;
-use quest_clm::session::{Begun, Generation, Key, Listener, Piece, Repeat, Replay, Turns};
+use quest_clm::session::{Begun, Generation, Key, Listener, Piece, Repeat, Replay, Ticket, Turns};
 use quest_clm::turn::{Ask, Conversation, FinishReason, Head, TraceContext, TurnId};
 use quest_clm::vault::DataKey;
+use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep};
 
 use super::server::Redis;
@@ -59,10 +60,8 @@ impl Machine {
         };
         let key = data_key(key);
         let turns = Arc::new(Turns::shared(&key));
-        let here = Arc::clone(&turns);
-        let find = move |place: &str, key| here.repeat(place, key);
         let before = ears(redis);
-        let repeats = Repeats::start(&sharing, &key, &lifecycle, find).unwrap();
+        let repeats = Repeats::start(&sharing, &key, &lifecycle, Arc::clone(&turns)).unwrap();
         until("it listens", async || ears(redis) > before).await;
         let machine = Self {
             turns,
@@ -91,9 +90,15 @@ impl Machine {
         self.repeats.elsewhere(PLACE, self.key(words)).await
     }
 
-    /// A turn of its own, which nobody else has.
+    /// A turn of its own, which nobody else has and every machine is to know of.
     async fn speaks(&self, words: &str) -> Arc<Generation> {
         assert!(matches!(self.asks(words).await, Repeat::Unknown));
+        let (generation, ticket) = self.begins(words);
+        self.repeats.begun(PLACE, ticket);
+        generation
+    }
+
+    fn begins(&self, words: &str) -> (Arc<Generation>, Ticket) {
         let head = Arc::new(Head {
             turn_id: TurnId::new(),
             coach: "career".into(),
@@ -104,7 +109,7 @@ impl Machine {
         });
         let begun = self.turns.begin(PLACE, self.key(words), &says(words), head);
         match begun {
-            Begun::Fresh(fresh) => fresh.generation,
+            Begun::Fresh(fresh) => (fresh.generation, fresh.ticket),
             other => panic!("{other:?}"),
         }
     }
@@ -160,6 +165,68 @@ async fn a_repeat_on_another_machine_hears_the_turn_from_its_first_word_and_afte
     let replayed = listener(b.asks("I am stuck").await);
     assert_eq!(whole(replayed).await, ("planted words come".into(), end));
     assert!(matches!(b.asks("I am not").await, Repeat::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_request_on_another_machine_ends_the_turn_and_nothing_else_does() {
+    let redis = Redis::start().await;
+    let (a, b) = tokio::join!(Machine::start(&redis, KEY), Machine::start(&redis, KEY));
+    let first = a.speaks("I am").await;
+    // The same again is no newer one.
+    let heard = listener(b.asks("I am").await);
+    drop(heard);
+    let second = b.speaks("I am stuck").await;
+    until("the first is ended", async || is_ended(&first)).await;
+    let third = a.speaks("I am stuck at work").await;
+    until("so is the second", async || is_ended(&second)).await;
+    // Of a request that nobody noted nobody knows, and what is not noted is ended by nobody.
+    let (unnoted, _) = b.begins("a helper's");
+    let told = redis.ask::<String>(&["GET", &newest(&a)]);
+    let fourth = a.speaks("I am stuck at work, and").await;
+    until("the third, by its own machine", async || is_ended(&third)).await;
+    until("the fourth is noted", async || {
+        redis.ask::<String>(&["GET", &newest(&a)]) != told
+    })
+    .await;
+    sleep(Duration::from_millis(100)).await;
+    assert!(!is_ended(&unnoted));
+    assert!(!is_ended(&fourth));
+    let left: i64 = redis.ask(&["TTL", &newest(&a)]);
+    assert!((290..=300).contains(&left), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_requests_that_come_to_machines_at_once_one_is_left() {
+    let redis = Redis::start().await;
+    let (a, b) = tokio::join!(Machine::start(&redis, KEY), Machine::start(&redis, KEY));
+    for round in 0..100 {
+        // Two of each machine, and those of one in either order.
+        let begun = [&a, &b, &a, &b].map(|machine| {
+            let (generation, ticket) = machine.begins(&rand::random::<u64>().to_string());
+            (machine, generation, ticket)
+        });
+        let mut noted: Vec<_> = begun.iter().collect();
+        noted.shuffle(&mut rand::rng());
+        for (machine, _, ticket) in noted {
+            machine.repeats.begun(PLACE, *ticket);
+        }
+        let left = || begun.iter().filter(|(_, turn, _)| !is_ended(turn)).count();
+        until("one is left", async || left() <= 1).await;
+        sleep(Duration::from_millis(5)).await;
+        assert_eq!(left(), 1, "{round}");
+        begun.iter().for_each(|(_, turn, _)| {
+            turn.end(FinishReason::Stop, None, Replay::Forget);
+        });
+    }
+}
+
+fn is_ended(turn: &Generation) -> bool {
+    turn.superseded().is_cancelled()
+}
+
+/// Where the session's newest turn is noted.
+fn newest(machine: &Machine) -> String {
+    format!("clm:{{1}}:newest:{}", machine.turns.session_key(PLACE))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! This machine's side: the connection that turns use, and the ear for other machines' questions.
+//! This machine's side: the connection that turns use, and the ear for what other machines say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::session::{Listener, Repeat};
 
-use super::told::{self, Question, Told};
+use super::told::{self, Called, Question, Told};
 use super::{ANSWER, EAR, HERE, Inner};
 
 /// What the two connections may take together. Nobody waits for it.
@@ -51,7 +51,8 @@ async fn connect(inner: &Inner) -> Result<(MultiplexedConnection, PubSub), Redis
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
-    inner.script.load_async(&mut connection).await?;
+    inner.claims.load_async(&mut connection).await?;
+    inner.notes.load_async(&mut connection).await?;
     let mut ear = client.get_async_pubsub().await?;
     ear.subscribe(format!("{EAR}{}", inner.machine)).await?;
     Ok((connection, ear))
@@ -59,11 +60,16 @@ async fn connect(inner: &Inner) -> Result<(MultiplexedConnection, PubSub), Redis
 
 /// Until the connection ends.
 async fn listen(inner: &Arc<Inner>, ear: &mut PubSub, connection: &MultiplexedConnection) {
-    let mut questions = ear.on_message();
-    while let Some(message) = questions.next().await {
-        let Some(question) = told::open::<Question>(&inner.vault, message.get_payload_bytes())
-        else {
-            continue;
+    let mut calls = ear.on_message();
+    while let Some(message) = calls.next().await {
+        let question = match told::open(&inner.vault, message.get_payload_bytes()) {
+            Some(Called::Question(question)) => question,
+            Some(Called::Newer(newer)) => {
+                inner.here.overtake(&newer.place, newer.noted_us);
+                continue;
+            }
+            // Another key's, or a later program's.
+            None => continue,
         };
         // Who gets no answer goes on by itself.
         let Ok(permit) = Arc::clone(&inner.answering).try_acquire_owned() else {
@@ -85,7 +91,7 @@ impl Inner {
         mut connection: MultiplexedConnection,
         _permit: OwnedSemaphorePermit,
     ) {
-        let found = (self.find)(&question.place, question.key);
+        let found = self.here.repeat(&question.place, question.key);
         let (first, listener) = match found {
             Repeat::Heard(listener) => {
                 (Told::Heard(listener.head().as_ref().into()), Some(listener))

@@ -1,9 +1,13 @@
-//! A request that comes again on another machine: heard there too, asked and paid once.
+//! A session's requests on several machines. One that comes again is heard there too, asked and paid once; one that
+//! is new ends what the session's last one still says elsewhere.
 //!
 //! With Redis each request is *claimed* by the machine that answers it: a keyed hash and the machine's
 //! random name, for five minutes. Where another has it and is still there, that one is asked, over a
 //! channel of Redis, and lets us listen as it lets a repeat of its own; nothing of it is ever stored.
 //! What is said between machines is sealed under the data key.
+//!
+//! A turn that has begun is *noted*, beside the turn's way: under a keyed hash of its session lie the machine and the time by
+//! Redis's own clock, for five minutes. The machine that stood there is told, and ends what it says if that is older.
 //!
 //! A turn waits [`CLAIM`] for its claim at most; a request that did come before, [`ANSWER`] for its first
 //! answer. Without Redis, or without an answer, it is a turn like any other.
@@ -16,18 +20,18 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncCommands as _, Client, Msg, Script};
+use redis::{AsyncCommands as _, Client, Msg, RedisError, Script};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::breaker::Breaker;
 use crate::lifecycle::Lifecycle;
-use crate::session::{Generation, Key, Listener, Repeat, Replay};
+use crate::session::{Generation, Key, Listener, Repeat, Replay, Ticket, Turns};
 use crate::turn::{Fault, Head};
 use crate::vault::{DataKey, Vault};
 
-use self::told::{Question, Told};
+use self::told::{Called, Newer, Question, Told};
 use super::counters::{LinkError, Sharing};
 
 /// What a turn waits to know whether another machine answers its request.
@@ -42,25 +46,57 @@ const HERE: Duration = Duration::from_millis(500);
 const GONE: Duration = Duration::from_secs(2);
 /// Repeats of other machines' turns that may listen here at once, and of ours elsewhere.
 const MAX_AT_ONCE: usize = 256;
+/// Longer than a turn may take, but for the longest `TURN_DEADLINE_MS`.
+const NOTED_S: u64 = 300;
 
-const SCRIPT: &str = include_str!("claim.lua");
-/// Where each machine listens for questions. The braces keep all in one slot of a cluster.
+const CLAIM_SCRIPT: &str = include_str!("claim.lua");
+const NOTE_SCRIPT: &str = include_str!("note.lua");
+/// Where each machine listens. The braces keep all in one slot of a cluster.
 const EAR: &str = "clm:{1}:ear:";
 
 /// The way to other machines' turns; off, it knows of none. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Repeats(Option<Arc<Inner>>);
 
-/// Finds the turn of a request here.
-type Find = Box<dyn Fn(&str, Key) -> Repeat + Send + Sync>;
+/// The turns here, as far as other machines have to do with them.
+trait Here: Send + Sync {
+    fn repeat(&self, session: &str, key: Key) -> Repeat;
+    fn session_key(&self, session: &str) -> Key;
+    fn is_newest(&self, session: &str, ticket: Ticket) -> bool;
+    fn noted(&self, session: &str, ticket: Ticket, at_us: u64) -> bool;
+    fn overtake(&self, session: &str, at_us: u64);
+}
+
+impl<T: Send> Here for Turns<T> {
+    fn repeat(&self, session: &str, key: Key) -> Repeat {
+        self.repeat(session, key)
+    }
+
+    fn session_key(&self, session: &str) -> Key {
+        self.session_key(session)
+    }
+
+    fn is_newest(&self, session: &str, ticket: Ticket) -> bool {
+        self.is_newest(session, ticket)
+    }
+
+    fn noted(&self, session: &str, ticket: Ticket, at_us: u64) -> bool {
+        self.noted(session, ticket, at_us)
+    }
+
+    fn overtake(&self, session: &str, at_us: u64) {
+        self.overtake(session, at_us);
+    }
+}
 
 struct Inner {
     client: Client,
-    script: Script,
+    claims: Script,
+    notes: Script,
     /// Random, and another after a start.
     machine: String,
     vault: Vault,
-    find: Find,
+    here: Arc<dyn Here>,
     lifecycle: Lifecycle,
     wire: Mutex<Wire>,
     /// Told when the connection has failed and a new one is wanted.
@@ -76,25 +112,25 @@ struct Wire {
 }
 
 impl Repeats {
-    /// Begins to listen for other machines' questions, until the hard token is cancelled. `find` looks for
-    /// the turn of a request here.
+    /// Begins to listen for what other machines say of `here`'s turns, until the hard token is cancelled.
     ///
     /// # Errors
     /// When Redis cannot be reached at any such address. One that merely does not answer is none.
-    pub fn start(
+    pub fn start<T: Send + 'static>(
         sharing: &Sharing,
         key: &DataKey,
         lifecycle: &Lifecycle,
-        find: impl Fn(&str, Key) -> Repeat + Send + Sync + 'static,
+        here: Arc<Turns<T>>,
     ) -> Result<Self, LinkError> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::open(sharing.url.expose_secret()).map_err(|_| LinkError::Address)?;
         let inner = Arc::new(Inner {
             client,
-            script: Script::new(SCRIPT),
+            claims: Script::new(CLAIM_SCRIPT),
+            notes: Script::new(NOTE_SCRIPT),
             machine: format!("{:016x}", rand::random::<u64>()),
             vault: Vault::new(key),
-            find: Box::new(find),
+            here,
             lifecycle: lifecycle.clone(),
             wire: Mutex::new(Wire {
                 connection: None,
@@ -128,13 +164,29 @@ impl Repeats {
             }
         }
     }
+
+    /// A turn of the session has begun here: what another machine still says in it ends. Nobody waits for it.
+    ///
+    /// Without Redis nothing ends; a note whose answer is lost ends nothing, and nobody ends its turn from elsewhere.
+    pub fn begun(&self, place: &str, ticket: Ticket) {
+        let Some(inner) = &self.0 else {
+            return;
+        };
+        let Some(connection) = inner.connection() else {
+            return;
+        };
+        let (noting, place) = (Arc::clone(inner), place.to_owned());
+        inner.lifecycle.spawn(async move {
+            let _ = timeout(ANSWER, noting.note(place, ticket, connection)).await;
+        });
+    }
 }
 
 impl Inner {
     /// Who answers the request, where that is another machine.
     async fn claim(&self, key: Key) -> Option<String> {
         let mut connection = self.admitted()?;
-        let mut call = self.script.key(request(key));
+        let mut call = self.claims.key(request(key));
         call.arg(&self.machine).arg(EAR).arg(CLAIMED_S);
         let answer = timeout(CLAIM, call.invoke_async::<Option<String>>(&mut connection));
         let Ok(Ok(owner)) = answer.await else {
@@ -145,6 +197,29 @@ impl Inner {
         owner
     }
 
+    /// Notes the session's turn, and tells the machine that had the one before.
+    async fn note(
+        &self,
+        place: String,
+        ticket: Ticket,
+        mut connection: MultiplexedConnection,
+    ) -> Result<(), RedisError> {
+        // Noted, an older one would stand before the machine of a newer.
+        if !self.here.is_newest(&place, ticket) {
+            return Ok(());
+        }
+        let session = self.here.session_key(&place);
+        let mut call = self.notes.key(format!("clm:{{1}}:newest:{session}"));
+        call.arg(&self.machine).arg(NOTED_S);
+        let (noted_us, before) = call.invoke_async::<(u64, String)>(&mut connection).await?;
+        let is_newest = self.here.noted(&place, ticket, noted_us);
+        if !is_newest || before.is_empty() || before == self.machine {
+            return Ok(());
+        }
+        let newer = told::seal(&self.vault, &Called::Newer(Newer { place, noted_us }));
+        connection.publish(format!("{EAR}{before}"), newer).await
+    }
+
     /// Asks the machine that has it. `None`: it does not know it, or the way there is broken.
     async fn ask(self: &Arc<Self>, owner: &str, place: &str, key: Key) -> Option<Repeat> {
         let permit = Arc::clone(&self.asking).try_acquire_owned().ok()?;
@@ -153,11 +228,11 @@ impl Inner {
         // A connection of its own: when it closes, who tells knows that nobody listens.
         let mut ear = self.client.get_async_pubsub().await.ok()?;
         ear.subscribe(&channel).await.ok()?;
-        let question = Question {
+        let question = Called::Question(Question {
             channel,
             place: place.to_owned(),
             key,
-        };
+        });
         let question = told::seal(&self.vault, &question);
         let ears: u64 = connection
             .publish(format!("{EAR}{owner}"), question)

@@ -1,4 +1,4 @@
-//! What machines say to each other of a request that came again. Sealed under the data key: Redis carries
+//! What machines say to each other of a session's requests. Sealed under the data key: Redis carries
 //! it and can read none of it.
 
 use serde::de::DeserializeOwned;
@@ -20,7 +20,23 @@ pub(super) struct Question {
     pub(super) key: Key,
 }
 
-/// What follows upon it. The first is `Heard`, `Full` or `Unknown`.
+/// "This session has a newer request here." No answer is wanted.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Newer {
+    pub(super) place: String,
+    /// When it was noted, in microseconds by Redis's clock.
+    pub(super) noted_us: u64,
+}
+
+/// What a machine's ear hears.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Called {
+    Question(Question),
+    Newer(Newer),
+}
+
+/// What follows upon a question. The first is `Heard`, `Full` or `Unknown`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Told {
     Heard(ToldHead),

@@ -4,6 +4,7 @@ use crate::turn::{Ask, FinishReason, Message, Role, TraceContext, TurnId};
 use futures::FutureExt as _;
 mod aging;
 mod closing;
+mod elsewhere;
 mod sequences;
 
 fn spoken(words: &str, reply: &str) -> Spoken<()> {
