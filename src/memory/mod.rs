@@ -32,6 +32,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -58,6 +59,8 @@ use crate::config;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::spans;
 
+/// Questions at once that no turn waits for: thousands may hang up in one moment.
+const MAX_AHEAD: usize = 256;
 /// How often it is looked whether there is room.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -96,6 +99,7 @@ struct Room {
     closing: CancellationToken,
     written: CancellationToken,
     lifecycle: Lifecycle,
+    ahead: Arc<Semaphore>,
 }
 
 impl Memory {
@@ -140,6 +144,7 @@ impl Memory {
             closing: CancellationToken::new(),
             written: CancellationToken::new(),
             lifecycle: lifecycle.clone(),
+            ahead: Arc::new(Semaphore::new(MAX_AHEAD)),
         };
         room.start(shelf).map_err(MemoryError::Thread)?;
         Ok(Self {
@@ -157,15 +162,18 @@ impl Memory {
     #[must_use]
     pub fn recall(&self, who: &Person) -> Recall {
         match &self.room {
-            Some(room) => room.look(who, Ask::IfOld),
+            Some(room) => room.look(who, Ask::IfOld, None),
             None => Recall::off(),
         }
     }
 
-    /// Asks about this person for the next turn's sake, however fresh the last answer is.
+    /// Asks about this person for the next turn's sake, however fresh the last answer is. Where [`MAX_AHEAD`] are
+    /// asked about already that turn asks itself.
     pub fn prefetch(&self, who: &Person) {
-        if let Some(room) = &self.room {
-            room.look(who, Ask::Anyway);
+        if let Some(room) = &self.room
+            && let Ok(permit) = Arc::clone(&room.ahead).try_acquire_owned()
+        {
+            room.look(who, Ask::Anyway, Some(permit));
         }
     }
 
@@ -268,16 +276,16 @@ impl Room {
         Ok(())
     }
 
-    fn look(&self, who: &Person, ask: Ask) -> Recall {
+    fn look(&self, who: &Person, ask: Ask, ahead: Option<OwnedSemaphorePermit>) -> Recall {
         let (recall, landing) = self.cache.look(&who.user, ask, Instant::now());
         if let Some(landing) = landing {
-            self.ask(who.clone(), landing);
+            self.ask(who.clone(), landing, ahead);
         }
         recall
     }
 
-    /// Asks the store, in a task of its own so that no turn's end stops it.
-    fn ask(&self, who: Person, landing: Landing) {
+    /// Asks the store, in a task of its own so that no turn's end stops it. `ahead` is held as long.
+    fn ask(&self, who: Person, landing: Landing, ahead: Option<OwnedSemaphorePermit>) {
         if self.gate.admit(Way::Read, Instant::now()).is_err() {
             landing.land(Err(Failed));
             return;
@@ -287,6 +295,7 @@ impl Room {
         let span = spans::retrieval("zep");
         let asked = Instant::now();
         let question = async move {
+            let _ahead = ahead;
             let _inside = turnstile.enter(&who.user).await;
             if desk.is_erased(&who.user, Some(asked)) {
                 landing.land(Ok(None));

@@ -68,6 +68,32 @@ async fn ten_turns_ask_once() {
 }
 
 #[tokio::test]
+async fn however_many_leave_at_once_few_are_asked_about_and_a_turn_asks_itself() {
+    let held = Arc::new(Semaphore::new(0));
+    let door = Arc::clone(&held);
+    let stage = Stage::new(move |_, _| Answer {
+        held: Some(Arc::clone(&door)),
+        ..context("one")
+    });
+    let person = |n: usize| Person::new(&format!("user {n}"), "a session");
+    for n in 0..MAX_AHEAD + 50 {
+        stage.memory.prefetch(&person(n));
+    }
+    until("asked", || stage.names().len() == MAX_AHEAD).await;
+    let turn = stage.memory.recall(&person(MAX_AHEAD));
+    until("a turn asks too", || stage.names().len() == MAX_AHEAD + 1).await;
+    held.add_permits(MAX_AHEAD + 1);
+    assert_eq!(turn.within(in_secs(8)).await.outcome, Hit);
+    // The rest is asked about again as soon as there is room.
+    held.add_permits(1);
+    until("there is room", || {
+        stage.memory.prefetch(&person(MAX_AHEAD + 1));
+        stage.names().len() == MAX_AHEAD + 2
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_is_an_error_at_once() {
     let (_held, base) = silent();
     let life = Lifecycle::new();
