@@ -7,7 +7,8 @@
 # Two layers are built, that of the crates we are made of, which changes with Cargo.lock and the profile alone, and ours.
 # The image that runs has one program in it, and what Debian brings.
 
-FROM rust:1.95-slim-bookworm AS build
+# The compiler that profile/ was made with: another one would not know it.
+FROM rust:1.95.0-slim-bookworm AS build
 # SQLite and ring are built from their C.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev make \
@@ -36,7 +37,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin clm \
+ && groupadd --gid 10001 clm \
+ && useradd --uid 10001 --gid clm --home-dir /data --no-create-home --shell /usr/sbin/nologin clm \
  && install -d -m 0700 -o clm -g clm /data
 COPY --from=build /build/target/release/clm /usr/local/bin/clm
 COPY deploy/entrypoint /usr/local/bin/entrypoint

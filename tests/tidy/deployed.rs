@@ -178,7 +178,9 @@ fn the_image_is_what_fly_and_compose_expect() {
         (data, env["PORT"].clone())
     );
     let entrypoint = read("deploy/entrypoint");
-    assert!(entrypoint.contains(&format!("chown clm:clm {data}\n")));
+    assert!(entrypoint.contains(&format!(
+        "find {data} -xdev ! -user clm -exec chown -h clm:clm {{}} +\n"
+    )));
     assert!(
         entrypoint.contains("exec setpriv --reuid=clm"),
         "never as root"
@@ -188,13 +190,18 @@ fn the_image_is_what_fly_and_compose_expect() {
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains("GET /readyz"));
     assert_eq!(instruction("STOPSIGNAL"), "SIGTERM");
+    let compose = read("deploy/compose.yaml");
+    assert!(compose.contains("user: \"10001:10001\""));
+    assert!(dockerfile.contains("groupadd --gid 10001 clm"));
+    assert!(dockerfile.contains("useradd --uid 10001 --gid clm"));
     let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml is TOML");
-    let rust = manifest["package"]["rust-version"]
-        .as_str()
-        .expect("a version");
+    let made: toml::Table = read("profile/made.toml")
+        .parse()
+        .expect("made.toml is TOML");
+    let rust = made["rustc"].as_str().expect("a version");
     assert!(
         dockerfile.contains(&format!("FROM rust:{rust}-")),
-        "not Rust {rust}"
+        "not the compiler of the profile, {rust}"
     );
     let mut offences = Vec::new();
     for (kind, dir, file) in [
