@@ -90,7 +90,7 @@ pub(super) async fn enter(
                 request.conversation.last_reply = fresh.last_reply;
                 // One body is asked for by a helper too, which another machine cannot tell from the speaker.
                 if request.streams {
-                    rooms.repeats.begun(&place, fresh.ticket);
+                    rooms.repeats.begun(&place, key, fresh.ticket);
                 }
                 ticket = Some(fresh.ticket);
                 generation = Some(fresh.generation);

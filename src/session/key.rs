@@ -194,6 +194,9 @@ mod tests {
         assert_ne!(of(Keys::default()), of(Keys::default()));
         // Of two versions too, while one takes the place of the other.
         assert_eq!(key.to_string(), "47af106596a5f0cefc72377e18b1ef0e");
+        let session = shared("a-key-0123456789").session("s");
+        assert_eq!(session.to_string(), "e0510e1b42d4fc52f4f7d906bc35a367");
+        assert_ne!(session, shared("b-key-0123456789").session("s"));
     }
 
     #[test]

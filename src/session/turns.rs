@@ -242,7 +242,7 @@ impl<T> Turns<T> {
             entry.evidence = None;
         }
         let overtaken = match spoken {
-            Some(spoken) if entry.is_newest(ticket) => {
+            Some(spoken) if entry.newest == ticket.0 => {
                 entry.pending = Some((spoken, now));
                 None
             }
@@ -301,10 +301,12 @@ impl<T> Sessions<T> {
             return Repeat::Unknown;
         };
         let now = Instant::now();
-        // Only the newest can be live: an older one is about to be told to stop, if it was not yet.
+        // Only the newest can be live: an older one, and one that is older than another machine's, is about to be
+        // told to stop, if it was not yet.
+        let is_live = |at: usize| at == 0 && !entry.elsewhere.is_overtaken;
         let alike = entry.speeches.iter().enumerate();
-        let alike =
-            alike.filter(|(at, (_, speech))| speech.key == key && (*at == 0 || speech.has_ended()));
+        let alike = alike
+            .filter(|(at, (_, speech))| speech.key == key && (is_live(*at) || speech.has_ended()));
         for (_, (_, speech)) in alike {
             match Listener::join(speech, now) {
                 Ok(listener) => return Repeat::Heard(listener),

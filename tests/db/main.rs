@@ -49,4 +49,5 @@ mod pooler;
 mod money;
 mod leases;
 mod revoked;
+mod newer;
 mod privacy;

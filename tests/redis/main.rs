@@ -7,6 +7,7 @@
     reason = "these are tests, also where a function has no #[test] on it"
 )]
 
+mod newer;
 mod repeats;
 mod server;
 
@@ -48,6 +49,7 @@ impl Machine {
         let sharing = Sharing {
             url: redis.url().into(),
             rest: REST,
+            note: PATIENCE,
         };
         let counters = Counters::start(Some(sharing), move || open, Clock::System, &lifecycle);
         Self {

@@ -65,7 +65,7 @@ async fn listen(inner: &Arc<Inner>, ear: &mut PubSub, connection: &MultiplexedCo
         let question = match told::open(&inner.vault, message.get_payload_bytes()) {
             Some(Called::Question(question)) => question,
             Some(Called::Newer(newer)) => {
-                inner.here.overtake(&newer.place, newer.noted_us);
+                inner.here.overtake(&newer.place, newer.key, newer.noted_us);
                 continue;
             }
             // Another key's, or a later program's.

@@ -6,8 +6,9 @@
 //! channel of Redis, and lets us listen as it lets a repeat of its own; nothing of it is ever stored.
 //! What is said between machines is sealed under the data key.
 //!
-//! A turn that has begun is *noted*, beside the turn's way: under a keyed hash of its session lie the machine and the time by
-//! Redis's own clock, for five minutes. The machine that stood there is told, and ends what it says if that is older.
+//! A turn that has begun is *noted*, beside the turn's way: under a keyed hash of its session lie the time by Redis's own
+//! clock, the machine, and the last one before that was another, for five minutes. Those are told, and end what they
+//! say if it is older. What is not noted soon ends nobody: its order might be told wrongly.
 //!
 //! A turn waits [`CLAIM`] for its claim at most; a request that did come before, [`ANSWER`] for its first
 //! answer. Without Redis, or without an answer, it is a turn like any other.
@@ -20,10 +21,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncCommands as _, Client, Msg, RedisError, Script};
+use redis::{AsyncCommands as _, Client, Msg, Script};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::breaker::Breaker;
 use crate::lifecycle::Lifecycle;
@@ -44,7 +45,7 @@ const CLAIMED_S: u64 = 300;
 const HERE: Duration = Duration::from_millis(500);
 /// One that has said nothing for so long is gone.
 const GONE: Duration = Duration::from_secs(2);
-/// Repeats of other machines' turns that may listen here at once, and of ours elsewhere.
+/// Repeats of other machines' turns that may listen here at once, and of ours elsewhere; and notes under way.
 const MAX_AT_ONCE: usize = 256;
 /// Longer than a turn may take, but for the longest `TURN_DEADLINE_MS`.
 const NOTED_S: u64 = 300;
@@ -64,7 +65,7 @@ trait Here: Send + Sync {
     fn session_key(&self, session: &str) -> Key;
     fn is_newest(&self, session: &str, ticket: Ticket) -> bool;
     fn noted(&self, session: &str, ticket: Ticket, at_us: u64) -> bool;
-    fn overtake(&self, session: &str, at_us: u64);
+    fn overtake(&self, session: &str, key: Key, at_us: u64);
 }
 
 impl<T: Send> Here for Turns<T> {
@@ -84,8 +85,8 @@ impl<T: Send> Here for Turns<T> {
         self.noted(session, ticket, at_us)
     }
 
-    fn overtake(&self, session: &str, at_us: u64) {
-        self.overtake(session, at_us);
+    fn overtake(&self, session: &str, key: Key, at_us: u64) {
+        self.overtake(session, key, at_us);
     }
 }
 
@@ -103,6 +104,17 @@ struct Inner {
     broken: Notify,
     asking: Arc<Semaphore>,
     answering: Arc<Semaphore>,
+    noting: Arc<Semaphore>,
+    note_within: Duration,
+}
+
+/// A turn that has begun here.
+struct Begun {
+    place: String,
+    key: Key,
+    ticket: Ticket,
+    /// When it is too late to note it.
+    until: Instant,
 }
 
 struct Wire {
@@ -139,6 +151,8 @@ impl Repeats {
             broken: Notify::new(),
             asking: Arc::new(Semaphore::new(MAX_AT_ONCE)),
             answering: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            noting: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            note_within: sharing.note,
         });
         link::start(&inner);
         Ok(Self(Some(inner)))
@@ -165,19 +179,31 @@ impl Repeats {
         }
     }
 
-    /// A turn of the session has begun here: what another machine still says in it ends. Nobody waits for it.
+    /// The turn of request `key` has begun here: what other machines still say in its session ends. Nobody waits for
+    /// it.
     ///
-    /// Without Redis nothing ends; a note whose answer is lost ends nothing, and nobody ends its turn from elsewhere.
-    pub fn begun(&self, place: &str, ticket: Ticket) {
+    /// Without Redis nothing ends; a note that takes too long ends nothing, and nobody ends its turn from elsewhere.
+    pub fn begun(&self, place: &str, key: Key, ticket: Ticket) {
         let Some(inner) = &self.0 else {
             return;
         };
         let Some(connection) = inner.connection() else {
             return;
         };
-        let (noting, place) = (Arc::clone(inner), place.to_owned());
+        let Ok(permit) = Arc::clone(&inner.noting).try_acquire_owned() else {
+            return;
+        };
+        let begun = Begun {
+            place: place.to_owned(),
+            key,
+            ticket,
+            // Not from when somebody comes to it: what began later may have been noted by then.
+            until: Instant::now() + inner.note_within,
+        };
+        let noting = Arc::clone(inner);
         inner.lifecycle.spawn(async move {
-            let _ = timeout(ANSWER, noting.note(place, ticket, connection)).await;
+            let _permit = permit;
+            noting.note(begun, connection).await;
         });
     }
 }
@@ -197,27 +223,30 @@ impl Inner {
         owner
     }
 
-    /// Notes the session's turn, and tells the machine that had the one before.
-    async fn note(
-        &self,
-        place: String,
-        ticket: Ticket,
-        mut connection: MultiplexedConnection,
-    ) -> Result<(), RedisError> {
-        // Noted, an older one would stand before the machine of a newer.
-        if !self.here.is_newest(&place, ticket) {
-            return Ok(());
+    /// Notes the session's turn, and tells the machines that may still say one before.
+    async fn note(&self, begun: Begun, mut connection: MultiplexedConnection) {
+        if !self.here.is_newest(&begun.place, begun.ticket) {
+            return;
         }
-        let session = self.here.session_key(&place);
-        let mut call = self.notes.key(format!("clm:{{1}}:newest:{session}"));
+        let mut call = self.notes.key(newest(self.here.session_key(&begun.place)));
         call.arg(&self.machine).arg(NOTED_S);
-        let (noted_us, before) = call.invoke_async::<(u64, String)>(&mut connection).await?;
-        let is_newest = self.here.noted(&place, ticket, noted_us);
-        if !is_newest || before.is_empty() || before == self.machine {
-            return Ok(());
+        let noted = call.invoke_async::<(u64, Vec<String>)>(&mut connection);
+        let Ok(Ok((noted_us, others))) = timeout_at(begun.until, noted).await else {
+            return;
+        };
+        if !self.here.noted(&begun.place, begun.ticket, noted_us) {
+            return;
         }
-        let newer = told::seal(&self.vault, &Called::Newer(Newer { place, noted_us }));
-        connection.publish(format!("{EAR}{before}"), newer).await
+        let newer = Newer {
+            place: begun.place,
+            key: begun.key,
+            noted_us,
+        };
+        let newer = told::seal(&self.vault, &Called::Newer(newer));
+        for machine in others {
+            let told = connection.publish::<_, _, u64>(format!("{EAR}{machine}"), &newer);
+            let _ = timeout(ANSWER, told).await;
+        }
     }
 
     /// Asks the machine that has it. `None`: it does not know it, or the way there is broken.
@@ -326,6 +355,11 @@ impl Inner {
 /// Where a request's claim is kept.
 fn request(key: Key) -> String {
     format!("clm:{{1}}:turn:{key}")
+}
+
+/// Where a session's newest turn is noted.
+fn newest(session: Key) -> String {
+    format!("clm:{{1}}:newest:{session}")
 }
 
 /// What another machine's turn says, as if it were said here.

@@ -24,6 +24,8 @@ pub(super) struct Question {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Newer {
     pub(super) place: String,
+    /// The request's.
+    pub(super) key: Key,
     /// When it was noted, in microseconds by Redis's clock.
     pub(super) noted_us: u64,
 }

@@ -1,8 +1,8 @@
 //! What requests that come to other machines mean for a session's turn here.
 //!
 //! Each machine notes with all others when a turn of it began, by a clock that is one for all, and is told of newer
-//! ones. A note takes its time and may overtake another, so that a turn is ended only by what is known to be newer:
-//! of any two, one is never ended by the other and ends it too.
+//! ones. Notes and messages may overtake one another, so that a turn is ended only by what is known to be newer: of
+//! any two, never do both end. Whatever comes to be known late, or not at all, ends nothing.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ pub(super) struct AmongMachines {
     noted_us: Option<u64>,
     /// When the newest that was told of before that was noted.
     newer_us: u64,
-    /// A newer one came elsewhere: what it said proves nothing by itself.
-    is_overtaken: bool,
+    /// A newer one came elsewhere, and it was told to stop.
+    pub(super) is_overtaken: bool,
 }
 
 impl<T> Turns<T> {
@@ -57,14 +57,22 @@ impl<T> Turns<T> {
         false
     }
 
-    /// A request of the session was noted elsewhere at `at_us`: what runs here is superseded, if it is known to be
-    /// older.
-    pub fn overtake(&self, session: &str, at_us: u64) {
+    /// The request `key` of the session was noted elsewhere at `at_us`: what runs here is superseded, if it is
+    /// another request's and known to be older.
+    pub fn overtake(&self, session: &str, key: Key, at_us: u64) {
         let mut sessions = self.lock();
         // Not promoted: the session lives elsewhere.
         let Some(entry) = sessions.by_id.peek_mut(session) else {
             return;
         };
+        // A repeat that nobody could say is one: both are heard.
+        if entry
+            .speeches
+            .front()
+            .is_some_and(|(_, speech)| speech.key == key)
+        {
+            return;
+        }
         let overtaken = match entry.elsewhere.noted_us {
             Some(noted_us) if noted_us < at_us => entry.overtaken(),
             Some(_) => None,
@@ -85,8 +93,7 @@ impl<T> Session<T> {
         self.newest == ticket.0 && !self.elsewhere.is_overtaken
     }
 
-    /// What runs, and is to be superseded. What has ended stays as it was: with no request to show otherwise it was
-    /// heard.
+    /// What runs, and is to be superseded. What has ended stays as it was.
     fn overtaken(&mut self) -> Option<Arc<Speech>> {
         let (_, speech) = self.speeches.front()?;
         if speech.has_ended() {

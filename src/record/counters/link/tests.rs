@@ -55,6 +55,7 @@ fn link(url: &str) -> Link {
     Link::new(&Sharing {
         url: url.into(),
         rest: REST,
+        note: REST,
     })
     .unwrap()
 }
