@@ -179,7 +179,7 @@ fn the_image_is_what_fly_and_compose_expect() {
     );
     let entrypoint = read("deploy/entrypoint");
     assert!(entrypoint.contains(&format!(
-        "find {data} -xdev ! -user clm -exec chown -h clm:clm {{}} +\n"
+        "find {data} -xdev \\( -user root -o -path {data} ! -user clm \\) -exec chown -h clm:clm {{}} +"
     )));
     assert!(
         entrypoint.contains("exec setpriv --reuid=clm"),
