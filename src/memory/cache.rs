@@ -34,6 +34,8 @@ pub(super) enum Ask {
 struct Kept {
     context: Option<Arc<str>>,
     at: Instant,
+    /// More was said since, and nobody was asked.
+    is_behind: bool,
 }
 
 struct Flight {
@@ -81,7 +83,8 @@ impl Cache {
             .get_or_insert_mut(Arc::clone(user), Entry::default);
         let age = entry.kept.as_ref().map(|k| now.duration_since(k.at));
         let kept = entry.kept.as_ref().and_then(|k| k.context.clone());
-        let fresh = age.is_some_and(|age| age < FRESH);
+        let is_behind = entry.kept.as_ref().is_some_and(|k| k.is_behind);
+        let fresh = !is_behind && age.is_some_and(|age| age < FRESH);
         if fresh && (ask == Ask::IfOld || entry.flight.is_some()) {
             return (Recall::at_hand(kept), None);
         }
@@ -117,7 +120,17 @@ impl Cache {
             entry.kept.get_or_insert(Kept {
                 context: None,
                 at: now,
+                is_behind: false,
             });
+        }
+    }
+
+    /// What is at hand will not do for the next turn: it asks, with that in hand.
+    pub(super) fn fall_behind(&self, user: &str) {
+        let mut entries = self.lock();
+        let entry = entries.people.peek_mut(user);
+        if let Some(kept) = entry.and_then(|entry| entry.kept.as_mut()) {
+            kept.is_behind = true;
         }
     }
 
@@ -140,6 +153,7 @@ impl Cache {
             entry.kept = Some(Kept {
                 context: context.clone(),
                 at: Instant::now(),
+                is_behind: false,
             });
         }
     }

@@ -170,10 +170,10 @@ impl Memory {
     /// Asks about this person for the next turn's sake, however fresh the last answer is. Where [`MAX_AHEAD`] are
     /// asked about already that turn asks itself.
     pub fn prefetch(&self, who: &Person) {
-        if let Some(room) = &self.room
-            && let Ok(permit) = Arc::clone(&room.ahead).try_acquire_owned()
-        {
-            room.look(who, Ask::Anyway, Some(permit));
+        let Some(room) = &self.room else { return };
+        match Arc::clone(&room.ahead).try_acquire_owned() {
+            Ok(permit) => drop(room.look(who, Ask::Anyway, Some(permit))),
+            Err(_) => room.cache.fall_behind(&who.user),
         }
     }
 
