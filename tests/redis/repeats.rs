@@ -104,7 +104,8 @@ impl Machine {
     pub(crate) async fn speaks_noted(&self, redis: &Redis, words: &str) -> Arc<Generation> {
         let noted = || redis.ask::<Option<String>>(&["GET", &newest(self)]);
         let before = noted();
-        let turn = self.speaks(words).await;
+        let (turn, ticket) = self.begins(words);
+        self.repeats.begun(PLACE, self.key(words), ticket);
         until("it is noted", async || noted() != before).await;
         turn
     }
@@ -136,7 +137,7 @@ fn claim(key: Key) -> String {
     format!("clm:{{1}}:turn:{key}")
 }
 
-pub(crate) fn listener(repeat: Repeat) -> Listener {
+fn listener(repeat: Repeat) -> Listener {
     match repeat {
         Repeat::Heard(listener) => listener,
         other => panic!("{other:?}"),
