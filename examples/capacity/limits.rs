@@ -188,10 +188,10 @@ impl Model {
                 name: "one Redis",
                 bound: format!("{} calls/s", self.get("redis_calls")),
                 calls: Self::calls_at(self.get("redis_calls"), |calls| {
-                    self.turns(calls) * self.get("redis_claims")
+                    self.turns(calls) * self.get("redis_scripts")
                 }),
                 is_machine: false,
-                seen: "repeats on another machine are paid again",
+                seen: "repeats on another machine are paid again, and newer requests there end nothing",
                 then: "a Redis for each region or share of the sessions: the keys are in one slot, so a cluster alone does not divide them",
             },
         ]

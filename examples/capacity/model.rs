@@ -2,30 +2,55 @@
 
 use crate::measured::{Measured, Memory, Mode, Processor};
 
-/// `busy = min(1, a * rate^b)`: what one core is busy with so many tokens a second.
+/// `busy = min(1, a * rate^b + practice)`: what one core is busy with so many tokens a second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Curve {
     pub(crate) a: f64,
     pub(crate) b: f64,
+    pub(crate) practice: Practice,
+}
+
+/// Turns of practice, which fill the gaps between real ones: `most * e^(-rate / fades)`, since turns come by chance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Practice {
+    /// Of one core, where turns are rare.
+    pub(crate) most: f64,
+    /// Tokens a second at which as many gaps as one in e are long enough.
+    pub(crate) fades: f64,
+}
+
+impl Practice {
+    /// Of a program that does not practise.
+    pub(crate) const NONE: Self = Self {
+        most: 0.0,
+        fades: 1.0,
+    };
+
+    fn busy(self, tokens_per_s: f64) -> f64 {
+        self.most * (-tokens_per_s / self.fades).exp()
+    }
 }
 
 impl Curve {
-    /// Least squares of the logarithms, over the points whose core had something left.
-    pub(crate) fn fit(points: &[Processor]) -> Self {
+    /// Least squares of the logarithms of what is left without practice, over the points whose core had
+    /// something left.
+    pub(crate) fn fit(points: &[Processor], practice: Practice) -> Self {
         let logs = points.iter().filter(|p| !p.full).map(|p| {
-            let busy = p.tokens_per_s * p.us_per_token / 1e6;
+            let busy = p.tokens_per_s * p.us_per_token / 1e6 - practice.busy(p.tokens_per_s);
             (p.tokens_per_s.ln(), busy.ln())
         });
         let (slope, at_zero) = line(logs);
         Self {
             a: at_zero.exp(),
             b: slope,
+            practice,
         }
     }
 
     /// How much of one core so many tokens a second take.
     pub(crate) fn busy(self, tokens_per_s: f64) -> f64 {
-        (self.a * tokens_per_s.powf(self.b)).min(1.0)
+        let turns = self.a * tokens_per_s.powf(self.b);
+        (turns + self.practice.busy(tokens_per_s)).min(1.0)
     }
 
     pub(crate) fn us_per_token(self, tokens_per_s: f64) -> f64 {
@@ -34,7 +59,7 @@ impl Curve {
 
     /// The tokens a second at which a core is so busy.
     pub(crate) fn rate_at(self, busy: f64) -> f64 {
-        (busy / self.a).powf(1.0 / self.b)
+        Model::calls_at(busy, |tokens_per_s| self.busy(tokens_per_s))
     }
 }
 
@@ -127,9 +152,13 @@ const DEVIATIONS: f64 = 4.0;
 
 impl Model {
     pub(crate) fn new(measured: Measured, machine: Machine) -> Self {
+        let practice = Practice {
+            most: measured.get("practice"),
+            fades: measured.get("rig_tokens") / measured.get("practice_after"),
+        };
         Self {
-            curve: Curve::fit(&measured.processor),
-            proxy: Curve::fit(&measured.proxy),
+            curve: Curve::fit(&measured.processor, practice),
+            proxy: Curve::fit(&measured.proxy, Practice::NONE),
             speaking: Room::fit(&measured.memory, Mode::Speaking),
             held: Room::fit(&measured.memory, Mode::Held),
             measured,
@@ -195,10 +224,10 @@ impl Model {
 
     pub(crate) fn memory_mib(&self, calls: f64) -> f64 {
         let streams = Self::peak(self.streams(calls));
-        self.get("memory_rest")
-            + self.get("memory_kept")
+        let needed = self.get("memory_kept")
             + self.speaking.kib(streams) / 1024.0
-            + self.get("memory_session") * calls / 1024.0
+            + self.get("memory_session") * calls / 1024.0;
+        self.get("memory_rest") + needed.max(self.get("memory_touched"))
     }
 
     /// Files of one machine with so many calls.
@@ -253,7 +282,7 @@ impl Model {
             upstream_h2: self.connections_h2(peak),
             rows: turns * (self.get("rows") - 1.0 + self.get("attempts")),
             row_bytes_day: turns * day * self.get("row_bytes"),
-            redis: turns * self.get("redis_claims") + needed + spare,
+            redis: turns * self.get("redis_scripts") + needed + spare,
             zep: self.zep(calls),
             requests: requests * 60.0,
             dollars_hour: turns * 3600.0 * self.dollars_per_turn(),

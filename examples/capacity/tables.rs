@@ -198,7 +198,13 @@ pub(crate) fn shape(model: &Model) -> Table {
         per_minute(turn),
     ]);
     rows.push(vec!["a turn, mixed".to_owned(), format!("${turn:.5}")]);
-    let curve = |c: crate::model::Curve| format!("min(1, {:.6} r^{:.3})", c.a, c.b);
+    let curve = |c: crate::model::Curve| {
+        let practice = match c.practice.most {
+            0.0 => String::new(),
+            most => format!(" + {most} e^(-r / {})", number(c.practice.fades)),
+        };
+        format!("min(1, {:.6} r^{:.3}{practice})", c.a, c.b)
+    };
     rows.push(vec![
         "busy of one core at r tokens a second".to_owned(),
         curve(model.curve),
