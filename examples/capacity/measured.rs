@@ -76,6 +76,18 @@ pub(crate) struct Tolerance {
     /// HAProxy's is wider: its tokens get cheaper faster near a full core than the curve has it.
     pub(crate) proxy: f64,
     pub(crate) memory: f64,
+    pub(crate) files: f64,
+}
+
+/// How many files were open with so many streams.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Files {
+    pub(crate) streams: f64,
+    /// Models were asked over HTTP/2.
+    pub(crate) is_h2: bool,
+    pub(crate) open: f64,
+    pub(crate) from: String,
 }
 
 /// The whole file.
@@ -87,6 +99,7 @@ pub(crate) struct Measured {
     pub(crate) processor: Vec<Processor>,
     pub(crate) proxy: Vec<Processor>,
     pub(crate) memory: Vec<Memory>,
+    pub(crate) files: Vec<Files>,
 }
 
 impl Measured {

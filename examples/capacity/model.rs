@@ -232,8 +232,11 @@ impl Model {
 
     /// Files of one machine with so many calls.
     pub(crate) fn files(&self, calls: f64) -> f64 {
-        let streams = Self::peak(self.streams(calls));
-        let upstream = if self.machine.is_h2 {
+        self.files_of(Self::peak(self.streams(calls)), self.machine.is_h2)
+    }
+
+    pub(crate) fn files_of(&self, streams: f64, is_h2: bool) -> f64 {
+        let upstream = if is_h2 {
             self.connections_h2(streams)
         } else {
             streams * self.get("attempts") * (self.get("files_per_stream") - 1.0)

@@ -69,7 +69,19 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
             from: p.from.clone(),
         }
     });
-    processors.chain(rooms).collect()
+    let files = measured.files.iter().map(|p| Checked {
+        what: format!(
+            "{} streams held, HTTP/{}",
+            number(p.streams),
+            if p.is_h2 { "2" } else { "1.1" }
+        ),
+        unit: "files",
+        measured: p.open,
+        modelled: model.files_of(p.streams, p.is_h2),
+        tolerance: measured.tolerance.files,
+        from: p.from.clone(),
+    });
+    processors.chain(rooms).chain(files).collect()
 }
 
 pub(crate) fn inputs(model: &Model) -> Table {
