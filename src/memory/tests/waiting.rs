@@ -1,6 +1,7 @@
 //! What waits: it outlives an outage, the process, and the disk.
 
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
@@ -14,12 +15,15 @@ const HOUR_S: usize = 3600;
 /// Conversations that they belong to.
 const TALKS: usize = 450;
 
-/// Everything under a directory.
+/// Everything under a directory. A file that is let go of meanwhile holds nothing any more.
 fn bytes(dir: &Path) -> Vec<u8> {
     let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
     let read = |path: std::path::PathBuf| match path.is_dir() {
         true => bytes(&path),
-        false => fs::read(path).unwrap(),
+        false => match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.unwrap(),
+        },
     };
     entries.flat_map(read).collect()
 }
