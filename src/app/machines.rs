@@ -6,8 +6,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{Admission, Owner};
-use crate::record::Repeats;
 use crate::record::counters::{Counters, LinkError, Sharing};
+use crate::record::{NOTE_WITHIN, Repeats};
 use crate::session::Turns;
 use crate::vault::DataKey;
 
@@ -32,6 +32,7 @@ pub(super) fn turns(
         return Ok((Arc::default(), Repeats::default()));
     };
     let turns = Arc::new(Turns::shared(key));
-    let repeats = Repeats::start(&Sharing::new(url), key, lifecycle, Arc::clone(&turns))?;
+    let (sharing, here) = (Sharing::new(url), Arc::clone(&turns));
+    let repeats = Repeats::start(&sharing, key, lifecycle, here, NOTE_WITHIN)?;
     Ok((turns, repeats))
 }

@@ -60,7 +60,7 @@ pub use outbox::{Backlog, RecordsHealth, Standing};
 pub use postgres::Migrated;
 pub use query::{MAX_PAGE, Page, Reader, SessionModel, SessionRecord, Source, Uncorrected};
 pub use recorder::Recorder;
-pub use repeats::Repeats;
+pub use repeats::{NOTE_WITHIN, Repeats};
 pub use report::{Item, Report, ReportKind, Reporter, Summariser};
 pub use revocations::{Revocation, Revocations};
 pub use store::StoreError;

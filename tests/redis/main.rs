@@ -49,7 +49,6 @@ impl Machine {
         let sharing = Sharing {
             url: redis.url().into(),
             rest: REST,
-            note: PATIENCE,
         };
         let counters = Counters::start(Some(sharing), move || open, Clock::System, &lifecycle);
         Self {

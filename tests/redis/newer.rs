@@ -38,16 +38,7 @@ async fn a_repeat_that_nobody_could_say_is_one_cuts_nobody_off_and_a_newer_reque
     let c = Machine::start(&redis, KEY).await;
     let mut same = Vec::new();
     for machine in [&a, &b] {
-        let before = redis.ask::<Option<String>>(&["GET", &newest(&a)]);
-        let (turn, ticket) = machine.begins("I am stuck");
-        machine
-            .repeats
-            .begun(PLACE, machine.key("I am stuck"), ticket);
-        until("it is noted", async || {
-            redis.ask::<Option<String>>(&["GET", &newest(&a)]) != before
-        })
-        .await;
-        same.push(turn);
+        same.push(machine.speaks_noted(&redis, "I am stuck").await);
     }
     sleep(Duration::from_millis(100)).await;
     assert!(same.iter().all(|turn| !is_ended(turn)));
@@ -91,9 +82,7 @@ async fn of_a_burst_each_ends_what_another_machine_says_also_where_the_next_over
     for round in 0..100 {
         let first = a.speaks_noted(&redis, &format!("{round}")).await;
         for more in 0..3 {
-            let words = format!("{round} and {more}");
-            let (_, ticket) = b.begins(&words);
-            b.repeats.begun(PLACE, b.key(&words), ticket);
+            b.begins_and_tells(&format!("{round} and {more}"));
             // As long as a note takes, more or less: now and then the next begins before it is answered.
             let until = Instant::now() + Duration::from_micros(rand::random::<u64>() % 400);
             while Instant::now() < until {

@@ -57,13 +57,13 @@ impl Machine {
         let sharing = Sharing {
             url: redis.url().into(),
             rest: REST,
-            // A busy machine proves nothing.
-            note: PATIENCE,
         };
         let key = data_key(key);
         let turns = Arc::new(Turns::shared(&key));
         let before = ears(redis);
-        let repeats = Repeats::start(&sharing, &key, &lifecycle, Arc::clone(&turns)).unwrap();
+        let here = Arc::clone(&turns);
+        // That a note is late on a busy machine proves nothing.
+        let repeats = Repeats::start(&sharing, &key, &lifecycle, here, PATIENCE).unwrap();
         until("it listens", async || ears(redis) > before).await;
         let machine = Self {
             turns,
@@ -88,24 +88,27 @@ impl Machine {
         self.turns.key(PLACE, "career", &says(words))
     }
 
-    pub(crate) async fn asks(&self, words: &str) -> Repeat {
+    async fn asks(&self, words: &str) -> Repeat {
         self.repeats.elsewhere(PLACE, self.key(words)).await
     }
 
     /// A turn of its own, which nobody else has and every machine is to know of.
     pub(crate) async fn speaks(&self, words: &str) -> Arc<Generation> {
         assert!(matches!(self.asks(words).await, Repeat::Unknown));
-        let (generation, ticket) = self.begins(words);
-        self.repeats.begun(PLACE, self.key(words), ticket);
-        generation
+        self.begins_and_tells(words)
     }
 
-    /// The same, once every machine may know of it.
+    pub(crate) fn begins_and_tells(&self, words: &str) -> Arc<Generation> {
+        let (turn, ticket) = self.begins(words);
+        self.repeats.begun(PLACE, self.key(words), ticket);
+        turn
+    }
+
+    /// The same, whoever else has it, once every machine may know of it.
     pub(crate) async fn speaks_noted(&self, redis: &Redis, words: &str) -> Arc<Generation> {
         let noted = || redis.ask::<Option<String>>(&["GET", &newest(self)]);
         let before = noted();
-        let (turn, ticket) = self.begins(words);
-        self.repeats.begun(PLACE, self.key(words), ticket);
+        let turn = self.begins_and_tells(words);
         until("it is noted", async || noted() != before).await;
         turn
     }

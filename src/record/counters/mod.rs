@@ -34,8 +34,6 @@ pub use link::LinkError;
 const FRESH: Duration = Duration::from_secs(3);
 /// How long Redis is left alone once it has failed so often that the breaker opens.
 const REST: Duration = Duration::from_secs(60);
-/// Requests of one speaker come further apart than this, unless nobody can say which is the newer.
-const NOTE: Duration = Duration::from_millis(50);
 
 /// What is noted and what is known. Cheap to clone.
 #[derive(Clone)]
@@ -69,18 +67,12 @@ pub struct Sharing {
     pub url: SecretString,
     /// How long an open breaker stays open.
     pub rest: Duration,
-    /// From a turn's beginning until other machines know of it: later, they never do.
-    pub note: Duration,
 }
 
 impl Sharing {
     #[must_use]
     pub fn new(url: SecretString) -> Self {
-        Self {
-            url,
-            rest: REST,
-            note: NOTE,
-        }
+        Self { url, rest: REST }
     }
 }
 

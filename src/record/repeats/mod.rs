@@ -1,20 +1,17 @@
 //! A session's requests on several machines. One that comes again is heard there too, asked and paid once; one that
-//! is new ends what the session's last one still says elsewhere.
+//! is new ends what the session's last one still says elsewhere (`newer`).
 //!
 //! With Redis each request is *claimed* by the machine that answers it: a keyed hash and the machine's
 //! random name, for five minutes. Where another has it and is still there, that one is asked, over a
 //! channel of Redis, and lets us listen as it lets a repeat of its own; nothing of it is ever stored.
 //! What is said between machines is sealed under the data key.
 //!
-//! A turn that has begun is *noted*, beside the turn's way: under a keyed hash of its session lie the time by Redis's own
-//! clock, the machine, and the last one before that was another, for five minutes. Those are told, and end what they
-//! say if it is older. What is not noted soon ends nobody: its order might be told wrongly.
-//!
 //! A turn waits [`CLAIM`] for its claim at most; a request that did come before, [`ANSWER`] for its first
 //! answer. Without Redis, or without an answer, it is a turn like any other.
 
 mod told;
 mod link;
+mod newer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,7 +21,7 @@ use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncCommands as _, Client, Msg, Script};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::breaker::Breaker;
 use crate::lifecycle::Lifecycle;
@@ -32,8 +29,10 @@ use crate::session::{Generation, Key, Listener, Repeat, Replay, Ticket, Turns};
 use crate::turn::{Fault, Head};
 use crate::vault::{DataKey, Vault};
 
-use self::told::{Called, Newer, Question, Told};
+use self::told::{Called, Question, Told};
 use super::counters::{LinkError, Sharing};
+
+pub use self::newer::NOTE_WITHIN;
 
 /// What a turn waits to know whether another machine answers its request.
 const CLAIM: Duration = Duration::from_millis(10);
@@ -47,11 +46,8 @@ const HERE: Duration = Duration::from_millis(500);
 const GONE: Duration = Duration::from_secs(2);
 /// Repeats of other machines' turns that may listen here at once, and of ours elsewhere; and notes under way.
 const MAX_AT_ONCE: usize = 256;
-/// Longer than a turn may take, but for the longest `TURN_DEADLINE_MS`.
-const NOTED_S: u64 = 300;
 
 const CLAIM_SCRIPT: &str = include_str!("claim.lua");
-const NOTE_SCRIPT: &str = include_str!("note.lua");
 /// Where each machine listens. The braces keep all in one slot of a cluster.
 const EAR: &str = "clm:{1}:ear:";
 
@@ -108,15 +104,6 @@ struct Inner {
     note_within: Duration,
 }
 
-/// A turn that has begun here.
-struct Begun {
-    place: String,
-    key: Key,
-    ticket: Ticket,
-    /// When it is too late to note it.
-    until: Instant,
-}
-
 struct Wire {
     /// Absent while there is none.
     connection: Option<MultiplexedConnection>,
@@ -124,7 +111,8 @@ struct Wire {
 }
 
 impl Repeats {
-    /// Begins to listen for what other machines say of `here`'s turns, until the hard token is cancelled.
+    /// Begins to listen for what other machines say of `here`'s turns, until the hard token is cancelled. A turn
+    /// of these is noted within `note_within` of its beginning, or never.
     ///
     /// # Errors
     /// When Redis cannot be reached at any such address. One that merely does not answer is none.
@@ -133,13 +121,14 @@ impl Repeats {
         key: &DataKey,
         lifecycle: &Lifecycle,
         here: Arc<Turns<T>>,
+        note_within: Duration,
     ) -> Result<Self, LinkError> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::open(sharing.url.expose_secret()).map_err(|_| LinkError::Address)?;
         let inner = Arc::new(Inner {
             client,
             claims: Script::new(CLAIM_SCRIPT),
-            notes: Script::new(NOTE_SCRIPT),
+            notes: newer::script(),
             machine: format!("{:016x}", rand::random::<u64>()),
             vault: Vault::new(key),
             here,
@@ -152,7 +141,7 @@ impl Repeats {
             asking: Arc::new(Semaphore::new(MAX_AT_ONCE)),
             answering: Arc::new(Semaphore::new(MAX_AT_ONCE)),
             noting: Arc::new(Semaphore::new(MAX_AT_ONCE)),
-            note_within: sharing.note,
+            note_within,
         });
         link::start(&inner);
         Ok(Self(Some(inner)))
@@ -178,34 +167,6 @@ impl Repeats {
             }
         }
     }
-
-    /// The turn of request `key` has begun here: what other machines still say in its session ends. Nobody waits for
-    /// it.
-    ///
-    /// Without Redis nothing ends; a note that takes too long ends nothing, and nobody ends its turn from elsewhere.
-    pub fn begun(&self, place: &str, key: Key, ticket: Ticket) {
-        let Some(inner) = &self.0 else {
-            return;
-        };
-        let Some(connection) = inner.connection() else {
-            return;
-        };
-        let Ok(permit) = Arc::clone(&inner.noting).try_acquire_owned() else {
-            return;
-        };
-        let begun = Begun {
-            place: place.to_owned(),
-            key,
-            ticket,
-            // Not from when somebody comes to it: what began later may have been noted by then.
-            until: Instant::now() + inner.note_within,
-        };
-        let noting = Arc::clone(inner);
-        inner.lifecycle.spawn(async move {
-            let _permit = permit;
-            noting.note(begun, connection).await;
-        });
-    }
 }
 
 impl Inner {
@@ -221,32 +182,6 @@ impl Inner {
         };
         self.wire().breaker.succeeded();
         owner
-    }
-
-    /// Notes the session's turn, and tells the machines that may still say one before.
-    async fn note(&self, begun: Begun, mut connection: MultiplexedConnection) {
-        if !self.here.is_newest(&begun.place, begun.ticket) {
-            return;
-        }
-        let mut call = self.notes.key(newest(self.here.session_key(&begun.place)));
-        call.arg(&self.machine).arg(NOTED_S);
-        let noted = call.invoke_async::<(u64, Vec<String>)>(&mut connection);
-        let Ok(Ok((noted_us, others))) = timeout_at(begun.until, noted).await else {
-            return;
-        };
-        if !self.here.noted(&begun.place, begun.ticket, noted_us) {
-            return;
-        }
-        let newer = Newer {
-            place: begun.place,
-            key: begun.key,
-            noted_us,
-        };
-        let newer = told::seal(&self.vault, &Called::Newer(newer));
-        for machine in others {
-            let told = connection.publish::<_, _, u64>(format!("{EAR}{machine}"), &newer);
-            let _ = timeout(ANSWER, told).await;
-        }
     }
 
     /// Asks the machine that has it. `None`: it does not know it, or the way there is broken.
@@ -355,11 +290,6 @@ impl Inner {
 /// Where a request's claim is kept.
 fn request(key: Key) -> String {
     format!("clm:{{1}}:turn:{key}")
-}
-
-/// Where a session's newest turn is noted.
-fn newest(session: Key) -> String {
-    format!("clm:{{1}}:newest:{session}")
 }
 
 /// What another machine's turn says, as if it were said here.

@@ -55,7 +55,6 @@ fn link(url: &str) -> Link {
     Link::new(&Sharing {
         url: url.into(),
         rest: REST,
-        note: REST,
     })
     .unwrap()
 }
