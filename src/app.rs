@@ -3,6 +3,7 @@
 mod books;
 mod closing;
 mod house;
+mod listen;
 mod machines;
 mod purse;
 mod revoked;
@@ -12,23 +13,16 @@ mod watch;
 
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
-use actix_web::rt::net::TcpStream;
-use actix_web::web::Data;
-use actix_web::{App, HttpServer};
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use socket2::SockRef;
+use actix_web::dev::{Server, ServerHandle};
 
 use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
-use crate::http::{self, Door, Keys, TurnLimits, Webhooks};
+use crate::http::{Door, Keys, TurnLimits, Webhooks};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
 use crate::outbound;
@@ -42,24 +36,19 @@ use crate::session::{Pseudonyms, Revoked, Sessions};
 use crate::telemetry::live::Live;
 use crate::telemetry::logs::DroppedLines;
 use crate::telemetry::metrics;
-use crate::upstream::{OpenRouter, SetupError, Target, models};
+use crate::upstream::{SetupError, Target, models};
 use crate::vault::{DataKey, DataKeyError, Vault};
 
 use self::books::Books;
 use self::purse::Purse;
 use self::watch::Watch;
 
-/// How long a request's head may take.
-const HEAD_WAIT: Duration = Duration::from_secs(5);
-/// How long an idle connection of a caller stays open.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Connections waiting to be accepted.
-const BACKLOG: u32 = 4096;
-
 /// A bound service, not yet serving.
 pub struct Application {
     addr: SocketAddr,
     server: Server,
+    /// Where operators ask without a key.
+    ops: Option<(Server, SocketAddr)>,
     lifecycle: Lifecycle,
     rooms: Arc<Rooms>,
     grace: Duration,
@@ -199,7 +188,8 @@ impl Application {
             counters,
             dropped_lines: dropped,
         };
-        let (server, addr) = bind(settings, target.clone(), door)?;
+        let ops = listen::operators(settings, door.clone())?;
+        let (server, addr) = listen::callers(settings, target.clone(), door)?;
         let watch = Watch::new(alerts.clone(), Arc::clone(&rooms), records.health(), &slugs);
         house::keep(&rooms, watch);
         watch::watch_balance(alerts, target.clone(), client.clone(), &lifecycle);
@@ -216,6 +206,7 @@ impl Application {
         Ok(Self {
             addr,
             server,
+            ops,
             lifecycle,
             rooms,
             grace,
@@ -225,6 +216,12 @@ impl Application {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The second address, where `OPS_PORT` asks for one.
+    #[must_use]
+    pub fn ops_addr(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().map(|(_, addr)| *addr)
     }
 
     #[must_use]
@@ -244,16 +241,27 @@ impl Application {
     pub async fn run(self) -> Result<Ended, AppError> {
         let Self {
             server,
+            ops,
             lifecycle,
             rooms,
             grace,
             ..
         } = self;
-        let handle = server.handle();
+        let handles: Vec<ServerHandle> = [Some(&server), ops.as_ref().map(|(ops, _)| ops)]
+            .into_iter()
+            .flatten()
+            .map(Server::handle)
+            .collect();
         let memory = rooms.memory.clone();
-        let stopping = closing::stop(handle, Arc::clone(&rooms), grace);
-        let (served, (turns, lost)) = tokio::join!(server, stopping);
-        served.map_err(AppError::Server)?;
+        let stopping = closing::stop(handles, Arc::clone(&rooms), grace);
+        let ops = async {
+            match ops {
+                Some((ops, _)) => ops.await,
+                None => Ok(()),
+            }
+        };
+        let (served, asked, (turns, lost)) = tokio::join!(server, ops, stopping);
+        served.and(asked).map_err(AppError::Server)?;
         let flushed = closing::flush(rooms, &lifecycle).await;
         // What could not be written waits on the disk, unless the disk did not take it.
         let kept = memory.lost() == lost;
@@ -261,64 +269,3 @@ impl Application {
         Ok(if clean { Ended::Clean } else { Ended::Cut })
     }
 }
-
-fn bind(settings: &Settings, target: Target, door: Door) -> Result<(Server, SocketAddr), AppError> {
-    let wanted = settings.listen.addr();
-    let unbound = |source| AppError::Bind {
-        addr: wanted,
-        source,
-    };
-    let spare = outbound::client()?;
-    let grace = settings
-        .shutdown_grace
-        .as_secs()
-        .saturating_add(closing::POLITE.as_secs());
-    let stall = settings.limits.caller_stall;
-    let practises = settings.listen.practice;
-    let server = HttpServer::new(move || {
-        // Connections belong to the thread that opened them: each worker has its own client.
-        let client = outbound::client().unwrap_or_else(|_| spare.clone());
-        let upstream = Rc::new(OpenRouter::new(target.clone(), client));
-        warm::keep_connected(&door.rooms.lifecycle, Rc::clone(&upstream));
-        if practises {
-            warm::keep_in_practice(door.clone(), Rc::clone(&upstream));
-        }
-        App::new()
-            .wrap(from_fn(http::root_span))
-            .app_data(Data::new(door.clone()))
-            .app_data(Data::new(upstream))
-            .configure(http::routes)
-    })
-    .workers(settings.listen.workers)
-    .backlog(BACKLOG)
-    .keep_alive(KEEP_ALIVE)
-    .on_connect(move |connection, _| {
-        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            bound_stall(stream, stall);
-        }
-    })
-    .client_request_timeout(HEAD_WAIT)
-    // Without these two a hang-up is noticed only with the next write, and the first token waits
-    // for a delayed acknowledgement.
-    .h1_allow_half_closed(false)
-    .tcp_nodelay(true)
-    .disable_signals()
-    .shutdown_timeout(grace)
-    .bind(wanted)
-    .map_err(unbound)?;
-    let addr = server.addrs().first().copied().unwrap_or(wanted);
-    Ok((server.run(), addr))
-}
-
-/// A caller that takes nothing for so long is disconnected by the kernel, which alone knows: a body
-/// that cannot be written is not asked for more, so nothing of ours would ever wake up.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn bound_stall(stream: &TcpStream, stall: Duration) {
-    if let Err(e) = SockRef::from(stream).set_tcp_user_timeout(Some(stall)) {
-        tracing::warn!(target: "clm::app", error = %e, "slow callers cannot be bounded");
-    }
-}
-
-/// Other systems have no such option: there a caller that takes nothing keeps its turn until it goes.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn bound_stall(_: &TcpStream, _: Duration) {}

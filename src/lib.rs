@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod doze;
+pub mod files;
 pub mod turn;
 pub mod sse;
 pub mod json;

@@ -23,7 +23,11 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Waits for the soft token, then sees the running turns out. Until they have ended the door stays
 /// open: a platform learns from `/readyz` to go elsewhere, and a call that still comes hears a
 /// sentence instead of a refused connection. Says besides how many memory writes were lost before.
-pub(super) async fn stop(handle: ServerHandle, rooms: Arc<Rooms>, grace: Duration) -> (Ended, u64) {
+pub(super) async fn stop(
+    servers: Vec<ServerHandle>,
+    rooms: Arc<Rooms>,
+    grace: Duration,
+) -> (Ended, u64) {
     let lifecycle = rooms.lifecycle.clone();
     lifecycle.soft().cancelled().await;
     let lost = rooms.memory.lost();
@@ -42,7 +46,9 @@ pub(super) async fn stop(handle: ServerHandle, rooms: Arc<Rooms>, grace: Duratio
     let _ = timeout(POLITE, nobody_present(&rooms)).await;
     // Last bytes are on their way; idle connections are not worth waiting for.
     sleep(LAST_BYTES).await;
-    handle.stop(false).await;
+    for server in servers {
+        server.stop(false).await;
+    }
     // Whoever was told to end has said so by now, or does not read and still speaks.
     let is_cut = rooms.admission.has_cut() || rooms.admission.open() > 0;
     let ended = if finished && taken && !is_cut {

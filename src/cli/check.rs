@@ -113,7 +113,7 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
         Err(faults) => {
             settings_stand = false;
             rows.extend(faulty(&faults));
-            rows.push(local::descriptors().await);
+            rows.push(local::descriptors());
         }
         Ok(settings) => {
             if let Err(faults) = config::require_to_serve(&settings) {
@@ -141,15 +141,14 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
 }
 
 async fn examine(checkup: &Checkup<'_>, settings: &Settings) -> Vec<Row> {
-    let (mut rows, stores, alerts, data_dir, descriptors) = tokio::join!(
+    let (mut rows, stores, alerts, data_dir) = tokio::join!(
         remote::examine(checkup, settings),
         stores::examine(settings),
         alerts::examine(checkup, settings),
         local::data_dir(&settings.store.data_dir),
-        local::descriptors(),
     );
     rows.extend(stores);
-    rows.extend([alerts, data_dir, descriptors]);
+    rows.extend([alerts, data_dir, local::descriptors()]);
     rows.extend(local::doors(settings));
     rows.push(local::sessions(settings));
     if checkup.sources.is_set("FLY_APP_NAME") {

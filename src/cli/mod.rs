@@ -38,6 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::coach::Roster;
 use crate::config::{Faults, Settings, Sources};
+use crate::files;
 use crate::routing::experiment::Experiments;
 
 use self::check::Checkup;
@@ -151,10 +152,11 @@ enum Command {
 }
 
 impl Cli {
-    /// What can be done to a process only while nothing runs in it: one that is to take turns starts itself
-    /// anew with large pages, and then does not come back from here.
-    pub fn enlarge_heap(&self) {
+    /// What can be done to a process only while nothing runs in it: one that is to take turns may open as many files as
+    /// the system allows it, and starts itself anew with large pages, and then does not come back from here.
+    pub fn enlarge(&self) {
         if matches!(self.command, Command::Serve | Command::Demo) {
+            files::raise_limit();
             heap::enlarge();
         }
     }

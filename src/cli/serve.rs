@@ -70,6 +70,9 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
         anonymous = settings.keys.callers.is_empty(),
         "listening"
     );
+    if let Some(addr) = application.ops_addr() {
+        tracing::info!(target: "clm::app", %addr, "listening for operators");
+    }
     if settings.keys.callers.is_empty() && settings.listen.host.is_loopback() {
         tracing::warn!(
             target: "clm::app",

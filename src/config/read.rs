@@ -119,6 +119,7 @@ fn listen(r: &mut Reader<'_>) -> Listen {
     Listen {
         host: r.host("HOST"),
         port: r.number("PORT", 0..=65_535).unwrap_or_default(),
+        ops_port: r.number("OPS_PORT", 0..=65_535),
         workers: r
             .number("WORKERS", 1..=256)
             .unwrap_or_else(|| cores().min(256)),

@@ -100,6 +100,15 @@ pub fn routes(config: &mut ServiceConfig) {
     mount(config);
 }
 
+/// Puts into an application what operators ask on a port of their own: no key is wanted, nobody's turns are told.
+pub fn ops_routes(config: &mut ServiceConfig) {
+    config.default_service(web::to(ops::not_found));
+    Router::new(config)
+        .at("/healthz", [get(ops::healthz)])
+        .at("/readyz", [get(ops::readyz)])
+        .at("/metrics", [get(ops::prometheus_inside)]);
+}
+
 /// Every route, as it is served.
 #[must_use]
 pub fn served() -> Vec<Served> {

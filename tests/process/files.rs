@@ -5,15 +5,22 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::caller::{Call, Request, Seen};
 use crate::heard::Heard;
 use crate::service::{Service, nine_of_ten, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c19_it_recovers_when_files_run_out() {
     let line = "ulimit -n 96 && exec \"$0\" serve";
-    let mut service = Service::start_as(line, &[("WORKERS", "1")]).await;
+    let settings = [
+        ("WORKERS", "1"),
+        ("OPS_PORT", "0"),
+        ("ADMIN_API_KEYS", "operates"),
+    ];
+    let mut service = Service::start_as(line, &settings).await;
+    let ops = service.ops_addr().await;
     let whole = service.say("whole", "Hello").await.text;
     service.simulate(&json!({"gap_ms": 40})).await;
     let running = service.streams(5).await;
@@ -23,6 +30,15 @@ async fn c19_it_recovers_when_files_run_out() {
         crowd.push(TcpStream::connect(service.addr).await.unwrap());
     }
     sleep(Duration::from_millis(700)).await;
+    // The crowd has every place, and whoever asks how it is waits behind it, but not on the second port.
+    let behind = service.call(&Request::get("/healthz")).await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let call = Call::begin(ops, &Request::get(path), Seen::default()).await;
+        let answer = call.response().await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    let waits = timeout(Duration::from_millis(200), behind.response()).await;
+    assert!(waits.is_err(), "files were left for callers");
     for call in running {
         assert_eq!(Heard::strictly(call.response().await).text, whole);
     }
@@ -35,6 +51,45 @@ async fn c19_it_recovers_when_files_run_out() {
     assert_eq!(after.text, whole);
     assert!(took <= Duration::from_secs(2), "{took:?}");
     service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_ask_at_a_port_of_their_own_without_a_key() {
+    let settings = [("OPS_PORT", "0"), ("ADMIN_API_KEYS", "operates")];
+    let mut service = Service::start_as("exec \"$0\" serve", &settings).await;
+    service.say("one", "Hello").await;
+    let ops = service.ops_addr().await;
+    let ask = async |addr, request: Request| {
+        let call = Call::begin(addr, &request, Seen::default()).await;
+        call.response().await
+    };
+    let page = ask(ops, Request::get("/metrics")).await;
+    assert!(page.text().contains("clm_turns_total"), "{}", page.text());
+    assert_eq!(
+        ask(service.addr, Request::get("/metrics")).await.status,
+        401
+    );
+    assert_eq!(
+        ask(ops, Request::get("/readyz")).await.json(),
+        json!({"status": "ready"})
+    );
+    // Nothing else is there: neither what anybody said nor a way to say something.
+    for path in ["/v1/turns", "/version", "/dashboard", "/models"] {
+        assert_eq!(ask(ops, Request::get(path)).await.status, 404, "{path}");
+    }
+    assert_eq!(ask(ops, Request::hume("two", "Hello")).await.status, 404);
+    service.simulate(&json!({"gap_ms": 40})).await;
+    let running = service.streams(1).await;
+    service.signal("TERM");
+    until("it says that it stops", async || {
+        let answer = ask(ops, Request::get("/readyz")).await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
+    for call in running {
+        Heard::strictly(call.response().await);
+    }
     assert_eq!(service.ended().await, 0);
 }
 

@@ -181,6 +181,12 @@ impl Service {
         self.start_again().await;
     }
 
+    /// Its second port, which `OPS_PORT` asked for.
+    pub(crate) async fn ops_addr(&self) -> SocketAddr {
+        let find = address("listening for operators");
+        self.process.told("the second port", find).await
+    }
+
     /// Where the models are.
     pub(crate) fn models(&self) -> &str {
         &self.simulator.openrouter
@@ -340,16 +346,21 @@ async fn run(
     let began = Instant::now();
     let process = Process::start(command);
     let addr = process
-        .told("the service's address", |line| {
-            let line: Value = serde_json::from_str(line).ok()?;
-            let is_it = line["message"] == "listening" && line["target"] == "clm::app";
-            is_it.then(|| line["addr"].as_str().unwrap().parse().unwrap())
-        })
+        .told("the service's address", address("listening"))
         .await;
     Running {
         process,
         addr,
         listened_after: began.elapsed(),
+    }
+}
+
+/// The address in the log line that says this.
+fn address(message: &'static str) -> impl Fn(&str) -> Option<SocketAddr> {
+    move |line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let is_it = line["message"] == message && line["target"] == "clm::app";
+        is_it.then(|| line["addr"].as_str().unwrap().parse().unwrap())
     }
 }
 

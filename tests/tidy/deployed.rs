@@ -35,7 +35,7 @@ fn longest_end(grace: u64) -> u64 {
 /// After how many seconds the program closes a caller's idle connection.
 fn keep_alive() -> u64 {
     number_in(
-        "src/app.rs",
+        "src/app/listen.rs",
         "const KEEP_ALIVE: Duration = Duration::from_secs(",
     )
 }
@@ -137,6 +137,14 @@ fn fly_knows_where_the_program_listens_and_how_much_it_takes() {
         env["MAX_TURNS"].as_str(),
         Some(default_of("MAX_TURNS").to_string().as_str())
     );
+    // Fly's scraper sends no key, and comes to where none is wanted.
+    let scraped = fly["metrics"]["port"].as_integer();
+    assert_eq!(
+        scraped.map(|port| port.to_string()).as_deref(),
+        env["OPS_PORT"].as_str()
+    );
+    assert_ne!(scraped, service["internal_port"].as_integer());
+    assert_eq!(fly["metrics"]["path"].as_str(), Some("/metrics"));
     let limit = |name: &str| {
         let limit = service["concurrency"][name].as_integer();
         u64::try_from(limit.expect("a limit")).expect("a limit")

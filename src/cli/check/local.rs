@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{PATIENCE, Row};
 use crate::coach::Roster;
 use crate::config::{RequireSigned, Settings};
+use crate::files;
 use crate::routing::experiment::{ExperimentError, Experiments};
 
 /// With fewer open files than this a busy hour runs out: a turn takes two.
@@ -79,24 +80,18 @@ pub(super) fn files(settings: &Settings) -> Vec<Row> {
 }
 
 /// Whether enough files may be open at once.
-pub(super) async fn descriptors() -> Row {
-    let limits = tokio::fs::read_to_string("/proc/self/limits").await;
-    judge_descriptors(&limits.unwrap_or_default())
+pub(super) fn descriptors() -> Row {
+    judge_descriptors(files::hard_limit())
 }
 
-pub(super) fn judge_descriptors(limits: &str) -> Row {
+pub(super) fn judge_descriptors(limit: Option<u64>) -> Row {
     const NAME: &str = "open files";
-    let line = limits
-        .lines()
-        .find_map(|l| l.strip_prefix("Max open files"));
-    match line.and_then(|l| l.split_whitespace().next()) {
-        None => Row::ok(NAME, "the limit is not told on this system"),
-        Some("unlimited") => Row::ok(NAME, "unlimited"),
-        Some(soft) => match soft.parse::<u64>() {
-            Ok(n) if n < FEW_DESCRIPTORS => Row::warn(NAME, format!("at most {n}"))
-                .hint("raise it, `ulimit -n 65536` or LimitNOFILE=65536: a turn takes two"),
-            _ => Row::ok(NAME, format!("at most {soft}")),
-        },
+    match limit {
+        None => Row::ok(NAME, "unlimited"),
+        Some(n) if n < FEW_DESCRIPTORS => Row::warn(NAME, format!("at most {n}")).hint(
+            "raise the hard limit, `ulimit -Hn 65536` or LimitNOFILE=65536: a turn takes two",
+        ),
+        Some(n) => Row::ok(NAME, format!("at most {n}")),
     }
 }
 
