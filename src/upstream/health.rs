@@ -5,9 +5,10 @@
 //! workers share one [`Health`]. Its lock is taken where an attempt starts and ends, for a look-up and
 //! a little arithmetic, and never held over an await. No clock is read: time is a parameter.
 //!
-//! Two things keep a target from being asked, and neither knows of the other. The `breaker` counts
-//! failures. The *cooldown* is what the target asked for, or what a missing one is given; it counts no
-//! failures and is never shortened.
+//! Three things keep a target from being asked, and none knows of the others. The `breaker` counts
+//! failures. The *cooldown* is what the target asked for; it counts no failures and is never shortened. And one that
+//! is not there is left alone: it counts no failures either, but where nobody else is left to ask it is looked for again, as
+//! whoever said so may have been a proxy that did not know the way for a moment.
 
 mod breaker;
 
@@ -28,6 +29,8 @@ const MIN_COOLDOWN: Duration = Duration::from_secs(1);
 const MAX_COOLDOWN: Duration = Duration::from_secs(60);
 /// How long a target that is not there is left alone.
 const GONE: Duration = Duration::from_secs(5 * 60);
+/// How often it is looked for meanwhile, for want of any other.
+const LOOK: Duration = Duration::from_secs(1);
 /// First-token times kept of a target; the oldest makes room.
 const SAMPLES: usize = 128;
 /// Below so many samples nothing is called usual.
@@ -76,38 +79,37 @@ pub struct Pass {
     health: Arc<Health>,
     target: String,
     leave: Leave,
+    began: Instant,
 }
 
 impl Health {
     /// Leave to ask `target`. `None` while it cools down, while its breaker is open, and while a
     /// probe is under way.
     pub fn admit(self: &Arc<Self>, target: &str, now: Instant) -> Option<Pass> {
-        self.pass(target, now, Breaker::admit)
+        self.pass(target, now, Known::admit)
     }
 
-    /// The same where nobody else is left to ask: a breaker that is open is probed early, once a second
-    /// at most. A cooldown holds.
+    /// The same where nobody else is left to ask: a breaker that is open is probed early, and one that was not there is
+    /// looked for, once a second at most. A cooldown holds.
     pub fn admit_anyway(self: &Arc<Self>, target: &str, now: Instant) -> Option<Pass> {
-        self.pass(target, now, Breaker::admit_anyway)
+        self.pass(target, now, Known::admit_anyway)
     }
 
     fn pass(
         self: &Arc<Self>,
         target: &str,
         now: Instant,
-        admit: fn(&mut Breaker, Instant, &mut Eras) -> Option<Leave>,
+        admit: fn(&mut Known, Instant, &mut Eras) -> Option<Leave>,
     ) -> Option<Pass> {
         let mut targets = self.lock();
         let Targets { known, eras } = &mut *targets;
         let known = known.get_or_insert_mut_ref(target, || Known::new(eras));
-        if known.is_cooling(now) {
-            return None;
-        }
-        let leave = admit(&mut known.breaker, now, eras)?;
+        let leave = admit(known, now, eras)?;
         Some(Pass {
             health: Arc::clone(self),
             target: target.to_owned(),
             leave,
+            began: now,
         })
     }
 
@@ -167,6 +169,8 @@ impl Pass {
     pub fn spoke(self, first_token: Duration, now: Instant) {
         self.health.change(&self.target, |known, eras| {
             known.sample(first_token, now);
+            // One that was under way when it went says nothing of whether it is back.
+            known.gone = known.gone.take_if(|gone| gone.since >= self.began);
             known.breaker.succeeded(self.leave, now, eras);
         });
     }
@@ -185,12 +189,21 @@ impl Pass {
     /// The target asked to be left alone, for `hint` as held to 1 to 60 seconds. No failure: a probe
     /// gives its place back.
     pub fn cool_down(self, hint: Duration, now: Instant) {
-        self.cool(hint.clamp(MIN_COOLDOWN, MAX_COOLDOWN), now);
+        // Also from an attempt begun before the breaker opened: the wish is no less the target's.
+        let until = now + hint.clamp(MIN_COOLDOWN, MAX_COOLDOWN);
+        self.health.change(&self.target, |known, _| {
+            known.cooling = known.cooling.max(Some(until));
+        });
     }
 
-    /// There is no such target: it is left alone for five minutes.
+    /// There is no such target: it is left alone for five minutes, unless there is nobody else to ask.
     pub fn gone(self, now: Instant) {
-        self.cool(GONE, now);
+        self.health.change(&self.target, |known, _| {
+            known.gone = Some(Gone {
+                since: now,
+                looked: now,
+            });
+        });
     }
 
     /// The refusal says nothing of the target's health: it was about our request. As if dropped.
@@ -203,13 +216,6 @@ impl Pass {
                 known.sample(sample, now);
             }
             known.breaker.failed(self.leave, now, chance, eras);
-        });
-    }
-
-    /// Also from an attempt begun before the breaker opened: the wish is no less the target's.
-    fn cool(&self, length: Duration, now: Instant) {
-        self.health.change(&self.target, |known, _| {
-            known.cooling = known.cooling.max(Some(now + length));
         });
     }
 }
@@ -246,8 +252,23 @@ struct Known {
     breaker: Breaker,
     /// Nothing is admitted before this.
     cooling: Option<Instant>,
+    gone: Option<Gone>,
     /// When each was taken, and how long the first token took. Oldest first, [`SAMPLES`] at most.
     samples: VecDeque<(Instant, Duration)>,
+}
+
+/// It was not there.
+#[derive(Debug)]
+struct Gone {
+    since: Instant,
+    /// When it was last asked or looked for.
+    looked: Instant,
+}
+
+impl Gone {
+    fn is_left_alone(&self, now: Instant) -> bool {
+        now < self.since + GONE
+    }
 }
 
 impl Known {
@@ -255,12 +276,33 @@ impl Known {
         Self {
             breaker: Breaker::new(eras),
             cooling: None,
+            gone: None,
             samples: VecDeque::new(),
         }
     }
 
-    fn state(&self, now: Instant) -> TargetState {
+    fn admit(&mut self, now: Instant, eras: &mut Eras) -> Option<Leave> {
+        if self.is_cooling(now) || self.is_gone(now) {
+            return None;
+        }
+        self.breaker.admit(now, eras)
+    }
+
+    fn admit_anyway(&mut self, now: Instant, eras: &mut Eras) -> Option<Leave> {
         if self.is_cooling(now) {
+            return None;
+        }
+        if let Some(gone) = self.gone.as_mut().filter(|gone| gone.is_left_alone(now)) {
+            if now.saturating_duration_since(gone.looked) < LOOK {
+                return None;
+            }
+            gone.looked = now;
+        }
+        self.breaker.admit_anyway(now, eras)
+    }
+
+    fn state(&self, now: Instant) -> TargetState {
+        if self.is_cooling(now) || self.is_gone(now) {
             TargetState::Cooling
         } else {
             self.breaker.state(now)
@@ -269,6 +311,11 @@ impl Known {
 
     fn is_cooling(&self, now: Instant) -> bool {
         self.cooling.is_some_and(|until| now < until)
+    }
+
+    fn is_gone(&self, now: Instant) -> bool {
+        let gone = self.gone.as_ref();
+        gone.is_some_and(|gone| gone.is_left_alone(now))
     }
 
     fn sample(&mut self, first_token: Duration, now: Instant) {

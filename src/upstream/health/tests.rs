@@ -142,6 +142,34 @@ fn a_longer_cooldown_is_never_shortened() {
 }
 
 #[test]
+fn one_that_is_not_there_is_looked_for_once_a_second_where_nobody_else_is_left() {
+    let (health, start) = (Arc::new(Health::default()), Instant::now());
+    let late = pass(&health, start);
+    pass(&health, start).gone(start);
+    assert!(health.admit_anyway(MODEL, start + millis(999)).is_none());
+    let due = start + seconds(1);
+    assert!(health.admit(MODEL, due).is_none(), "others are asked first");
+    let look = health.admit_anyway(MODEL, due).unwrap();
+    assert!(health.admit_anyway(MODEL, due + millis(999)).is_none());
+    // Still not there: the five minutes begin anew.
+    look.gone(due);
+    assert!(health.admit(MODEL, start + seconds(300)).is_none());
+    // An answer from before is none that it is back; the next one is.
+    late.spoke(millis(300), due);
+    assert_eq!(state(&health, due), TargetState::Cooling);
+    let later = start + seconds(2);
+    let look = health.admit_anyway(MODEL, later).unwrap();
+    look.spoke(millis(300), later);
+    assert!(health.is_well(MODEL, later));
+    // What it asks for itself holds all the same.
+    let (gone, cool) = (pass(&health, later), pass(&health, later));
+    gone.gone(later);
+    cool.cool_down(seconds(9), later);
+    assert!(health.admit_anyway(MODEL, later + seconds(8)).is_none());
+    assert!(health.admit_anyway(MODEL, later + seconds(9)).is_some());
+}
+
+#[test]
 fn a_cooldown_and_an_open_breaker_end_each_in_its_time() {
     let start = Instant::now();
     let health = Arc::new(Health::default());
