@@ -49,7 +49,7 @@ EXPOSE 8080
 # One that was told to stop is unwell on purpose: it takes no turns.
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=2 \
   CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${PORT} && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
-# What is being said is said to its end: docker stop --time 40.
+# What is being said is said to its end: docker stop -t 40.
 STOPSIGNAL SIGTERM
 # The service never runs as root, see there.
 ENTRYPOINT ["entrypoint"]
