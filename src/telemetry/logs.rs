@@ -66,6 +66,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
     };
     let wanted = filter_fn(move |meta| meta.is_event() || debugs);
     metrics::watch_log(dropped.clone());
+    traces::practise(tracer.is_some() && !debugs);
     if pretty {
         let layer = fmt::layer()
             .with_target(false)
