@@ -12,16 +12,18 @@ mod warm;
 mod watch;
 
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 
 use crate::alert::{Alerts, Setup};
 use crate::clock::Clock;
 use crate::coach::{Roster, RosterError};
 use crate::config::Settings;
+use crate::descriptors;
 use crate::http::{Door, Keys, TurnLimits, Webhooks};
 use crate::lifecycle::Lifecycle;
 use crate::memory::{Memory, MemoryError, Shelf};
@@ -43,12 +45,15 @@ use self::books::Books;
 use self::purse::Purse;
 use self::watch::Watch;
 
+pub use self::listen::places;
+
 /// A bound service, not yet serving.
 pub struct Application {
     addr: SocketAddr,
     server: Server,
     /// Where operators ask without a key.
     ops: Option<(Server, SocketAddr)>,
+    places: usize,
     lifecycle: Lifecycle,
     rooms: Arc<Rooms>,
     grace: Duration,
@@ -105,7 +110,18 @@ impl Application {
         let mut slugs = roster.slugs();
         slugs.extend(experiments.slugs());
         let live = Live::default();
-        let admission = Admission::new(settings.limits.max_turns);
+        let files = descriptors::limit();
+        let places = places(settings, files);
+        let turns = listen::turns(settings, places);
+        if let Some(files) = files.filter(|_| turns < settings.limits.max_turns) {
+            tracing::warn!(
+                target: "clm::app",
+                files,
+                turns,
+                "fewer files than MAX_TURNS wants: turns are shed beyond what there are"
+            );
+        }
+        let admission = Admission::new(turns);
         let counters = machines::count(settings, &admission, &lifecycle)?;
         let key = DataKey::load(&settings.store)?;
         let vault = Arc::new(Vault::new(&key));
@@ -189,7 +205,7 @@ impl Application {
             dropped_lines: dropped,
         };
         let ops = listen::operators(settings, door.clone())?;
-        let (server, addr) = listen::callers(settings, target.clone(), door)?;
+        let (server, addr) = listen::callers(settings, places, target.clone(), door)?;
         let watch = Watch::new(alerts.clone(), Arc::clone(&rooms), records.health(), &slugs);
         house::keep(&rooms, watch);
         watch::watch_balance(alerts, target.clone(), client.clone(), &lifecycle);
@@ -207,6 +223,7 @@ impl Application {
             addr,
             server,
             ops,
+            places,
             lifecycle,
             rooms,
             grace,
@@ -222,6 +239,12 @@ impl Application {
     #[must_use]
     pub fn ops_addr(&self) -> Option<SocketAddr> {
         self.ops.as_ref().map(|(_, addr)| *addr)
+    }
+
+    /// How many connections callers may have.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.places
     }
 
     #[must_use]
@@ -247,25 +270,33 @@ impl Application {
             grace,
             ..
         } = self;
-        let handles: Vec<ServerHandle> = [Some(&server), ops.as_ref().map(|(ops, _)| ops)]
-            .into_iter()
-            .flatten()
+        let ops = ops.map(|(ops, _)| ops);
+        let handles = iter::once(&server)
+            .chain(&ops)
             .map(Server::handle)
             .collect();
         let memory = rooms.memory.clone();
         let stopping = closing::stop(handles, Arc::clone(&rooms), grace);
         let ops = async {
             match ops {
-                Some((ops, _)) => ops.await,
+                Some(ops) => until_it_ends(ops, &lifecycle).await,
                 None => Ok(()),
             }
         };
-        let (served, asked, (turns, lost)) = tokio::join!(server, ops, stopping);
-        served.and(asked).map_err(AppError::Server)?;
+        let callers = until_it_ends(server, &lifecycle);
+        let (callers, ops, (turns, lost)) = tokio::join!(callers, ops, stopping);
         let flushed = closing::flush(rooms, &lifecycle).await;
+        callers.and(ops).map_err(AppError::Server)?;
         // What could not be written waits on the disk, unless the disk did not take it.
         let kept = memory.lost() == lost;
         let clean = turns == Ended::Clean && flushed == Ended::Clean && kept;
         Ok(if clean { Ended::Clean } else { Ended::Cut })
     }
+}
+
+/// Serves. Where a server ends by itself the service ends too, in order: with one of two it would be half there, and look well.
+async fn until_it_ends(server: Server, lifecycle: &Lifecycle) -> io::Result<()> {
+    let ended = server.await;
+    lifecycle.soft().cancel();
+    ended
 }

@@ -5,7 +5,7 @@
 
 pub mod clock;
 pub mod doze;
-pub mod files;
+pub mod descriptors;
 pub mod turn;
 pub mod sse;
 pub mod json;

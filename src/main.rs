@@ -8,7 +8,7 @@ use quest_clm::cli::{self, Cli, Exit};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli.enlarge();
+    cli.prepare_process();
     // For what no turn waits for: memory, records, house-keeping. Turns run on actix's workers.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::dev::{Extensions, Server, Service as _};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
@@ -13,9 +13,10 @@ use actix_web::{App, HttpServer};
 use socket2::SockRef;
 
 use crate::config::Settings;
-use crate::files;
 use crate::http::{self, Door};
+use crate::lifecycle::leave_real_time;
 use crate::outbound;
+use crate::telemetry::metrics::Connected;
 use crate::upstream::{OpenRouter, Target};
 
 use super::{AppError, closing, warm};
@@ -28,12 +29,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const BACKLOG: u32 = 4096;
 /// Connections of operators.
 const OPS_CONNECTIONS: usize = 64;
-/// Connections of callers that a worker holds, however many files there are: actix's own default.
+/// Connections of callers that a worker holds, however many files there are: what actix documents as its own bound.
 const MOST_CONNECTIONS: usize = 25_000;
-/// Files for all but callers and models: listeners, timers, records, memory, operators.
-const OWN_FILES: u64 = 64 + OPS_CONNECTIONS as u64;
+/// Files for all but callers and models: of the service itself (73 to 79 with one worker and ten thousand held streams), and of operators.
+const OWN_FILES: usize = 96 + OPS_CONNECTIONS;
+/// Files of a worker itself: four of its runtime, and a connection to models that is kept open.
+const WORKER_FILES: usize = 5;
 /// Calls that share a connection to models where HTTP/2 is spoken, at the least.
-const SHARED: u64 = 16;
+const SHARED: usize = 16;
 
 /// Where callers come.
 ///
@@ -41,6 +44,7 @@ const SHARED: u64 = 16;
 /// When the address is taken, or a client cannot be set up.
 pub(super) fn callers(
     settings: &Settings,
+    places: usize,
     target: Target,
     door: Door,
 ) -> Result<(Server, SocketAddr), AppError> {
@@ -52,7 +56,7 @@ pub(super) fn callers(
         .saturating_add(closing::POLITE.as_secs());
     let stall = settings.limits.caller_stall;
     let practises = settings.listen.practice;
-    let connections = connections(settings, files::limit());
+    let each = (places / settings.listen.workers.max(1)).max(1);
     let server = HttpServer::new(move || {
         // Connections belong to the thread that opened them: each worker has its own client.
         let client = outbound::client().unwrap_or_else(|_| spare.clone());
@@ -69,9 +73,10 @@ pub(super) fn callers(
     })
     .workers(settings.listen.workers)
     .backlog(BACKLOG)
-    .max_connections(connections)
+    .max_connections(each)
     .keep_alive(KEEP_ALIVE)
-    .on_connect(move |connection, _| {
+    .on_connect(move |connection, extensions: &mut Extensions| {
+        extensions.insert(Connected::one());
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             bound_stall(stream, stall);
         }
@@ -101,16 +106,26 @@ pub(super) fn operators(
     settings: &Settings,
     door: Door,
 ) -> Result<Option<(Server, SocketAddr)>, AppError> {
-    let Some(wanted) = settings.listen.ops_addr() else {
+    let Some(wanted) = settings.listen.ops else {
         return Ok(None);
     };
+    let stall = settings.limits.caller_stall;
     let server = HttpServer::new(move || {
         App::new()
+            .wrap_fn(|request, service| {
+                leave_real_time();
+                service.call(request)
+            })
             .app_data(Data::new(door.clone()))
             .configure(http::ops_routes)
     })
     .workers(1)
     .max_connections(OPS_CONNECTIONS)
+    .on_connect(move |connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            bound_stall(stream, stall);
+        }
+    })
     .client_request_timeout(HEAD_WAIT)
     .disable_signals()
     .bind(wanted)
@@ -122,21 +137,28 @@ pub(super) fn operators(
     Ok(Some((server.run(), addr)))
 }
 
-/// Callers' connections that a worker holds, of so many files in all: who comes beyond it waits in the system's queue until
+/// How many connections callers may have, of so many files in all: who comes beyond it waits in the system's queue until
 /// somebody leaves, and does not take the files that turns which were let in need for their models.
-fn connections(settings: &Settings, files: Option<u64>) -> usize {
-    let Some(files) = files else {
-        return MOST_CONNECTIONS;
+#[must_use]
+pub fn places(settings: &Settings, files: Option<u64>) -> usize {
+    let workers = settings.listen.workers.max(1);
+    let most = MOST_CONNECTIONS.saturating_mul(workers);
+    let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else {
+        return most;
     };
-    let turns = files.min(settings.limits.max_turns as u64 * 2) / 2;
+    let others = files.saturating_sub(OWN_FILES + WORKER_FILES * workers);
+    let turns = settings.limits.max_turns.min(others / 2);
     let models = if settings.upstream.base_url.starts_with("https:") {
         turns / SHARED
     } else {
         turns
     };
-    let left = files.saturating_sub(OWN_FILES + models).max(files / 4);
-    let each = left / settings.listen.workers.max(1) as u64;
-    usize::try_from(each).map_or(MOST_CONNECTIONS, |each| each.clamp(1, MOST_CONNECTIONS))
+    others.saturating_sub(models).max(files / 4).clamp(1, most)
+}
+
+/// How many turns may be open with so many places: some are left for whoever is to hear that there is none.
+pub(super) fn turns(settings: &Settings, places: usize) -> usize {
+    settings.limits.max_turns.min((places - places / 16).max(1))
 }
 
 /// A caller that takes nothing for so long is disconnected by the kernel, which alone knows: a body
@@ -157,24 +179,26 @@ mod tests {
     use super::*;
     use crate::config::{self, Sources};
 
-    fn held(files: Option<u64>, pairs: &[(&str, &str)]) -> usize {
+    fn held(files: Option<u64>, pairs: &[(&str, &str)]) -> (usize, usize) {
         let sources = Sources::from_pairs(pairs.iter().copied());
-        connections(&config::load(&sources).unwrap(), files)
+        let settings = config::load(&sources).unwrap();
+        let places = places(&settings, files);
+        (places, turns(&settings, places))
     }
 
     #[test]
     fn of_files_callers_have_what_their_models_leave() {
-        let (one, two) = (("WORKERS", "1"), ("WORKERS", "2"));
+        let (one, four) = (("WORKERS", "1"), ("WORKERS", "4"));
         let here = ("OPENROUTER_BASE_URL", "http://127.0.0.1:9100/api/v1");
-        assert_eq!(held(None, &[one]), MOST_CONNECTIONS);
-        assert_eq!(held(Some(1 << 30), &[one]), MOST_CONNECTIONS);
+        assert_eq!(held(None, &[one]), (25_000, 4_000));
+        assert_eq!(held(Some(1 << 30), &[four]), (100_000, 4_000));
         // 4,000 turns want 250 connections to models, or 4,000 where each has its own.
-        assert_eq!(held(Some(20_000), &[one]), 20_000 - 128 - 250);
-        assert_eq!(held(Some(20_000), &[one, here]), 20_000 - 128 - 4_000);
-        assert_eq!(held(Some(20_000), &[two, here]), (20_000 - 128 - 4_000) / 2);
-        // Half of few files is for models, and a quarter always for callers.
-        assert_eq!(held(Some(1_024), &[one, here]), 1_024 - 128 - 512);
-        assert_eq!(held(Some(96), &[one, here]), 24);
-        assert_eq!(held(Some(0), &[two]), 1);
+        assert_eq!(held(Some(20_000), &[one]).0, 20_000 - 165 - 250);
+        assert_eq!(held(Some(20_000), &[one, here]).0, 20_000 - 165 - 4_000);
+        assert_eq!(held(Some(20_000), &[four, here]).0, 20_000 - 180 - 4_000);
+        // Half of few files is for models, and a quarter always for callers; some of theirs to hear that all are taken.
+        assert_eq!(held(Some(1_024), &[one, here]), (430, 404));
+        assert_eq!(held(Some(96), &[one, here]), (24, 23));
+        assert_eq!(held(Some(0), &[four]), (1, 1));
     }
 }

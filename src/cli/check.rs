@@ -113,7 +113,7 @@ pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Resu
         Err(faults) => {
             settings_stand = false;
             rows.extend(faulty(&faults));
-            rows.push(local::descriptors());
+            rows.push(local::descriptors(None));
         }
         Ok(settings) => {
             if let Err(faults) = config::require_to_serve(&settings) {
@@ -148,7 +148,7 @@ async fn examine(checkup: &Checkup<'_>, settings: &Settings) -> Vec<Row> {
         local::data_dir(&settings.store.data_dir),
     );
     rows.extend(stores);
-    rows.extend([alerts, data_dir, local::descriptors()]);
+    rows.extend([alerts, data_dir, local::descriptors(Some(settings))]);
     rows.extend(local::doors(settings));
     rows.push(local::sessions(settings));
     if checkup.sources.is_set("FLY_APP_NAME") {

@@ -101,6 +101,7 @@ fn simulated(sources: &Sources, simulator: &Simulator) -> Sources {
         ("DATA_DIR", apart(sources)),
         // Empty counts as not set: simulated turns do not belong among real ones.
         ("DATABASE_URL", String::new()),
+        ("OPS_PORT", String::new()),
         ("REDIS_URL", String::new()),
         ("OPEN_ROUTER_API_KEY", "simulated".to_owned()),
         ("OPENROUTER_BASE_URL", simulator.openrouter_url()),

@@ -38,7 +38,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::coach::Roster;
 use crate::config::{Faults, Settings, Sources};
-use crate::files;
+use crate::descriptors;
 use crate::routing::experiment::Experiments;
 
 use self::check::Checkup;
@@ -154,9 +154,9 @@ enum Command {
 impl Cli {
     /// What can be done to a process only while nothing runs in it: one that is to take turns may open as many files as
     /// the system allows it, and starts itself anew with large pages, and then does not come back from here.
-    pub fn enlarge(&self) {
+    pub fn prepare_process(&self) {
         if matches!(self.command, Command::Serve | Command::Demo) {
-            files::raise_limit();
+            descriptors::raise_limit();
             heap::enlarge();
         }
     }

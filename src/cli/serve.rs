@@ -68,6 +68,7 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
         memory,
         keys = settings.keys.callers.len(),
         anonymous = settings.keys.callers.is_empty(),
+        connections = application.places(),
         "listening"
     );
     if let Some(addr) = application.ops_addr() {

@@ -71,13 +71,13 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
-/// `HOST`, `PORT`, `OPS_PORT`, `WORKERS`, `PRACTICE`.
+/// `HOST`, `PORT`, `OPS_HOST`, `OPS_PORT`, `WORKERS`, `PRACTICE`.
 #[derive(Clone, Debug)]
 pub struct Listen {
     pub host: IpAddr,
     pub port: u16,
     /// Where operators ask without a key.
-    pub ops_port: Option<u16>,
+    pub ops: Option<SocketAddr>,
     pub workers: usize,
     /// Whether workers go through turns of practice while people talk.
     pub practice: bool,
@@ -87,11 +87,6 @@ impl Listen {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
-    }
-
-    #[must_use]
-    pub fn ops_addr(&self) -> Option<SocketAddr> {
-        Some(SocketAddr::new(self.host, self.ops_port?))
     }
 }
 

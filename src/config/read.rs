@@ -1,5 +1,6 @@
 //! Turns what was found into [`Settings`]: parses all, reports all.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -116,10 +117,21 @@ pub(super) const SECRET: KeyRule = KeyRule::Secret {
 
 fn listen(r: &mut Reader<'_>) -> Listen {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let host = r.host("HOST");
+    let port = r.number("PORT", 0..=65_535).unwrap_or_default();
+    let ops_host = if r.is_set("OPS_HOST") {
+        r.host("OPS_HOST")
+    } else {
+        host
+    };
+    let ops_port: Option<u16> = r.number("OPS_PORT", 0..=65_535);
+    if port != 0 && ops_port == Some(port) && ops_host == host {
+        r.fault("OPS_PORT", "the same as PORT: it is a second one");
+    }
     Listen {
-        host: r.host("HOST"),
-        port: r.number("PORT", 0..=65_535).unwrap_or_default(),
-        ops_port: r.number("OPS_PORT", 0..=65_535),
+        host,
+        port,
+        ops: ops_port.map(|port| SocketAddr::new(ops_host, port)),
         workers: r
             .number("WORKERS", 1..=256)
             .unwrap_or_else(|| cores().min(256)),

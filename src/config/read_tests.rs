@@ -88,6 +88,8 @@ fn each_bad_value_is_one_fault_that_names_its_variable() {
         ("HOST", "example.com", "not an address"),
         ("PORT", "65536", "out of range, got the number 65536"),
         ("PORT", "-1", "got the number -1"),
+        ("OPS_PORT", "8080", "the same as PORT"),
+        ("OPS_HOST", "here", "not an address"),
         ("PORT", "80.5", "a number with decimals"),
         ("PORT", "\"8080\"", "quotation marks"),
         ("WORKERS", "0", "allowed: 1 to 256"),

@@ -80,6 +80,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("HOST", "127.0.0.1", "localhost, an IPv4 or an IPv6 address")
         .is("address to listen on; `0.0.0.0` or `::` for every interface"),
     Setting::new("PORT", "8080", "0 to 65535").is("port to listen on; 0: any free one"),
+    Setting::new("OPS_HOST", "", "localhost, an IPv4 or an IPv6 address")
+        .is("address of `OPS_PORT`; unset: that of `HOST`"),
     Setting::new("OPS_PORT", "", "0 to 65535")
         .is("second port, of `/healthz`, `/readyz` and `/metrics` alone and without a key, on a thread of its own; for a network that only operators reach; 0: any free one; unset: none"),
     Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),

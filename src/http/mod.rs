@@ -106,7 +106,7 @@ pub fn ops_routes(config: &mut ServiceConfig) {
     Router::new(config)
         .at("/healthz", [get(ops::healthz)])
         .at("/readyz", [get(ops::readyz)])
-        .at("/metrics", [get(ops::prometheus_inside)]);
+        .at("/metrics", [get(ops::prometheus_without_key)]);
 }
 
 /// Every route, as it is served.

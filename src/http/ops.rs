@@ -121,13 +121,13 @@ fn memory_json(health: &MemoryHealth, waiting: &Waiting, now_ms: i64) -> Value {
 /// Prometheus text format.
 pub(super) async fn prometheus(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     match door.keys.admin(&request) {
-        Ok(()) => prometheus_inside(door).await,
+        Ok(()) => prometheus_without_key(door).await,
         Err(refusal) => refusal.respond(&request, &trace(&request)),
     }
 }
 
 /// The same where only operators come.
-pub(super) async fn prometheus_inside(door: Data<Door>) -> HttpResponse {
+pub(super) async fn prometheus_without_key(door: Data<Door>) -> HttpResponse {
     if let Some(dropped) = &door.dropped_lines {
         dropped.publish();
     }

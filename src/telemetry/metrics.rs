@@ -138,6 +138,7 @@ fn describe() {
     }
     // A metric that has never moved reads zero, not nothing.
     metrics::gauge!(names::INFLIGHT).set(0.0);
+    metrics::gauge!(names::CONNECTIONS).set(0.0);
     metrics::counter!(names::LOG_DROPPED_TOTAL).absolute(0);
     metrics::gauge!(names::CATALOG_UPDATED_SECONDS).set(0.0);
     metrics::gauge!(names::MODELS_UNLISTED).set(0.0);
@@ -240,6 +241,25 @@ pub(super) fn set_catalog(updated_s: i64, unlisted: usize) {
 pub fn set_inflight(turns: usize) {
     let turns = u32::try_from(turns).unwrap_or(u32::MAX);
     metrics::gauge!(names::INFLIGHT).set(f64::from(turns));
+}
+
+/// A caller's connection, counted until it is dropped.
+#[derive(Debug)]
+pub struct Connected(());
+
+impl Connected {
+    /// Counts one more.
+    #[must_use]
+    pub fn one() -> Self {
+        metrics::gauge!(names::CONNECTIONS).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        metrics::gauge!(names::CONNECTIONS).decrement(1.0);
+    }
 }
 
 /// Exchanges that wait to be written to memory; set by what keeps them.

@@ -21,6 +21,7 @@ pub const REPEATS_TOTAL: &str = "clm_repeats_total";
 pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
 pub const PANICS_TOTAL: &str = "clm_panics_total";
 pub const INFLIGHT: &str = "clm_inflight";
+pub const CONNECTIONS: &str = "clm_connections";
 pub const SPOOL_ROWS: &str = "clm_spool_rows";
 pub const SPOOL_BYTES: &str = "clm_spool_bytes";
 pub const SPOOL_AGE_SECONDS: &str = "clm_spool_age_seconds";
@@ -155,6 +156,11 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         "Turns that ended in a panic, which is a bug.",
     ),
     (INFLIGHT, Kind::Gauge, "Turns being answered now."),
+    (
+        CONNECTIONS,
+        Kind::Gauge,
+        "Callers' connections open now; those beyond the line `listening`'s bound wait.",
+    ),
     (SPOOL_ROWS, Kind::Gauge, "Rows that wait for the store."),
     (SPOOL_BYTES, Kind::Gauge, "Bytes of the spool on disk."),
     (

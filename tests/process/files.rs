@@ -24,12 +24,9 @@ async fn c19_it_recovers_when_files_run_out() {
     let whole = service.say("whole", "Hello").await.text;
     service.simulate(&json!({"gap_ms": 40})).await;
     let running = service.streams(5).await;
-    let mut crowd = Vec::new();
-    for _ in 0..200 {
-        // Taken by the system's queue, whether or not they are ever accepted.
-        crowd.push(TcpStream::connect(service.addr).await.unwrap());
-    }
-    sleep(Duration::from_millis(700)).await;
+    let mut early = service.call(&Request::get("/healthz")).await;
+    early.whole().await;
+    let crowd = crowd(&service, 200).await;
     // The crowd has every place, and whoever asks how it is waits behind it, but not on the second port.
     let behind = service.call(&Request::get("/healthz")).await;
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -39,10 +36,60 @@ async fn c19_it_recovers_when_files_run_out() {
     }
     let waits = timeout(Duration::from_millis(200), behind.response()).await;
     assert!(waits.is_err(), "files were left for callers");
+    // Who was let in before has a file for their model.
+    early.again(&Request::hume("early", "Hello")).await;
+    assert_eq!(Heard::strictly(early.whole().await).text, whole);
     for call in running {
         assert_eq!(Heard::strictly(call.response().await).text, whole);
     }
     service.simulate(&json!({"gap_ms": 0})).await;
+    heard_soon(&service, crowd, &whole).await;
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c19_it_recovers_where_files_run_out_all_the_same() {
+    let mut service = Service::start(&[("WORKERS", "1")]).await;
+    let whole = service.say("whole", "Hello").await.text;
+    let open = std::fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap();
+    let few = format!("--nofile={}:", open.count() + 8);
+    prlimit(service.pid(), &few);
+    let crowd = crowd(&service, 60).await;
+    prlimit(service.pid(), "--nofile=1024:");
+    heard_soon(&service, crowd, &whole).await;
+    service.signal("TERM");
+    assert_eq!(service.ended().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_takes_as_many_files_as_the_system_allows_it() {
+    let line = "ulimit -S -n 256 && exec \"$0\" serve";
+    // Also where it starts itself anew with large pages.
+    for settings in [&[][..], &[("GLIBC_TUNABLES", "")]] {
+        let service = Service::start_as(line, settings).await;
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", service.pid()));
+        let limits = limits.unwrap();
+        let files = limits.lines().find(|l| l.starts_with("Max open files"));
+        let mut files = files.unwrap().split_whitespace().skip(3);
+        let (soft, hard) = (files.next().unwrap(), files.next().unwrap());
+        assert!(soft == hard && soft != "256", "{soft} of {hard}");
+    }
+}
+
+/// So many who connect and say nothing, some time later.
+async fn crowd(service: &Service, count: usize) -> Vec<TcpStream> {
+    let mut crowd = Vec::new();
+    for _ in 0..count {
+        // Taken by the system's queue, whether or not they are ever accepted.
+        crowd.push(TcpStream::connect(service.addr).await.unwrap());
+    }
+    sleep(Duration::from_millis(700)).await;
+    crowd
+}
+
+/// The crowd leaves, and whoever comes then is heard within two seconds.
+async fn heard_soon(service: &Service, crowd: Vec<TcpStream>, whole: &str) {
     let freed = Instant::now();
     drop(crowd);
     let after = service.say("after", "Hello").await;
@@ -50,8 +97,6 @@ async fn c19_it_recovers_when_files_run_out() {
     println!("a turn was heard {took:?} after files were free again");
     assert_eq!(after.text, whole);
     assert!(took <= Duration::from_secs(2), "{took:?}");
-    service.signal("TERM");
-    assert_eq!(service.ended().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,9 +178,13 @@ async fn c18_five_hundred_silent_streams_are_held_in_kibibytes() {
 
 /// From now on no file of a process may grow beyond this, in bytes.
 fn limit_files(pid: u32, limit: &str) {
-    let mut prlimit = Command::new("prlimit");
     // The hard limit stays, so that it can be raised again.
-    prlimit.args([&format!("--fsize={limit}:"), "--pid", &pid.to_string()]);
+    prlimit(pid, &format!("--fsize={limit}:"));
+}
+
+fn prlimit(pid: u32, limit: &str) {
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args([limit, "--pid", &pid.to_string()]);
     assert!(prlimit.status().unwrap().success());
 }
 

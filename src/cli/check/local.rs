@@ -8,11 +8,11 @@ use tokio::io::AsyncWriteExt as _;
 use super::{PATIENCE, Row};
 use crate::coach::Roster;
 use crate::config::{RequireSigned, Settings};
-use crate::files;
 use crate::routing::experiment::{ExperimentError, Experiments};
+use crate::{app, descriptors};
 
-/// With fewer open files than this a busy hour runs out: a turn takes two.
-const FEW_DESCRIPTORS: u64 = 4096;
+/// So many turns as MAX_TURNS has by itself want more open files than this: a turn takes two.
+const FEW_DESCRIPTORS: u64 = 8192;
 /// A shorter key can be guessed.
 const SHORT_KEY_BYTES: usize = 16;
 /// The longest that Fly waits before it kills.
@@ -80,18 +80,26 @@ pub(super) fn files(settings: &Settings) -> Vec<Row> {
 }
 
 /// Whether enough files may be open at once.
-pub(super) fn descriptors() -> Row {
-    judge_descriptors(files::hard_limit())
+pub(super) fn descriptors(settings: Option<&Settings>) -> Row {
+    descriptors::raise_limit();
+    judge_descriptors(descriptors::limit(), settings)
 }
 
-pub(super) fn judge_descriptors(limit: Option<u64>) -> Row {
+pub(super) fn judge_descriptors(limit: Option<u64>, settings: Option<&Settings>) -> Row {
     const NAME: &str = "open files";
-    match limit {
-        None => Row::ok(NAME, "unlimited"),
-        Some(n) if n < FEW_DESCRIPTORS => Row::warn(NAME, format!("at most {n}")).hint(
-            "raise the hard limit, `ulimit -Hn 65536` or LimitNOFILE=65536: a turn takes two",
-        ),
-        Some(n) => Row::ok(NAME, format!("at most {n}")),
+    let Some(most) = limit else {
+        return Row::ok(NAME, "unlimited");
+    };
+    let is_few = match settings {
+        Some(settings) => app::places(settings, limit) < settings.limits.max_turns,
+        None => most < FEW_DESCRIPTORS,
+    };
+    let told = format!("at most {most}");
+    if is_few {
+        Row::warn(NAME, format!("{told}, too few for MAX_TURNS"))
+            .hint("raise the hard limit, `ulimit -Hn 65536` or LimitNOFILE=65536: a turn takes two")
+    } else {
+        Row::ok(NAME, told)
     }
 }
 
@@ -120,7 +128,15 @@ pub(super) fn doors(settings: &Settings) -> Vec<Row> {
         .hint("set ADMIN_API_KEYS to open them to yourself"),
         n => strong("admin keys", n, &keys.admins),
     };
-    vec![callers, admins]
+    let mut rows = vec![callers, admins];
+    rows.extend(settings.listen.ops.map(|addr| {
+        Row::ok(
+            "operators' port",
+            format!("{addr}: /metrics and how we are, without a key"),
+        )
+        .hint("let only your own network reach it")
+    }));
+    rows
 }
 
 fn strong(name: &'static str, count: usize, keys: &[SecretString]) -> Row {

@@ -218,9 +218,18 @@ async fn an_unreachable_server_is_a_failure_and_no_key_is_exit_2() {
 
 #[test]
 fn few_descriptors_are_a_warning() {
-    assert_eq!(local::judge_descriptors(Some(1024)).status, Status::Warn);
-    assert_eq!(local::judge_descriptors(Some(4096)).status, Status::Ok);
-    assert_eq!(local::judge_descriptors(None).status, Status::Ok);
+    let judged = |limit, pairs: &[(&str, &str)]| {
+        let sources = Sources::from_pairs(pairs.iter().copied());
+        let settings = config::load(&sources).unwrap();
+        local::judge_descriptors(limit, Some(&settings)).status
+    };
+    assert_eq!(judged(Some(4096), &[]), Status::Warn);
+    assert_eq!(judged(Some(4096), &[("MAX_TURNS", "1000")]), Status::Ok);
+    assert_eq!(judged(Some(65_536), &[]), Status::Ok);
+    assert_eq!(judged(None, &[]), Status::Ok);
+    let unread = |limit| local::judge_descriptors(limit, None).status;
+    assert_eq!(unread(Some(4096)), Status::Warn);
+    assert_eq!(unread(Some(8192)), Status::Ok);
 }
 
 #[test]
