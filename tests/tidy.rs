@@ -9,6 +9,7 @@ mod tidy {
     mod deployed;
     mod doors;
     mod faults;
+    mod figures;
     mod lines;
     mod oncall;
     mod profile;
