@@ -4,9 +4,9 @@
 use std::io::{self, IsTerminal};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Registry, fmt};
 
@@ -64,7 +64,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
     } else {
         FmtSpan::NONE
     };
-    let wanted = filter_fn(move |meta| meta.is_event() || debugs);
+    let wanted = wanted(filter, debugs);
     metrics::watch_log(dropped.clone());
     traces::practise(tracer.is_some() && !debugs);
     if pretty {
@@ -73,8 +73,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
             .with_ansi(on_terminal)
             .with_span_events(spans)
             .with_writer(writer)
-            .with_filter(wanted)
-            .with_filter(filter);
+            .with_filter(wanted);
         subscribe(layer, tracer)?;
     } else {
         let layer = fmt::layer()
@@ -84,8 +83,7 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
             .with_span_list(false)
             .with_span_events(spans)
             .with_writer(writer)
-            .with_filter(wanted)
-            .with_filter(filter);
+            .with_filter(wanted);
         subscribe(layer, tracer)?;
     }
     std::panic::set_hook(Box::new(tell_panic));
@@ -93,6 +91,12 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
         _guard: guard,
         dropped,
     })
+}
+
+/// What is written: of spans nothing, but where somebody debugs. One filter, not two around one another: what
+/// only the inner one refuses would still be made, and every turn has six spans.
+fn wanted(filter: EnvFilter, debugs: bool) -> impl Filter<Registry> {
+    filter.and(filter_fn(move |meta| meta.is_event() || debugs))
 }
 
 /// Without somebody to send spans to, the log is all there is: not even an empty layer is asked.
@@ -129,5 +133,41 @@ impl DroppedLines {
     /// Brings the metric up to date.
     pub fn publish(&self) {
         metrics::set_log_dropped(self.0.dropped_lines() + self.1.lines());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::Metadata;
+    use tracing::span::{Attributes, Id};
+    use tracing::subscriber::Interest;
+    use tracing_subscriber::layer::Context;
+
+    use super::*;
+    use crate::telemetry::spans;
+
+    /// What a span was made of.
+    #[derive(Clone, Default)]
+    struct Made(Arc<Mutex<Option<&'static Metadata<'static>>>>);
+
+    impl Layer<Registry> for Made {
+        fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, Registry>) {
+            *self.0.lock().unwrap() = Some(attributes.metadata());
+        }
+    }
+
+    #[test]
+    fn the_log_has_spans_made_only_where_it_shows_them() {
+        let made = Made::default();
+        let registry = tracing_subscriber::registry().with(made.clone());
+        tracing::subscriber::with_default(registry, || drop(spans::turn("t", "master")));
+        let span = made.0.lock().unwrap().unwrap();
+        let interest = |directives: &str, debugs| -> Interest {
+            wanted(EnvFilter::new(directives), debugs).callsite_enabled(span)
+        };
+        assert!(interest("warn,clm=info,quest_clm=info", false).is_never());
+        assert!(!interest("debug", true).is_never());
     }
 }
