@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod doze;
 pub mod descriptors;
+pub mod cgroup;
 pub mod turn;
 pub mod sse;
 pub mod json;

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, thread};
 
-use crate::config;
+use crate::{cgroup, config};
 
 /// glibc's variable. Whoever sets it has decided for himself, and nothing is started anew.
 const VARIABLE: &str = "GLIBC_TUNABLES";
@@ -31,8 +31,6 @@ const MOST_STARTS: usize = 8;
 const MOST_PROCESSORS: usize = 4;
 /// How the system gives large pages: `always`, to whoever asks (`madvise`), or `never`.
 const SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
-/// Where the system shows control groups.
-const GROUPS: &str = "/sys/fs/cgroup";
 /// In bytes. glibc 2.36 makes a heap of large pages as large as one at least; others end it where one ends.
 const LARGE_PAGE: u64 = 2 << 20;
 /// The most that is touched at the start, in bytes: what the service and 1,000 streams took behind 100 and 500
@@ -103,23 +101,14 @@ fn touch() {
     drop(black_box(blocks));
 }
 
-/// What this process may use at most, in bytes: what the machine has, or less where one of its control groups, of
-/// either version, has a limit.
+/// What this process may use at most, in bytes: what the machine has, or less where one of its control groups has a
+/// limit.
 fn memory() -> Option<usize> {
     let whole = fs::read_to_string("/proc/meminfo").ok()?;
     let kib = whole.strip_prefix("MemTotal:")?.split_whitespace().next()?;
     let whole = kib.parse::<usize>().ok()?.checked_mul(1024)?;
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    // A container may not see its own path, but its limit at the root.
-    let places = own.flat_map(|path| Path::new(path.trim_start_matches('/')).ancestors());
-    let files = places.flat_map(|place| {
-        let newer = Path::new(GROUPS).join(place).join("memory.max");
-        let older = Path::new(GROUPS).join("memory").join(place);
-        [newer, older.join("memory.limit_in_bytes")]
-    });
-    // No limit is the word `max`, or more than any machine has.
-    let limits = files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+    let groups = cgroup::memory(Path::new("/")).into_iter();
+    let limits = groups.filter_map(|group| usize::try_from(group.limit).ok());
     Some(limits.fold(whole, usize::min))
 }
 

@@ -1,10 +1,12 @@
 //! How full the machine's memory is: beyond a mark new turns are shed, before the kernel sheds all.
 //!
-//! Read from the files that the kernel keeps: the control group's limit where there is one, else the
+//! Read from the files that the kernel keeps: the control groups' limits where there are any, else the
 //! machine's. Caches that the kernel would give back at once do not count as used.
 
 use std::fs;
 use std::path::Path;
+
+use crate::cgroup::{self, field};
 
 /// Shed beyond so much of a limit of our own: what runs still needs room to grow.
 const FULL_PERCENT: u64 = 85;
@@ -14,35 +16,15 @@ const FULL_MACHINE_PERCENT: u64 = 97;
 /// Whether no new turn should be begun. Unreadable files say nothing, and nothing is shed.
 #[must_use]
 pub fn is_full(root: &Path) -> bool {
-    let is_beyond = |(used, limit): (u64, u64), percent: u64| {
-        used.saturating_mul(100) >= limit.saturating_mul(percent)
-    };
-    match group(&root.join("sys/fs/cgroup")) {
-        Some(share) => is_beyond(share, FULL_PERCENT),
-        None => machine(root).is_some_and(|share| is_beyond(share, FULL_MACHINE_PERCENT)),
+    let is_beyond =
+        |used: u64, limit: u64, percent| used.saturating_mul(100) >= limit.saturating_mul(percent);
+    let shares = cgroup::memory(root);
+    if shares.is_empty() {
+        let machine = machine(root);
+        return machine.is_some_and(|(used, all)| is_beyond(used, all, FULL_MACHINE_PERCENT));
     }
-}
-
-/// Used and allowed bytes of the control group, version 2.
-fn group(group: &Path) -> Option<(u64, u64)> {
-    let number = |file: &str| {
-        let text = fs::read_to_string(group.join(file)).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    // "max" is no number: there is no limit.
-    let limit = number("memory.max")?;
-    let current = number("memory.current")?;
-    let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let sum = |kinds: &[&str]| -> u64 {
-        let bytes = kinds.iter().filter_map(|kind| field(&stat, kind));
-        bytes.fold(0, u64::saturating_add)
-    };
-    // Active too: the embedded store's log is written and read again, and may be a quarter of a small group.
-    let files = sum(&["inactive_file", "active_file"]);
-    // What has to be written first, and what would be read again at once, such as the program itself.
-    let needed = sum(&["file_dirty", "file_writeback", "file_mapped"]);
-    let cache = files.saturating_sub(needed);
-    Some((current.saturating_sub(cache), limit))
+    let mut shares = shares.into_iter();
+    shares.any(|share| is_beyond(share.used, share.limit, FULL_PERCENT))
 }
 
 /// Used and present kilobytes of the machine.
@@ -51,14 +33,6 @@ fn machine(root: &Path) -> Option<(u64, u64)> {
     let total = field(&info, "MemTotal:")?;
     let available = field(&info, "MemAvailable:")?;
     Some((total.saturating_sub(available), total))
-}
-
-fn field(text: &str, name: &str) -> Option<u64> {
-    let mut words = text.lines().map(str::split_ascii_whitespace);
-    words.find_map(|mut line| {
-        (line.next()? == name).then_some(())?;
-        line.next()?.parse().ok()
-    })
 }
 
 #[cfg(test)]
@@ -81,6 +55,7 @@ mod tests {
         const NOW: &str = "sys/fs/cgroup/memory.current";
         const STAT: &str = "sys/fs/cgroup/memory.stat";
         const INFO: &str = "proc/meminfo";
+        const OWN: &str = "proc/self/cgroup";
         for (files, full) in [
             (&[][..], false),
             (&[(MAX, "1000\n"), (NOW, "849\n")], false),
@@ -137,6 +112,61 @@ mod tests {
                 false,
             ),
             (&[(INFO, "nothing to read")], false),
+            // A group within a group, as a service manager's; the outer one may be the narrower.
+            (
+                &[
+                    (OWN, "0::/system.slice/clm.service\n"),
+                    ("sys/fs/cgroup/system.slice/clm.service/memory.max", "1000"),
+                    (
+                        "sys/fs/cgroup/system.slice/clm.service/memory.current",
+                        "850",
+                    ),
+                ],
+                true,
+            ),
+            (
+                &[
+                    (OWN, "0::/system.slice/clm.service\n"),
+                    ("sys/fs/cgroup/system.slice/clm.service/memory.max", "9000"),
+                    (
+                        "sys/fs/cgroup/system.slice/clm.service/memory.current",
+                        "850",
+                    ),
+                    ("sys/fs/cgroup/system.slice/memory.max", "1000"),
+                    ("sys/fs/cgroup/system.slice/memory.current", "850"),
+                ],
+                true,
+            ),
+            // Version 1, whose root has a limit that is none.
+            (
+                &[
+                    (OWN, "7:pids:/\n4:memory:/clm\n0::/\n"),
+                    (
+                        "sys/fs/cgroup/memory/memory.limit_in_bytes",
+                        "9223372036854771712",
+                    ),
+                    ("sys/fs/cgroup/memory/memory.usage_in_bytes", "5000"),
+                    ("sys/fs/cgroup/memory/clm/memory.limit_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/clm/memory.usage_in_bytes", "990"),
+                    (
+                        "sys/fs/cgroup/memory/clm/memory.stat",
+                        "total_active_file 140\n",
+                    ),
+                ],
+                true,
+            ),
+            (
+                &[
+                    (OWN, "4:memory:/clm\n"),
+                    ("sys/fs/cgroup/memory/clm/memory.limit_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/clm/memory.usage_in_bytes", "990"),
+                    (
+                        "sys/fs/cgroup/memory/clm/memory.stat",
+                        "total_active_file 141\n",
+                    ),
+                ],
+                false,
+            ),
         ] {
             assert_eq!(is_full(root(files).path()), full, "{files:?}");
         }
