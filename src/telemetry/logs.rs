@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::Metadata;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -93,10 +94,14 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
     })
 }
 
-/// What is written: of spans nothing, but where somebody debugs. One filter, not two around one another: what
-/// only the inner one refuses would still be made, and every turn has six spans.
+/// What is written: of spans nothing, but where somebody debugs, or has directives for what is in a span. One filter, not two
+/// around one another: what only the inner one refuses would still be made, and every turn has six spans.
 fn wanted(filter: EnvFilter, debugs: bool) -> impl Filter<Registry> {
-    filter.and(filter_fn(move |meta| meta.is_event() || debugs))
+    let spans = debugs || filter.to_string().contains('[');
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let shown = move |meta: &Metadata<'_>| (meta.is_event() || spans) && *meta.level() <= most;
+    // Of a filter without a hint the pair has none either, and everybody's trace lines would be asked about.
+    filter.and(filter_fn(shown).with_max_level_hint(most))
 }
 
 /// Without somebody to send spans to, the log is all there is: not even an empty layer is asked.
@@ -140,7 +145,6 @@ impl DroppedLines {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tracing::Metadata;
     use tracing::span::{Attributes, Id};
     use tracing::subscriber::Interest;
     use tracing_subscriber::layer::Context;
@@ -169,5 +173,9 @@ mod tests {
         };
         assert!(interest("warn,clm=info,quest_clm=info", false).is_never());
         assert!(!interest("debug", true).is_never());
+        assert!(!interest("warn,[turn]=info", false).is_never());
+        let most = |directives: &str| wanted(EnvFilter::new(directives), false).max_level_hint();
+        assert_eq!(most("warn,clm=info"), Some(LevelFilter::INFO));
+        assert_eq!(most("warn"), Some(LevelFilter::WARN));
     }
 }
