@@ -10,7 +10,7 @@ use crate::cgroup::{self, field};
 
 /// Shed beyond so much of a limit of our own: what runs still needs room to grow.
 const FULL_PERCENT: u64 = 85;
-/// Shed beyond so much of the machine, which others may fill and empty again.
+/// Shed beyond so much of the machine, or of a group around our own, which others may fill and empty again.
 const FULL_MACHINE_PERCENT: u64 = 97;
 
 /// Whether no new turn should be begun. Unreadable files say nothing, and nothing is shed.
@@ -23,8 +23,14 @@ pub fn is_full(root: &Path) -> bool {
         let machine = machine(root);
         return machine.is_some_and(|(used, all)| is_beyond(used, all, FULL_MACHINE_PERCENT));
     }
-    let mut shares = shares.into_iter();
-    shares.any(|share| is_beyond(share.used, share.limit, FULL_PERCENT))
+    shares.iter().any(|share| {
+        let percent = if share.is_own {
+            FULL_PERCENT
+        } else {
+            FULL_MACHINE_PERCENT
+        };
+        is_beyond(share.used, share.limit, percent)
+    })
 }
 
 /// Used and present kilobytes of the machine.
@@ -81,7 +87,15 @@ mod tests {
                 ],
                 true,
             ),
-            // What is shared in memory is not.
+            // What is shared in memory is not, be it mapped or not; and what is mapped of it is no file.
+            (
+                &[
+                    (MAX, "1000"),
+                    (NOW, "990"),
+                    (STAT, "shmem 600\nfile_mapped 600\ninactive_file 150\n"),
+                ],
+                false,
+            ),
             (
                 &[
                     (MAX, "1000"),
@@ -112,7 +126,7 @@ mod tests {
                 false,
             ),
             (&[(INFO, "nothing to read")], false),
-            // A group within a group, as a service manager's; the outer one may be the narrower.
+            // A group within a group, as a service manager's; others may fill the outer one.
             (
                 &[
                     (OWN, "0::/system.slice/clm.service\n"),
@@ -133,9 +147,46 @@ mod tests {
                         "850",
                     ),
                     ("sys/fs/cgroup/system.slice/memory.max", "1000"),
-                    ("sys/fs/cgroup/system.slice/memory.current", "850"),
+                    ("sys/fs/cgroup/system.slice/memory.current", "969"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    (OWN, "0::/system.slice/clm.service\n"),
+                    ("sys/fs/cgroup/system.slice/clm.service/memory.max", "max"),
+                    ("sys/fs/cgroup/system.slice/memory.max", "1000"),
+                    ("sys/fs/cgroup/system.slice/memory.current", "969"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    (OWN, "0::/system.slice/clm.service\n"),
+                    ("sys/fs/cgroup/system.slice/clm.service/memory.max", "max"),
+                    ("sys/fs/cgroup/system.slice/memory.max", "1000"),
+                    ("sys/fs/cgroup/system.slice/memory.current", "970"),
                 ],
                 true,
+            ),
+            // A container of version 1 that is told its path and sees it at the top; and what it is in for other kinds.
+            (
+                &[
+                    (OWN, "7:pids:/other\n4:memory:/docker/1\n"),
+                    ("sys/fs/cgroup/memory/memory.limit_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/memory.usage_in_bytes", "850"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    (OWN, "7:pids:/other\n4:memory:/clm\n"),
+                    ("sys/fs/cgroup/memory/other/memory.limit_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/other/memory.usage_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/clm/memory.limit_in_bytes", "1000"),
+                    ("sys/fs/cgroup/memory/clm/memory.usage_in_bytes", "10"),
+                ],
+                false,
             ),
             // Version 1, whose root has a limit that is none.
             (
