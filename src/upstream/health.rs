@@ -170,7 +170,13 @@ impl Pass {
         self.health.change(&self.target, |known, eras| {
             known.sample(first_token, now);
             // One that was under way when it went says nothing of whether it is back.
-            known.gone = known.gone.take_if(|gone| gone.since >= self.began);
+            if known
+                .gone
+                .as_ref()
+                .is_some_and(|gone| gone.since < self.began)
+            {
+                known.gone = None;
+            }
             known.breaker.succeeded(self.leave, now, eras);
         });
     }

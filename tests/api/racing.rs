@@ -151,9 +151,6 @@ async fn a8_where_all_seem_gone_a_proxy_that_lost_its_way_for_a_moment_silences_
     let whole = app.say("whole", "Hello").await.text;
     app.script(&["404"; 3]);
     assert!(is_fallback_line(&app.say("lost", "Hello").await.text));
-    let before = app.chats().len();
-    assert!(is_fallback_line(&app.say("soon", "Hello").await.text));
-    assert_eq!(app.chats().len(), before, "not within the same second");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(app.say("found", "Hello").await.text, whole);
     assert_eq!(app.say("again", "Hello").await.text, whole);
