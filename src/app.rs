@@ -45,7 +45,7 @@ use self::books::Books;
 use self::purse::Purse;
 use self::watch::Watch;
 
-pub use self::listen::places;
+pub use self::listen::turns;
 
 /// A bound service, not yet serving.
 pub struct Application {
@@ -111,14 +111,14 @@ impl Application {
         slugs.extend(experiments.slugs());
         let live = Live::default();
         let files = descriptors::limit();
-        let places = places(settings, files);
-        let turns = listen::turns(settings, places);
-        if let Some(files) = files.filter(|_| turns < settings.limits.max_turns) {
+        let places = listen::places(settings, files);
+        let turns = turns(settings, files);
+        if turns < settings.limits.max_turns {
             tracing::warn!(
                 target: "clm::app",
-                files,
+                places,
                 turns,
-                "fewer files than MAX_TURNS wants: turns are shed beyond what there are"
+                "fewer places than MAX_TURNS wants: turns are shed beyond what there are"
             );
         }
         let admission = Admission::new(turns);

@@ -140,7 +140,7 @@ pub(super) fn operators(
 /// How many connections callers may have, of so many files in all: who comes beyond it waits in the system's queue until
 /// somebody leaves, and does not take the files that turns which were let in need for their models.
 #[must_use]
-pub fn places(settings: &Settings, files: Option<u64>) -> usize {
+pub(super) fn places(settings: &Settings, files: Option<u64>) -> usize {
     let workers = settings.listen.workers.max(1);
     let most = MOST_CONNECTIONS.saturating_mul(workers);
     let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else {
@@ -156,8 +156,10 @@ pub fn places(settings: &Settings, files: Option<u64>) -> usize {
     others.saturating_sub(models).max(files / 4).clamp(1, most)
 }
 
-/// How many turns may be open with so many places: some are left for whoever is to hear that there is none.
-pub(super) fn turns(settings: &Settings, places: usize) -> usize {
+/// How many turns may be open with so many files: some places are left for whoever is to hear that there is none.
+#[must_use]
+pub fn turns(settings: &Settings, files: Option<u64>) -> usize {
+    let places = places(settings, files);
     settings.limits.max_turns.min((places - places / 16).max(1))
 }
 
@@ -182,8 +184,7 @@ mod tests {
     fn held(files: Option<u64>, pairs: &[(&str, &str)]) -> (usize, usize) {
         let sources = Sources::from_pairs(pairs.iter().copied());
         let settings = config::load(&sources).unwrap();
-        let places = places(&settings, files);
-        (places, turns(&settings, places))
+        (places(&settings, files), turns(&settings, files))
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! few files do to it, and what outlives it when it is killed.
 //!
 //! The one fault of the host that is not made here is a jump of the wall clock: setting the clock
-//! would set it for the whole machine, and needs a privilege. What it could disturb is held at the
+//! would set it for the whole machine, and needs a privilege (`scripts/strain` has a library tell the process another
+//! time). What it could disturb is held at the
 //! source instead: deadlines, cooldowns and breakers count in `tokio::time::Instant`, which does not
 //! jump, and `clippy.toml` bans the system clock everywhere but in `clock.rs`.
 

@@ -91,7 +91,7 @@ pub(super) fn judge_descriptors(limit: Option<u64>, settings: Option<&Settings>)
         return Row::ok(NAME, "unlimited");
     };
     let is_few = match settings {
-        Some(settings) => app::places(settings, limit) < settings.limits.max_turns,
+        Some(settings) => app::turns(settings, limit) < settings.limits.max_turns,
         None => most < FEW_DESCRIPTORS,
     };
     let told = format!("at most {most}");
