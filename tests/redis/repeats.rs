@@ -74,12 +74,21 @@ impl Machine {
         machine
     }
 
-    /// A claim of its own can be seen.
+    /// A claim of its own can be seen, and a note.
     async fn is_connected(&self, redis: &Redis) {
         let key = self.key(&format!("probe {}", rand::random::<u64>()));
         until("it claims", async || {
             let _ = self.repeats.elsewhere(PLACE, key).await;
             redis.ask::<u64>(&["EXISTS", &claim(key)]) == 1
+        })
+        .await;
+        // Claims that were made and answered late have broken the connection all the same: there is none for a while.
+        let place = format!("probe {}", rand::random::<u64>());
+        let (_, ticket) = self.begins_at(&place, "probe");
+        let noted = format!("clm:{{1}}:newest:{}", self.turns.session_key(&place));
+        until("it notes", async || {
+            self.repeats.begun(&place, key, ticket);
+            redis.ask::<u64>(&["EXISTS", &noted]) == 1
         })
         .await;
     }
@@ -114,6 +123,10 @@ impl Machine {
     }
 
     pub(crate) fn begins(&self, words: &str) -> (Arc<Generation>, Ticket) {
+        self.begins_at(PLACE, words)
+    }
+
+    fn begins_at(&self, place: &str, words: &str) -> (Arc<Generation>, Ticket) {
         let head = Arc::new(Head {
             turn_id: TurnId::new(),
             coach: "career".into(),
@@ -122,7 +135,8 @@ impl Machine {
             model_reason: "tier".into(),
             trace: TraceContext::new(),
         });
-        let begun = self.turns.begin(PLACE, self.key(words), &says(words), head);
+        let key = self.turns.key(place, "career", &says(words));
+        let begun = self.turns.begin(place, key, &says(words), head);
         match begun {
             Begun::Fresh(fresh) => (fresh.generation, fresh.ticket),
             other => panic!("{other:?}"),
