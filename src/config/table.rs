@@ -80,13 +80,13 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("HOST", "127.0.0.1", "localhost, an IPv4 or an IPv6 address")
         .is("address to listen on; `0.0.0.0` or `::` for every interface"),
     Setting::new("PORT", "8080", "0 to 65535").is("port to listen on; 0: any free one"),
+    Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),
+    Setting::new("PRACTICE", "true", BOOL)
+        .is("whether a worker that asked no model for 4 ms goes through a turn of practice while people talk, so that the next is quick; 1 to 2 % of a core a worker"),
     Setting::new("OPS_HOST", "", "localhost, an IPv4 or an IPv6 address")
         .is("address of `OPS_PORT`; unset: that of `HOST`"),
     Setting::new("OPS_PORT", "", "0 to 65535")
         .is("second port, of `/healthz`, `/readyz` and `/metrics` alone and without a key, on a thread of its own; for a network that only operators reach; 0: any free one; unset: none"),
-    Setting::new("WORKERS", "", "1 to 256").is("worker threads; unset: one per core"),
-    Setting::new("PRACTICE", "true", BOOL)
-        .is("whether a worker that asked no model for 4 ms goes through a turn of practice while people talk, so that the next is quick; 1 to 2 % of a core a worker"),
     Setting::secret("OPEN_ROUTER_API_KEY", KEY)
         .or(&["OPENROUTER_API_KEY"])
         .is("OpenRouter key; `clm serve` refuses to start without it, `clm demo` needs none"),
