@@ -1,5 +1,6 @@
 //! The addresses that the service listens on.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,10 +90,7 @@ pub(super) fn callers(
     .disable_signals()
     .shutdown_timeout(grace)
     .bind(wanted)
-    .map_err(|source| AppError::Bind {
-        addr: wanted,
-        source,
-    })?;
+    .map_err(unbound(wanted))?;
     let addr = server.addrs().first().copied().unwrap_or(wanted);
     Ok((server.run(), addr))
 }
@@ -129,12 +127,13 @@ pub(super) fn operators(
     .client_request_timeout(HEAD_WAIT)
     .disable_signals()
     .bind(wanted)
-    .map_err(|source| AppError::Bind {
-        addr: wanted,
-        source,
-    })?;
+    .map_err(unbound(wanted))?;
     let addr = server.addrs().first().copied().unwrap_or(wanted);
     Ok(Some((server.run(), addr)))
+}
+
+fn unbound(addr: SocketAddr) -> impl FnOnce(io::Error) -> AppError {
+    move |source| AppError::Bind { addr, source }
 }
 
 /// How many connections callers may have, of so many files in all: who comes beyond it waits in the system's queue until
