@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use crate::pipeline::{self, TurnRequest};
 use crate::session::{Speaker, Unproven};
-use crate::telemetry::spans;
 use crate::turn::{Identity, ProsodyPolicy, SessionId, Tier, TraceContext};
 use crate::upstream::OpenRouter;
 
@@ -35,12 +34,10 @@ impl Default for Practice {
 
 impl Practice {
     /// Goes the way of a turn from its body until a model would be asked, and leaves nothing behind: no
-    /// place in a session, no money, no row, no span. The bytes that would have been sent.
+    /// place in a session, no money, no row. The bytes that would have been sent.
     #[must_use]
     pub fn go_through(&self, door: &Door, upstream: &OpenRouter) -> Option<usize> {
         let began = Instant::now();
-        let trace = TraceContext::new();
-        spans::practise(&trace);
         let mut decoded = decode(self.body.as_bytes(), &HUME).ok()?;
         let speaker = Speaker {
             session: SessionId::parse(SESSION).ok()?,
@@ -64,7 +61,7 @@ impl Practice {
             signals: false,
             as_written: false,
             faults: Vec::new(),
-            trace,
+            trace: TraceContext::new(),
             auth: Duration::ZERO,
             began,
             known: began.elapsed(),

@@ -67,7 +67,6 @@ pub fn init(settings: &Log, tracer: Option<Tracer>) -> Result<Logs, LogsError> {
     };
     let wanted = wanted(filter, debugs);
     metrics::watch_log(dropped.clone());
-    traces::practise(tracer.is_some() && !debugs);
     if pretty {
         let layer = fmt::layer()
             .with_target(false)

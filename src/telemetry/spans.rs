@@ -185,23 +185,6 @@ pub fn failed(span: &Span, kind: &str) {
     end(span);
 }
 
-/// The spans of a turn that nobody takes, up to a model's first words: made as for any other and sent to nobody, where spans are
-/// sent at all. Where the log shows spans there are none of these: nobody could tell them from a turn's.
-pub fn practise(trace: &TraceContext) {
-    if !traces::are_practised() {
-        return;
-    }
-    traces::unsent(|| {
-        let request = request("POST", "/chat/completions", trace);
-        let turn = request.in_scope(|| turn("practice", "practice"));
-        drop(recall(&turn));
-        let race = race(&turn);
-        let chat = race.in_scope(|| chat("practice", ("localhost", 443), "practice"));
-        spoke(&chat, Some("practice"), Duration::ZERO);
-        answered(&request, 200);
-    });
-}
-
 /// A read from or write to the memory store.
 #[must_use]
 pub fn retrieval(store: &'static str) -> Span {

@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::trace::{
@@ -108,36 +107,9 @@ pub(super) fn begin(span: &Span, trace: &TraceContext) {
     NEXT.set(None);
 }
 
-/// Whether spans are collected and seen by a collector alone.
-static PRACTISED: AtomicBool = AtomicBool::new(false);
-
-/// Says whether turns of practice make spans too.
-pub(super) fn practise(whether: bool) {
-    PRACTISED.store(whether, Ordering::Relaxed);
-}
-
-pub(super) fn are_practised() -> bool {
-    PRACTISED.load(Ordering::Relaxed)
-}
-
-/// What `work` begins and ends is collected as ever, and sent to nobody.
-pub(super) fn unsent(work: impl FnOnce()) {
-    /// Also where `work` panics: nothing of this thread would be sent any more.
-    struct Over;
-    impl Drop for Over {
-        fn drop(&mut self) {
-            UNSENT.set(false);
-        }
-    }
-    UNSENT.set(true);
-    let _over = Over;
-    work();
-}
-
 thread_local! {
     /// The ids of the span that is being built, where they were given out before.
     static NEXT: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
-    static UNSENT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Gives a request's first span the ids it has been promised, and any other span chance ones.
@@ -169,9 +141,6 @@ impl SpanProcessor for Outbox {
     fn on_start(&self, _: &mut SdkSpan, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        if UNSENT.get() {
-            return;
-        }
         if self.0.try_send(span).is_err() {
             TelemetryDropped::spans(1).emit();
         }
@@ -272,18 +241,6 @@ mod tests {
         });
         assert_eq!(spans.len(), 1, "{spans:?}");
         assert!(spans[0].events.is_empty() && spans[0].name == "retrieval zep");
-    }
-
-    #[test]
-    fn practice_is_sent_to_nobody_and_what_comes_after_it_is() {
-        practise(true);
-        let spans = sent(|| {
-            spans::practise(&TraceContext::new());
-            drop(spans::retrieval("zep"));
-        });
-        practise(false);
-        let names: Vec<&str> = spans.iter().map(|span| span.name.as_ref()).collect();
-        assert_eq!(names, ["retrieval zep"]);
     }
 
     #[test]
