@@ -10,6 +10,8 @@ pub(crate) struct Profile {
     pub(crate) instructions: u64,
     /// How often the allocator was asked for memory, fresh or more of it.
     pub(crate) allocations: u64,
+    /// Instructions of the allocator, the moves of what outgrew its room among them.
+    pub(crate) allocator: u64,
     /// Instructions of each place, callees not counted.
     pub(crate) places: HashMap<Place, u64>,
 }
@@ -30,7 +32,15 @@ const ALLOCATORS: [&str; 5] = [
     "aligned_alloc",
 ];
 
+const FREE: &str = "free";
+
 impl Profile {
+    /// What was executed outside the allocator. What the allocator itself does for one and the same
+    /// request depends on where in the heap things lie, and that on how long the binary's path is.
+    pub(crate) fn outside_the_allocator(&self) -> u64 {
+        self.instructions - self.allocator
+    }
+
     pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
         let mut profile = Self::default();
@@ -57,18 +67,25 @@ impl Profile {
                     _ => {}
                 }
             } else if line.starts_with(|c: char| "+-*".contains(c) || c.is_ascii_digit()) {
-                // The line behind a call is what the callee cost; that is counted there.
-                if !std::mem::take(&mut is_call)
-                    && let Some(cost) = line.split_whitespace().nth(1)
-                {
-                    let cost: u64 = cost.parse().unwrap();
+                let Some(cost) = line.split_whitespace().nth(1) else {
+                    continue;
+                };
+                let cost: u64 = cost.parse().unwrap();
+                // The line behind a call is what the callee cost, with all that it called; it is counted there.
+                if !std::mem::take(&mut is_call) {
                     profile.instructions += cost;
                     *profile.places.entry(here.clone()).or_default() += cost;
+                } else if is_allocator(&callee) && !is_allocator(&here.function) {
+                    profile.allocator += cost;
                 }
             }
         }
         profile
     }
+}
+
+fn is_allocator(function: &str) -> bool {
+    function == FREE || ALLOCATORS.contains(&function)
 }
 
 /// Names are written once and referred to by number from then on.

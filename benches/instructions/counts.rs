@@ -18,9 +18,10 @@ const TOLERANCE_ELSEWHERE: f64 = 0.2;
 const ALLOCATIONS: f64 = 0.03;
 
 const HEAD: &str = "\
-# What each station executes, counted by valgrind: instructions in user space and requests to the
-# allocator, for one unit of what the station is about. `scripts/test` compares. A figure that is more
-# than 3 % higher or lower fails: a saving that is not written down would hide the next loss.
+# What each station executes, counted by valgrind: instructions in user space, the allocator's left out,
+# and requests to the allocator, for one unit of what the station is about. The whole process has the
+# allocator's in it. `scripts/test` compares. A figure that is more than 3 % higher or lower fails: a
+# saving that is not written down would hide the next loss.
 #
 # To accept what is counted now: `cargo bench --locked --profile counted --bench instructions -- --write`,
 # committed with what changed it. What the stations are: `stations.rs`; how to read it: `docs/TOKEN.md`.

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     if has("--rounds") {
         run();
     } else if has("--spread") {
-        let runs = args.last().and_then(|n| n.parse().ok()).unwrap_or(5);
+        let runs = args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(5);
         spread(runs);
     } else if has("--whole") {
         split::whole();
@@ -164,7 +164,7 @@ fn counted() -> Counts {
         let each = |once: u64, twice: u64| (twice as f64 - once as f64) / units;
         let count = Count {
             each: station.each.to_owned(),
-            instructions: each(once.instructions, twice.instructions),
+            instructions: each(once.outside_the_allocator(), twice.outside_the_allocator()),
             allocations: each(once.allocations, twice.allocations),
         };
         counts.insert(station.name.to_owned(), count);
