@@ -41,6 +41,8 @@ fn homeless(doc: &str, script: &str) -> Vec<String> {
 #[test]
 fn a_script_writes_every_table_of_the_benchmarks() {
     let (doc, script) = (read("docs/BENCH.md"), read("scripts/bench"));
+    // Some parts fill several tables.
+    let script = script + &read("scripts/lib/bench/streams.py");
     none(&by_hand(&doc, &script));
     none(&homeless(&doc, &script));
     let script = "\nPARTS = {\n    \"one\": one,\n    \"two\": two,\n}\n";

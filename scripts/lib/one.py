@@ -1,0 +1,34 @@
+"""One machine with PostgreSQL, and models that fail in every way."""
+
+import random
+
+from lib.local import local
+
+NAME = "clm1"
+# One machine is asked about whatever asks about all.
+local.MACHINES = (NAME,)
+# Of every kind but those that say that the key is no good: they end every turn.
+FAULTS = (
+    "slow-first:1500", "slow-nth:6,900", "cut:4", "fin:5", "stall:5", "stall-comments:4", "err-a:3", "err-b:4",
+    "err-d:2", "bad-json:3", "comments-only", "role-only", "reasoning-only", "empty", "no-done:9", "usage-nochoices",
+    "no-usage", "refusal", "429:1", "500", "503", "html", "json-error", "crlf", "split-utf8", "bytewise", "hang",
+    "slow-headers:1200",
+)
+
+
+class One(local.House):
+    """PostgreSQL, the simulator and one machine."""
+
+    def start_lb(self):
+        """There is nothing to choose between."""
+
+    def start(self, name, command, environment=None, user=None):
+        """Without memory that is touched at the start: what leaks would go there first, unseen."""
+        super().start(name, command, {"GLIBC_TUNABLES": ""} | (environment or {}), user)
+
+
+def script(calls, share):
+    """Names of faults for so many calls."""
+    ok = 100 - share * len(FAULTS)
+    names = random.choices(("ok", *FAULTS), (ok, *[share] * len(FAULTS)), k=calls)
+    return [f"sim/{name}" for name in names]
