@@ -9,7 +9,6 @@ import importlib.util
 import socket
 import subprocess
 import threading
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
