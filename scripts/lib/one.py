@@ -5,8 +5,6 @@ import random
 from lib.local import local
 
 NAME = "clm1"
-# One machine is asked about whatever asks about all.
-local.MACHINES = (NAME,)
 # Of every kind but those that say that the key is no good: they end every turn.
 FAULTS = (
     "slow-first:1500", "slow-nth:6,900", "cut:4", "fin:5", "stall:5", "stall-comments:4", "err-a:3", "err-b:4",
@@ -18,6 +16,11 @@ FAULTS = (
 
 class One(local.House):
     """PostgreSQL, the simulator and one machine."""
+
+    def __init__(self, clm, settings=None):
+        # One machine is asked about whatever asks about all.
+        local.MACHINES = (NAME,)
+        super().__init__(clm, settings)
 
     def start_lb(self):
         """There is nothing to choose between."""

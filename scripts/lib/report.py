@@ -35,26 +35,26 @@ def processor():
     return platform.machine()
 
 
-def ran():
-    """What ran. A given program cannot tell what it was built from."""
-    if "CLM_BIN" not in os.environ:
-        known = told(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT)
-        parts = ("src", "sql", "profile", ".cargo", "Cargo.toml", "Cargo.lock")
-        is_changed = told(["git", "status", "--porcelain", *parts], cwd=ROOT)
-        return f"commit `{known}`" + (" with changes" if is_changed else "")
-    known = os.environ.get("CLM_COMMIT")
-    return f"commit `{known}`" if known else "a program of an untold commit"
+def ran(is_given=None):
+    """What runs, told when it begins: commits may come meanwhile. A given program cannot tell what it was built from."""
+    if bool(os.environ.get("CLM_BIN")) if is_given is None else is_given:
+        known = os.environ.get("CLM_COMMIT")
+        return f"commit `{known}`" if known else "a program of an untold commit"
+    known = told(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT)
+    parts = ("src", "sql", "benches", "profile", ".cargo", "Cargo.toml", "Cargo.lock")
+    is_changed = told(["git", "status", "--porcelain", *parts], cwd=ROOT)
+    return f"commit `{known}`" + (" with changes" if is_changed else "")
 
 
-def circumstances():
-    """Today, of which commit, on what machine: two lines."""
+def circumstances(ran):
+    """Today, of what, on what machine: two lines."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
     cores = f"{os.cpu_count()} cores of {processor()}"
-    return f"{day}, {ran()}, {cores},\nLinux {platform.release().split('-')[0]}"
+    return f"{day}, {ran}, {cores},\nLinux {platform.release().split('-')[0]}"
 
 
 def build(clm):
-    return "a debug build" if "debug" in str(clm) else "a release build"
+    return "a debug build" if Path(clm).parent.name == "debug" else "a release build"
 
 
 def tables(results):
@@ -69,14 +69,24 @@ def table(rows):
     return ["| what | counted |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
 
 
-def put(path, begin, end, lines):
-    """Puts lines into a document between two lines of it, in the place of what is there.
+class Place:
+    """Between two lines of a document, where a script puts what it finds. Made before anything is measured: one that is not
+    there ends the script then."""
 
-    Raises ValueError where the document has no such two.
-    """
-    before, rest = Path(path).read_text().split(begin + "\n")
-    _, after = rest.split(end + "\n")
-    Path(path).write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + "\n" + after)
+    def __init__(self, path, begin, end):
+        self.path, self.begin, self.end = Path(path), begin + "\n", end
+        self._parts()
+
+    def _parts(self):
+        text = self.path.read_text()
+        if text.count(self.begin) != 1 or text.count(self.end) != 1:
+            raise SystemExit(f"{self.path} has no place for this, between the lines {self.begin.strip()} and {self.end}")
+        before, rest = text.split(self.begin)
+        return before, rest.split(self.end)[1]
+
+    def put(self, lines):
+        before, after = self._parts()
+        self.path.write_text(before + self.begin + "\n".join([*lines, ""]) + self.end + after)
 
 
 def told_of(script, results, took, left=""):

@@ -27,7 +27,8 @@ class Lacking(Exception):
 def built():
     given = os.environ.get("CLM_BIN")
     if given:
-        return Path(given)
+        # What is started has a directory of its own.
+        return Path(given).resolve()
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], check=True, cwd=ROOT)
     folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return folder / "release" / "clm"

@@ -11,12 +11,12 @@ import secrets
 import time
 from dataclasses import dataclass
 
+from lib.talk import PATIENCE
+
 # Turns a second that are measured.
 RATE = 50
 # A quick model, which says some twenty words; milliseconds.
 QUICK = {"first_token_ms": 20, "gap_ms": 4}
-# Beyond it a caller has hung.
-PATIENCE = 60
 NAME = "clm1"
 SPOKEN = re.compile(rb'"content":"[^"]')
 

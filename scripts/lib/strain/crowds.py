@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from lib import report
 from lib.house import blocking, pace
 from lib.local import ROOT
-from lib.report import told as answer
 from lib.strain.callers import NAME, Callers, at
 from lib.strain.rig import Rig
 
@@ -69,7 +69,7 @@ async def connects(result, options):
     with Rig(options) as rig:
         before = overflows()
         asking = [sys.executable, str(ROOT / "scripts" / "strain"), "--as", "crowd", str(rig.ports[NAME]), str(count)]
-        told = json.loads(await blocking(answer, asking))
+        told = json.loads(await blocking(report.told, asking))
         refused, reset = told.get("refused", 0), told.get("reset", 0)
         made, answered = told.get("connected", 0), told.get("answered", 0)
         others = count - answered - refused - reset
