@@ -1,6 +1,7 @@
 //! How the process lives and dies: the only place that spawns.
 //!
-//! Two tokens. *Soft*: take nothing new, finish what runs. *Hard*: end what still runs, politely.
+//! Three tokens. *Leaving*: whoever chooses among machines is to choose another, what still comes is taken. *Soft*: take
+//! nothing new, finish what runs. *Hard*: end what still runs, politely.
 //! Whatever was spawned here is waited for by [`Lifecycle::drained`], within the caller's deadline.
 
 use std::future::Future;
@@ -24,6 +25,7 @@ const ORDINARY: u8 = 47;
 /// A cloneable handle on the process's life.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
+    leaving: CancellationToken,
     soft: CancellationToken,
     hard: CancellationToken,
     tracker: TaskTracker,
@@ -38,6 +40,7 @@ impl Lifecycle {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            leaving: CancellationToken::new(),
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),
             tracker: TaskTracker::new(),
@@ -55,6 +58,17 @@ impl Lifecycle {
     #[must_use]
     pub fn hard(&self) -> &CancellationToken {
         &self.hard
+    }
+
+    /// Tells everybody to go elsewhere; who does not know yet is still taken in.
+    pub fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// Whether new work is wanted: no longer so once the service leaves.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.leaving.is_cancelled() && self.is_open()
     }
 
     /// Whether new work may begin.

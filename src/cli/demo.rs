@@ -69,7 +69,7 @@ pub(super) async fn run(
             return Ok(Exit::Usage);
         }
     };
-    watch_signals(application.lifecycle());
+    watch_signals(application.lifecycle(), settings.shutdown_delay);
     let address = format!("http://{}", application.addr());
     let lifecycle = application.lifecycle().clone();
     let served = application.run();

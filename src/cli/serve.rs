@@ -1,8 +1,10 @@
 //! `clm serve`: the production command.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::app::{Application, Ended};
 use crate::config::{self, Settings, Sources};
@@ -80,7 +82,7 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
             "no CLM_API_KEYS: listening on loopback only, where whoever is on this machine may call"
         );
     }
-    watch_signals(application.lifecycle());
+    watch_signals(application.lifecycle(), settings.shutdown_delay);
     let ended = application.run().await;
     export.stop().await;
     match ended {
@@ -94,8 +96,9 @@ async fn serve(settings: &Settings, err: &mut impl Write) -> io::Result<Exit> {
 }
 
 /// The first SIGINT or SIGTERM asks to finish, the second insists. Both mean the same: platforms
-/// differ in which they send.
-pub(super) fn watch_signals(lifecycle: &Lifecycle) {
+/// differ in which they send. What comes within `delay` of the first is still taken.
+pub(super) fn watch_signals(lifecycle: &Lifecycle, delay: Duration) {
+    let leaving = lifecycle.clone();
     let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
     let signals = (
         signal(SignalKind::interrupt()),
@@ -114,9 +117,19 @@ pub(super) fn watch_signals(lifecycle: &Lifecycle) {
         };
         let mut next = next;
         tokio::select! {
-            () = next() => soft.cancel(),
+            () = next() => leaving.leave(),
             () = hard.cancelled() => return,
         }
+        if !delay.is_zero() {
+            let delay_s = delay.as_secs();
+            tracing::info!(target: "clm::app", delay_s, "leaving: turns that still come are taken");
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = soft.cancelled() => {}
+                () = next() => hard.cancel(),
+            }
+        }
+        soft.cancel();
         tokio::select! {
             () = next() => hard.cancel(),
             () = hard.cancelled() => {}

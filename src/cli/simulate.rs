@@ -87,7 +87,7 @@ pub(super) async fn run(args: &SimulateArgs, err: &mut impl Write) -> io::Result
         simulator.zep_url(),
         simulator.addr(),
     )?;
-    watch_signals(&lifecycle);
+    watch_signals(&lifecycle, Duration::ZERO);
     lifecycle.soft().cancelled().await;
     simulator.stop().await;
     Ok(Exit::Fine)

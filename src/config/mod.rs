@@ -63,6 +63,8 @@ pub struct Settings {
     pub silence: SilenceReply,
     pub log: Log,
     pub otlp: Otlp,
+    /// `SHUTDOWN_DELAY_S`: how long turns are still taken once told to stop.
+    pub shutdown_delay: Duration,
     /// `SHUTDOWN_GRACE_S`: how long running turns may take to finish once told to stop.
     pub shutdown_grace: Duration,
     /// Whether upstream is the simulator: never set by an operator, only by what starts it.

@@ -72,6 +72,9 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
         deadlines: deadlines(r),
         log: log(r),
         otlp: otlp::otlp(r),
+        shutdown_delay: Duration::from_secs(
+            r.number("SHUTDOWN_DELAY_S", 0..=60).unwrap_or_default(),
+        ),
         shutdown_grace: Duration::from_secs(
             r.number("SHUTDOWN_GRACE_S", 0..=600).unwrap_or_default(),
         ),

@@ -36,6 +36,7 @@ fn nothing_set_gives_every_default_and_no_warning() {
     let bounds = |limit: TurnLimit| [limit.per_minute, limit.open].map(|n| n.map(u32::from));
     assert_eq!(bounds(s.limits.key), [None, None]);
     assert_eq!(bounds(s.limits.session), [Some(600), Some(64)]);
+    assert_eq!(s.shutdown_delay, Duration::ZERO);
     assert_eq!(s.shutdown_grace, Duration::from_secs(25));
     assert_eq!(
         (s.log.format, s.log.filter.as_str()),
@@ -105,6 +106,7 @@ fn each_bad_value_is_one_fault_that_names_its_variable() {
             "60001",
             "longer than TURN_DEADLINE_MS",
         ),
+        ("SHUTDOWN_DELAY_S", "61", "out of range"),
         ("SHUTDOWN_GRACE_S", "601", "out of range"),
         ("OPENROUTER_FALLBACK_ENABLED", "ture", "did you mean true?"),
         ("DEFAULT_TIER", "premum", "did you mean premium?"),

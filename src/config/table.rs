@@ -194,6 +194,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("TURN_DEADLINE_MS", "60000", MS).is("the whole turn"),
     Setting::new("SPOKEN_FALLBACK_MS", "5000", MS)
         .is("when nothing was said by then, a fallback line is"),
+    Setting::new("SHUTDOWN_DELAY_S", "0", "0 to 60 seconds, a bare number")
+        .is("how long turns that come are still taken once told to stop, while `/readyz` says so: until the balancer knows, seconds"),
     Setting::new("SHUTDOWN_GRACE_S", "25", "0 to 600 seconds, a bare number")
         .is("how long running turns may take to finish once told to stop, seconds"),
     Setting::new("LOG_FORMAT", "auto", "auto, pretty, json")

@@ -27,7 +27,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
     let standing = door.records.standing();
     let store = standing.refused.is_none() && read;
     let memory = door.rooms.memory.health();
-    let is_open = door.rooms.lifecycle.is_open();
+    let is_ready = door.rooms.lifecycle.is_ready();
     let is_pressed = door.rooms.admission.is_pressed();
     let redis = door.counters.redis();
     let waiting = door.rooms.memory.waiting();
@@ -37,7 +37,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
         || is_pressed
         || matches!(memory, MemoryHealth::Down(_))
         || redis == RedisHealth::Down;
-    let status = match (is_open, is_degraded) {
+    let status = match (is_ready, is_degraded) {
         (false, _) => "stopping",
         (true, true) => "degraded",
         (true, false) => "ready",
@@ -58,7 +58,7 @@ pub(super) async fn readyz(request: HttpRequest, door: Data<Door>) -> HttpRespon
     } else {
         json!({ "status": status })
     };
-    let mut response = if is_open {
+    let mut response = if is_ready {
         HttpResponse::Ok()
     } else {
         HttpResponse::ServiceUnavailable()

@@ -70,6 +70,53 @@ async fn g3_two_hundred_streams_outlive_sigint() {
     outlived_by_all_streams("INT").await;
 }
 
+/// Until a balancer has heard of it turns still come.
+const DELAY: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g2_turns_that_come_before_the_balancer_knows_are_taken() {
+    let mut service = Service::start(&[("SHUTDOWN_DELAY_S", "3")]).await;
+    let whole = service.say("whole", "Hello").await.text;
+    service.signal("TERM");
+    let told = Instant::now();
+    until("unready", async || {
+        (service.ready().await == 503).then_some(())
+    })
+    .await;
+    let taken = service.say("taken", "Hello").await.text;
+    let asked_after = told.elapsed();
+    // One that runs when the delay is over: some two seconds of speech.
+    service.simulate(&json!({"gap_ms": 100})).await;
+    let last = service.say("last", "Hello").await.text;
+    until("no new turns", async || {
+        let late = service.say("late", "Hello").await.text;
+        is_busy_line(&late).then_some(())
+    })
+    .await;
+    assert!(asked_after < DELAY, "it was asked too late to tell");
+    assert_eq!([&taken, &last], [&whole, &whole]);
+    assert_eq!(service.ended().await, 0);
+    assert!(told.elapsed() >= DELAY, "{:?}", told.elapsed());
+    let records = service.records().await;
+    let shed = records.iter().filter(|r| r.outcome == Outcome::Shed);
+    assert_eq!(shed.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g3_a_second_signal_insists_while_turns_are_still_taken() {
+    let mut service = Service::start(&[("SHUTDOWN_DELAY_S", "60")]).await;
+    service.signal("TERM");
+    until("unready", async || {
+        (service.ready().await == 503).then_some(())
+    })
+    .await;
+    let insisted = Instant::now();
+    service.signal("INT");
+    assert_eq!(service.ended().await, 0, "nothing was cut");
+    let took = insisted.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g3_a_second_signal_insists() {
     for (first, second) in [("TERM", "INT"), ("INT", "INT")] {

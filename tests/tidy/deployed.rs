@@ -93,9 +93,9 @@ fn unknown(words: &str) -> Option<String> {
 #[test]
 fn fly_waits_as_long_as_the_program_needs_and_asks_it_the_right_way() {
     let fly = fly();
-    let grace = fly["env"]["SHUTDOWN_GRACE_S"]
-        .as_str()
-        .and_then(|s| s.parse().ok());
+    let seconds = |name: &str| fly["env"][name].as_str().and_then(|s| s.parse().ok());
+    let grace = seconds("SHUTDOWN_GRACE_S");
+    let delay: u64 = seconds("SHUTDOWN_DELAY_S").expect("a delay");
     let kill = fly["kill_timeout"]
         .as_integer()
         .and_then(|s| u64::try_from(s).ok());
@@ -103,7 +103,14 @@ fn fly_waits_as_long_as_the_program_needs_and_asks_it_the_right_way() {
     assert_eq!(fly["kill_signal"].as_str(), Some("SIGTERM"));
     assert_eq!(grace, default_of("SHUTDOWN_GRACE_S"));
     let longest = number_in("src/cli/check/local.rs", "const FLY_LONGEST_KILL_S: u64 = ");
-    assert!((longest_end(grace)..=longest).contains(&kill), "{kill}");
+    assert!(
+        (longest_end(delay + grace)..=longest).contains(&kill),
+        "{kill}"
+    );
+    let check = &fly["http_service"]["checks"][0];
+    let every = |name: &str| check[name].as_str()?.strip_suffix('s')?.parse::<u64>().ok();
+    let noticed = every("interval").expect("an interval") + every("timeout").expect("a timeout");
+    assert!(delay > noticed, "{delay} s, and Fly asks within {noticed}");
     let release = fly["deploy"]["release_command"]
         .as_str()
         .expect("a command");
@@ -265,8 +272,14 @@ fn haproxy_and_compose_wait_as_long_as_a_turn_and_a_stop_may_take() {
     let grace: u64 = grace
         .and_then(|s| s.strip_suffix('s')?.parse().ok())
         .expect("a grace");
+    let delay = compose
+        .lines()
+        .find_map(|l| l.strip_prefix("    SHUTDOWN_DELAY_S: \""));
+    let delay: u64 = delay
+        .and_then(|s| s.strip_suffix('"')?.parse().ok())
+        .expect("a delay");
     assert!(
-        grace >= longest_end(default_of("SHUTDOWN_GRACE_S")),
+        grace >= longest_end(delay + default_of("SHUTDOWN_GRACE_S")),
         "{grace}"
     );
     let port = default_of("PORT");

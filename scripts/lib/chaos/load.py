@@ -27,8 +27,10 @@ class Kill:
 class Load:
     """So many callers, each saying one turn after the other; what breaks off is said again at once."""
 
-    def __init__(self, house, callers):
+    def __init__(self, house, callers, within=2):
         self.house = house
+        # They begin within so many seconds.
+        self.within = within
         self.turns = []
         self.open = 0
         self.is_over = False
@@ -49,7 +51,7 @@ class Load:
     async def _caller(self, number):
         talk, session = Talk(self.house), f"session-{number}-{random.randrange(1 << 32)}"
         said = 0
-        await asyncio.sleep(random.random() * 2)
+        await asyncio.sleep(random.random() * self.within)
         while not self.is_over:
             said += 1
             words = f"I want a raise, and this is the {said}th time that I say so in {session}."
@@ -87,8 +89,16 @@ async def kills(house, rounds, calm):
     return done
 
 
+@dataclass
+class Replaced:
+    machine: str
+    told: float
+    ended: float
+    code: int
+
+
 async def roll(house, clm, is_asked=True):
-    """Replaces every machine by `clm`; how long each took to end, and its exit code."""
+    """Replaces every machine by `clm`, one after the other."""
     done = []
     for name in local.MACHINES:
         if is_asked:
@@ -97,7 +107,7 @@ async def roll(house, clm, is_asked=True):
             await asyncio.sleep(1)
         told = time.monotonic()
         code = await blocking(house.end, name, signal.SIGTERM)
-        done.append((code, time.monotonic() - told))
+        done.append(Replaced(name, told, time.monotonic(), code))
         house.clm[name] = Path(clm)
         await blocking(house.start_machine, name)
         await blocking(house.await_machine, name)
@@ -115,7 +125,7 @@ def met_by(kills, turn):
     return any(kill.machine == turn.machine and turn.began <= kill.at <= turn.ended for kill in kills)
 
 
-async def judge(result, house, load, killed, refused_at_most=0):
+async def judge(result, house, load, killed):
     """What is promised of every load."""
     turns = load.turns
     whole = [t for t in turns if t.is_whole]
@@ -132,7 +142,7 @@ async def judge(result, house, load, killed, refused_at_most=0):
     result.row("cut elsewhere", len(cut) - len(own), len(cut) == len(own))
     statuses = sorted({t.status for t in refused})
     told = f"{len(refused)} ({', '.join(map(str, statuses))})" if refused else 0
-    result.row("requests refused", told, len(refused) <= refused_at_most)
+    result.row("requests refused", told, not refused)
     left = load.unanswered()
     result.row("never answered, asked again", len(left), not left)
     await blocking(local.until, "every row is in the database", lambda: is_shipped(house), 60)

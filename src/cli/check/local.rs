@@ -168,7 +168,8 @@ pub(super) fn sessions(settings: &Settings) -> Row {
 /// Whether Fly gives the process the time it needs to end well.
 pub(super) fn fly(settings: &Settings) -> Row {
     const NAME: &str = "fly";
-    let needed = settings.shutdown_grace.as_secs() + FLUSH_S;
+    let stopping = settings.shutdown_delay + settings.shutdown_grace;
+    let needed = stopping.as_secs() + FLUSH_S;
     if settings.listen.host.is_loopback() {
         return Row::warn(
             NAME,
@@ -177,8 +178,12 @@ pub(super) fn fly(settings: &Settings) -> Row {
         .hint("set HOST=0.0.0.0");
     }
     if needed > FLY_LONGEST_KILL_S {
-        return Row::warn(NAME, format!("SHUTDOWN_GRACE_S needs {needed} s to end")).hint(format!(
-            "Fly kills after {FLY_LONGEST_KILL_S} s at the latest: lower it"
+        return Row::warn(
+            NAME,
+            format!("SHUTDOWN_DELAY_S and SHUTDOWN_GRACE_S need {needed} s to end"),
+        )
+        .hint(format!(
+            "Fly kills after {FLY_LONGEST_KILL_S} s at the latest: lower them"
         ));
     }
     Row::ok(NAME, format!("needs {needed} s to end well")).hint(format!(
