@@ -42,6 +42,22 @@ pub(super) struct Watch {
     models_seen: Option<Instant>,
     /// Targets whose breaker was open since the start.
     opened: HashSet<String>,
+    waiting: Waiting,
+}
+
+/// How long the oldest record waits, look by look.
+#[derive(Default)]
+struct Waiting {
+    was_old: bool,
+}
+
+impl Waiting {
+    /// Whether it is to be told of: old at this look and at the one before. At one alone the wall clock may have
+    /// jumped since the record was written; a store that takes records has taken that one by the next.
+    fn is_long(&mut self, age: Duration) -> bool {
+        let is_old = age >= OLD;
+        std::mem::replace(&mut self.was_old, is_old) && is_old
+    }
 }
 
 impl Watch {
@@ -64,6 +80,7 @@ impl Watch {
             records,
             models_seen: None,
             opened: HashSet::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -114,7 +131,7 @@ impl Watch {
         }
     }
 
-    fn look_at_spool(&self, now_ms: i64) {
+    fn look_at_spool(&mut self, now_ms: i64) {
         let standing = self.records.standing();
         match standing.is_degraded {
             true => self.alerts.raise(Alert::SpoolDegraded),
@@ -125,7 +142,7 @@ impl Watch {
             .map_or(0, |at| now_ms.saturating_sub(at));
         let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
         let alert = Alert::SpoolAge { age };
-        match age >= OLD {
+        match self.waiting.is_long(age) {
             true => self.alerts.raise(alert),
             false => self.alerts.over(&alert.key()),
         }
@@ -243,4 +260,21 @@ pub(super) fn once(switchboard: Switchboard) -> Once {
         // Told twice is better than not at all.
         async move { switchboard.is_news(&key, quiet).await.unwrap_or(true) }.boxed()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_was_old_at_one_look_alone_is_not_told_of() {
+        let mut waiting = Waiting::default();
+        let mut is_long = |age_s| waiting.is_long(Duration::from_secs(age_s));
+        // An hour's jump of the wall clock, while a record waits.
+        assert!(!is_long(3600));
+        assert!(!is_long(0));
+        let ages = [298, 299, 300, 301, 302, 0, 300];
+        let told = ages.map(is_long);
+        assert_eq!(told, [false, false, false, true, true, false, false]);
+    }
 }
