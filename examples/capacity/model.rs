@@ -222,6 +222,12 @@ impl Model {
         turns * self.tokens_per_turn() / each + self.history_cores(turns) / busy
     }
 
+    /// Streams that a machine has open, on the average, when each of its cores is so busy.
+    pub(crate) fn streams_at(&self, busy: f64) -> f64 {
+        let turns = self.machine.cores * self.curve.rate_at(busy) / self.tokens_per_turn();
+        turns * self.stream_s()
+    }
+
     pub(crate) fn memory_mib(&self, calls: f64) -> f64 {
         let streams = Self::peak(self.streams(calls));
         let needed = self.get("memory_kept")

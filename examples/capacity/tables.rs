@@ -10,6 +10,9 @@ use crate::model::{Model, Need};
 /// The columns of the document.
 pub(crate) const SIZES: [f64; 6] = [10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 
+/// From here on the tail of the first word grows: a machine is to take no more.
+const FULL: f64 = 0.8;
+
 /// A heading, column names, rows.
 pub(crate) struct Table {
     title: &'static str,
@@ -46,7 +49,11 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
         (&measured.proxy, model.proxy, measured.tolerance.proxy),
     ];
     let processors = of.into_iter().flat_map(|(points, curve, tolerance)| {
-        points.iter().map(move |p| Checked {
+        // A full core's rate is what it was measured at: that says nothing of the model.
+        let points = points
+            .iter()
+            .filter(move |p| !p.full || curve.busy(p.tokens_per_s) < 1.0);
+        points.map(move |p| Checked {
             what: p.name.clone(),
             unit: "µs/token",
             measured: p.us_per_token,
@@ -222,6 +229,12 @@ pub(crate) fn shape(model: &Model) -> Table {
         curve(model.curve),
     ]);
     rows.push(vec!["the same of HAProxy".to_owned(), curve(model.proxy)]);
+    for busy in [model.get("busy_at_most"), FULL] {
+        rows.push(vec![
+            format!("streams of a machine whose cores are {busy} busy"),
+            number(model.streams_at(busy).floor()),
+        ]);
+    }
     Table {
         title: "What follows at once",
         columns: names(&["what", "value"]),

@@ -140,10 +140,6 @@ fn fly_knows_where_the_program_listens_and_how_much_it_takes() {
     );
     assert_eq!(env["PORT"].as_str(), Some(port.to_string().as_str()));
     assert_eq!(fly["mounts"]["destination"], env["DATA_DIR"]);
-    assert_eq!(
-        env["MAX_TURNS"].as_str(),
-        Some(default_of("MAX_TURNS").to_string().as_str())
-    );
     // Fly's scraper sends no key, and comes to where none is wanted.
     let scraped = fly["metrics"]["port"].as_integer();
     assert_eq!(
@@ -157,11 +153,24 @@ fn fly_knows_where_the_program_listens_and_how_much_it_takes() {
         u64::try_from(limit.expect("a limit")).expect("a limit")
     };
     assert_eq!(service["concurrency"]["type"].as_str(), Some("requests"));
-    assert!(limit("soft_limit") < default_of("MAX_TURNS"));
-    assert!(
-        limit("hard_limit") > default_of("MAX_TURNS"),
-        "it is clm that refuses"
-    );
+    let most: u64 = env["MAX_TURNS"]
+        .as_str()
+        .expect("a bound")
+        .parse()
+        .expect("a number");
+    // By what one machine carries, of as many cores as the document's.
+    assert_eq!(fly["vm"][0]["size"].as_str(), Some("performance-2x"));
+    let capacity = read("docs/CAPACITY.md");
+    assert!(capacity.contains("For machines of 2 cores, 4 GiB"));
+    let streams = |busy: &str| {
+        let row = format!("| streams of a machine whose cores are {busy} busy | ");
+        let row = capacity.split_once(&row).expect("a row").1;
+        let digits = row.split(' ').next().expect("a number").replace(',', "");
+        digits.parse::<u64>().expect("a number")
+    };
+    assert!(limit("soft_limit") <= streams("0.6"));
+    assert!((limit("soft_limit")..=streams("0.8")).contains(&most));
+    assert!(limit("hard_limit") > most, "it is clm that refuses");
     let idle = service["http_options"]["idle_timeout"]
         .as_integer()
         .expect("a time");
