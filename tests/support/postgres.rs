@@ -20,6 +20,7 @@ use super::Port;
 use super::daemon::Daemon;
 use super::home::home;
 pub(crate) use setup::{Auth, Setup};
+use template::Template;
 
 /// Who owns the databases: no superuser, since none is who the service should be.
 const USER: &str = "clm";
@@ -209,6 +210,30 @@ impl Database {
     /// Where its server listens: for a proxy.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// All of it, as `pg_dump` writes it for `pg_restore`: the bytes of a file.
+    pub(crate) async fn dumped(&self) -> Vec<u8> {
+        let program = Template::get().await.program("pg_dump");
+        let dump = Command::new(program)
+            .args(["--format=custom", &self.url])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&dump.stderr);
+        assert!(dump.status.success(), "{said}");
+        dump.stdout
+    }
+
+    /// Takes in what another one was dumped as.
+    pub(crate) async fn restore(&self, file: &Path) {
+        let program = Template::get().await.program("pg_restore");
+        let restored = Command::new(program)
+            .args(["--no-owner", "--exit-on-error", "--dbname", &self.url])
+            .arg(file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&restored.stderr);
+        assert!(restored.status.success(), "{said}");
     }
 
     /// Its URL by another way, such as a proxy.
