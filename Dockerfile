@@ -36,7 +36,7 @@ FROM debian:bookworm-slim
 # OpenRouter, Zep and the database are known by the system's roots.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
- && rm -rf /var/lib/apt/lists/* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 clm \
  && useradd --uid 10001 --gid clm --home-dir /data --no-create-home --shell /usr/sbin/nologin clm \
  && install -d -m 0700 -o clm -g clm /data

@@ -204,6 +204,7 @@ impl Application {
             counters,
             dropped_lines: dropped,
         };
+        metrics::set_started(places, clock.now_s());
         let ops = listen::operators(settings, door.clone())?;
         let (server, addr) = listen::callers(settings, places, target.clone(), door)?;
         let watch = Watch::new(alerts.clone(), Arc::clone(&rooms), records.health(), &slugs);

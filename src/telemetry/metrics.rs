@@ -243,6 +243,14 @@ pub fn set_inflight(turns: usize) {
     metrics::gauge!(names::INFLIGHT).set(f64::from(turns));
 }
 
+/// How many connections callers may have, and when the process began, seconds since the Unix epoch.
+pub fn set_started(places: usize, at_s: i64) {
+    let places = u32::try_from(places).unwrap_or(u32::MAX);
+    let at_s = u32::try_from(at_s).unwrap_or_default();
+    metrics::gauge!(names::CONNECTIONS_LIMIT).set(f64::from(places));
+    metrics::gauge!(names::START_TIME_SECONDS).set(f64::from(at_s));
+}
+
 /// A caller's connection, counted until it is dropped.
 #[derive(Debug)]
 pub struct Connected(());

@@ -22,6 +22,8 @@ pub const REPLIES_HEARD_TOTAL: &str = "clm_replies_heard_total";
 pub const PANICS_TOTAL: &str = "clm_panics_total";
 pub const INFLIGHT: &str = "clm_inflight";
 pub const CONNECTIONS: &str = "clm_connections";
+pub const CONNECTIONS_LIMIT: &str = "clm_connections_limit";
+pub const START_TIME_SECONDS: &str = "clm_start_time_seconds";
 pub const SPOOL_ROWS: &str = "clm_spool_rows";
 pub const SPOOL_BYTES: &str = "clm_spool_bytes";
 pub const SPOOL_AGE_SECONDS: &str = "clm_spool_age_seconds";
@@ -156,10 +158,16 @@ pub const ALL: &[(&str, Kind, &str)] = &[
         "Turns that ended in a panic, which is a bug.",
     ),
     (INFLIGHT, Kind::Gauge, "Turns being answered now."),
+    (CONNECTIONS, Kind::Gauge, "Callers' connections open now."),
     (
-        CONNECTIONS,
+        CONNECTIONS_LIMIT,
         Kind::Gauge,
-        "Callers' connections open now; those beyond the line `listening`'s bound wait.",
+        "How many connections callers may have; those beyond wait to be let in.",
+    ),
+    (
+        START_TIME_SECONDS,
+        Kind::Gauge,
+        "When this process began, seconds since the Unix epoch.",
     ),
     (SPOOL_ROWS, Kind::Gauge, "Rows that wait for the store."),
     (SPOOL_BYTES, Kind::Gauge, "Bytes of the spool on disk."),

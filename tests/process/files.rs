@@ -110,7 +110,15 @@ async fn operators_ask_at_a_port_of_their_own_without_a_key() {
         call.response().await
     };
     let page = ask(ops, Request::get("/metrics")).await;
+    let gauge = |name: &str| {
+        let text = page.text();
+        let line = text.lines().find_map(|l| l.strip_prefix(name)).unwrap();
+        line.trim().parse::<f64>().unwrap()
+    };
     assert!(page.text().contains("clm_turns_total"), "{}", page.text());
+    assert!(gauge("clm_connections_limit ") >= gauge("clm_connections "));
+    // 2026 and later.
+    assert!(gauge("clm_start_time_seconds ") > 1_767_225_600.0);
     assert_eq!(
         ask(service.addr, Request::get("/metrics")).await.status,
         401
