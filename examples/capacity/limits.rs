@@ -107,6 +107,16 @@ impl Model {
                 then: "more machines; a shorter `PACE` where the database can take it",
             },
             Limit {
+                name: "bills of calls that were hung up on",
+                bound: format!("{} questions/s", self.get("bill_rate")),
+                calls: Self::calls_at(self.get("bill_rate"), |calls| {
+                    self.turns(calls) * self.get("hung_up") * self.get("bill_looks")
+                }),
+                is_machine: true,
+                seen: "what they cost stays an estimate (`crowded_out`)",
+                then: "more machines",
+            },
+            Limit {
                 name: "the spool while PostgreSQL is away",
                 bound: format!("{} MiB, {} h", self.get("spool_limit"), self.get("outage")),
                 calls: Self::calls_at(spool, waiting),

@@ -2,7 +2,7 @@
 //! estimate stands until upstream's own books tell better, and for good where they never do.
 //!
 //! One task asks, unhurried: each call about a second after its end, then ever more seldom for a
-//! quarter of an hour; a few questions a second, four at once. It ends with the soft token. What is
+//! quarter of an hour; a few questions a second, more of them where more wait, four at once. It ends with the soft token. What is
 //! left then is found in the store by whoever owns it, and given here again.
 
 mod schedule;

@@ -268,6 +268,29 @@ async fn a_few_questions_a_second_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_more_wait_the_sooner_each_is_asked_about() {
+    let rig = Rig::start();
+    // Eight a second, for ten minutes; each is in the books at the second look.
+    for n in 0..8 * 600 {
+        let id = format!("gen-{n}");
+        rig.script(&id, [Look::NotYet, bill(1)]);
+        rig.consider(&format!("t{n}"), &id);
+        sleep(Duration::from_millis(125)).await;
+    }
+    let (waiting, found) = (rig.corrections.waiting(), rig.found().len());
+    assert!(waiting < 600, "{waiting} wait");
+    assert!(found > 4000, "{found} found");
+    // Never faster than this, however many wait.
+    for n in 0..9000 {
+        rig.consider(&format!("u{n}"), &format!("gen-gone-{n}"));
+    }
+    let before = rig.books.lock().asked.len();
+    sleep(Duration::from_secs(10)).await;
+    let asked = rig.books.lock().asked.len() - before;
+    assert!((350..=401).contains(&asked), "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_upstream_did_not_bill_and_can_be_asked_about_is_considered() {
     use CostSource::{Corrected, Estimated, Reported, Unknown};
     let recorder = PrometheusBuilder::new().build_recorder();
