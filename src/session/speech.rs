@@ -150,6 +150,10 @@ impl Speech {
             return;
         }
         something(&mut said);
+        // Nearly every token of every turn.
+        if said.listeners.is_empty() {
+            return;
+        }
         let wakers = said.wakers();
         // Woken without the lock: they come for it at once.
         drop(said);
