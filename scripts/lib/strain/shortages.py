@@ -165,7 +165,8 @@ async def processor(result, options):
             while rate < MOST_STARVED:
                 before = waited()
                 await callers.steadily(2, rate)
-                if waited() - before >= 4:
+                # In half of the twenty moments that its share is dealt out in.
+                if waited() - before >= 10:
                     break
                 rate *= 1.25
             before = waited()
@@ -177,9 +178,9 @@ async def processor(result, options):
             result.row("turns of a quick model, answered whole", f"{len(heard)}, {whole}", whole == len(heard))
             told = f"{at((h.first for h in heard), 50):.0f}, {at((h.first for h in heard), 99):.0f} ms"
             result.row("their first word, p50, p99", told)
-            # Silent for longer than anybody waits.
+            # Silent for longer than anybody waits. A sentence of ours takes less than an answer: so more of them.
             await pace(rig, first_token_ms=120_000)
-            heard = await callers.steadily(options.seconds, rate / 2)
+            heard = await callers.steadily(options.seconds, rate * 2.5)
             while_silent = waited() - before
             whole = sum(h.is_whole for h in heard)
             latest = at((h.ended for h in heard), 100)
