@@ -49,7 +49,7 @@ async fn the_embedded_store_goes_back_to_what_sqlite_wrote_while_it_ran() {
     let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
     let kept = Kept::open(dirs[0].path(), None);
     kept.keep(&turns()).await;
-    // What `.backup` of its shell does: a copy by SQLite itself, whoever writes meanwhile.
+    // A copy by SQLite itself.
     let copy = dirs[1].path().join("clm.db");
     let store = Connection::open(dirs[0].path().join("clm.db")).unwrap();
     store
