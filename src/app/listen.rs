@@ -57,7 +57,7 @@ pub(super) fn callers(
         .saturating_add(closing::POLITE.as_secs());
     let stall = settings.limits.caller_stall;
     let practises = settings.listen.practice;
-    let each = (places / settings.listen.workers.max(1)).max(1);
+    let each = places / settings.listen.workers.max(1);
     let server = HttpServer::new(move || {
         // Connections belong to the thread that opened them: each worker has its own client.
         let client = outbound::client().unwrap_or_else(|_| spare.clone());
@@ -152,7 +152,9 @@ pub(super) fn places(settings: &Settings, files: Option<u64>) -> usize {
     } else {
         turns
     };
-    others.saturating_sub(models).max(files / 4).clamp(1, most)
+    let all = others.saturating_sub(models).max(files / 4).clamp(1, most);
+    // Each worker has as many as the others.
+    (all / workers).max(1) * workers
 }
 
 /// How many turns may be open with so many files: some places are left for whoever is to hear that there is none.
@@ -199,6 +201,8 @@ mod tests {
         // Half of few files is for models, and a quarter always for callers; some of theirs to hear that all are taken.
         assert_eq!(held(Some(1_024), &[one, here]), (430, 404));
         assert_eq!(held(Some(96), &[one, here]), (24, 23));
-        assert_eq!(held(Some(0), &[four]), (1, 1));
+        assert_eq!(held(Some(0), &[four]), (4, 4));
+        // No more than the workers take between them.
+        assert_eq!(held(Some(20_003), &[four, here]).0, 20_000 - 180 - 4_000);
     }
 }
