@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::json;
@@ -69,7 +70,8 @@ pub(super) async fn run(
             return Ok(Exit::Usage);
         }
     };
-    watch_signals(application.lifecycle(), settings.shutdown_delay);
+    // Nobody chooses another machine, and Ctrl-C is meant.
+    watch_signals(application.lifecycle(), Duration::ZERO);
     let address = format!("http://{}", application.addr());
     let lifecycle = application.lifecycle().clone();
     let served = application.run();

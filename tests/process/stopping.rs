@@ -85,9 +85,10 @@ async fn g2_turns_that_come_before_the_balancer_knows_are_taken() {
     .await;
     let taken = service.say("taken", "Hello").await.text;
     let asked_after = told.elapsed();
-    // One that runs when the delay is over: some two seconds of speech.
+    // One that still runs when the delay is over: some four seconds of speech.
     service.simulate(&json!({"gap_ms": 100})).await;
     let last = service.say("last", "Hello").await.text;
+    assert!(told.elapsed() > DELAY, "it ended too soon to tell");
     until("no new turns", async || {
         let late = service.say("late", "Hello").await.text;
         is_busy_line(&late).then_some(())
