@@ -2,8 +2,8 @@
 //! estimate stands until upstream's own books tell better, and for good where they never do.
 //!
 //! One task asks, unhurried: each call about a second after its end, then ever more seldom for a
-//! quarter of an hour; a few questions a second, more of them where more wait, four at once. It ends with the soft token. What is
-//! left then is found in the store by whoever owns it, and given here again.
+//! quarter of an hour; a few questions a second, more of them where more wait, sixteen at once. It ends with the soft
+//! token. What is left then is found in the store by whoever owns it, and given here again.
 
 mod schedule;
 
@@ -25,8 +25,8 @@ use self::schedule::{Job, Schedule, Verdict};
 use super::generation::{self, Look};
 use super::openrouter::Target;
 
-/// Questions that are open at once.
-const AT_ONCE: usize = 4;
+/// Questions that are open at once: at the fastest pace, each may take 0.4 s to be answered.
+const AT_ONCE: usize = 16;
 
 /// Whoever has calls to correct holds one of these. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -18,8 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Between two questions, while no more than a few calls wait.
 const PACE: Duration = Duration::from_millis(250);
 const FEW: u32 = 100;
-/// The same, where ten times as many wait or more: as fast as four questions at once are answered.
+/// The same, where ten times as many wait or more.
 const SHORTEST: Duration = Duration::from_millis(25);
+/// After the rest that a refusal wants, no faster than [`PACE`] for so long: the books have a limit, and it was met.
+const CALM: Duration = Duration::from_secs(60);
 
 /// A call that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub(super) struct Schedule {
     serial: u64,
     /// Nobody is asked before.
     rest_until: Option<Instant>,
+    /// The pace is not raised before.
+    calm_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -110,7 +114,7 @@ impl Schedule {
             return None;
         }
         let (_, serial) = self.due.pop_first()?;
-        self.rest(now + self.pace());
+        self.rest(now + self.pace(now));
         let waiting = self.waiting.get(&serial)?;
         Some((serial, waiting.job.generation_id.clone()))
     }
@@ -144,6 +148,7 @@ impl Schedule {
             Look::Refused(rest) => {
                 next = now + rest;
                 self.rest(next);
+                self.calm_until = Some(next + CALM);
             }
         }
         if now >= until {
@@ -159,7 +164,10 @@ impl Schedule {
 
     /// The more wait, the sooner the next is asked about: who hangs up comes with turns, and those who came faster than
     /// they were asked about would crowd each other out.
-    fn pace(&self) -> Duration {
+    fn pace(&self, now: Instant) -> Duration {
+        if self.calm_until.is_some_and(|until| now < until) {
+            return PACE;
+        }
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         (PACE * FEW / waiting.max(FEW)).max(SHORTEST)
     }

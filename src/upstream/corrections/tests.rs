@@ -245,7 +245,11 @@ async fn too_many_crowd_out_the_oldest_and_one_call_is_asked_about_once() {
     sleep(Duration::from_secs(20)).await;
     let all = rig.books.lock();
     assert_eq!(all.most, AT_ONCE);
-    assert!((30..=40).contains(&all.asked.len()), "{}", all.asked.len());
+    assert!(
+        (145..=160).contains(&all.asked.len()),
+        "{}",
+        all.asked.len()
+    );
     assert!(
         all.asked
             .iter()
@@ -288,6 +292,31 @@ async fn the_more_wait_the_sooner_each_is_asked_about() {
     sleep(Duration::from_secs(10)).await;
     let asked = rig.books.lock().asked.len() - before;
     assert!((350..=401).contains(&asked), "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_many_wait_a_refusal_calms_the_pace_for_a_minute() {
+    let rig = Rig::start();
+    rig.script("gen-0", [Look::Refused(Duration::from_secs(10))]);
+    for n in 0..2000 {
+        rig.consider(&format!("t{n}"), &format!("gen-{n}"));
+    }
+    // Two thousand first looks take less than a minute.
+    sleep(Duration::from_secs(150)).await;
+    let all = rig.books.lock().asked.clone();
+    let refused = all.iter().find(|(id, _)| id == "gen-0").unwrap().1;
+    let asked = |ms: std::ops::Range<u128>| {
+        let since = all.iter().filter_map(|(_, at)| at.checked_sub(refused));
+        since.filter(|at| ms.contains(at)).count()
+    };
+    let (resting, calm, after) = (
+        asked(1..10_000),
+        asked(10_000..70_000),
+        asked(70_500..80_500),
+    );
+    assert_eq!(resting, 0);
+    assert!((235..=241).contains(&calm), "{calm}");
+    assert!((350..=401).contains(&after), "{after}");
 }
 
 #[tokio::test(start_paused = true)]
