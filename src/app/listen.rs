@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use futures::TryFutureExt as _;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 
@@ -67,6 +68,7 @@ pub(super) fn callers(
             warm::keep_in_practice(door.clone(), Rc::clone(&upstream));
         }
         App::new()
+            .wrap_fn(|request, service| service.call(request).map_ok(http::part_when_leaving))
             .wrap(from_fn(http::root_span))
             .app_data(Data::new(door.clone()))
             .app_data(Data::new(upstream))

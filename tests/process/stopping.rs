@@ -76,14 +76,14 @@ const DELAY: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g2_turns_that_come_before_the_balancer_knows_are_taken() {
     let mut service = Service::start(&[("SHUTDOWN_DELAY_S", "3")]).await;
-    let whole = service.say("whole", "Hello").await.text;
+    let whole = service.say("whole", "Hello").await;
     service.signal("TERM");
     let told = Instant::now();
     until("unready", async || {
         (service.ready().await == 503).then_some(())
     })
     .await;
-    let taken = service.say("taken", "Hello").await.text;
+    let taken = service.say("taken", "Hello").await;
     let asked_after = told.elapsed();
     // One that still runs when the delay is over: some four seconds of speech.
     service.simulate(&json!({"gap_ms": 100})).await;
@@ -95,7 +95,11 @@ async fn g2_turns_that_come_before_the_balancer_knows_are_taken() {
     })
     .await;
     assert!(asked_after < DELAY, "it was asked too late to tell");
-    assert_eq!([&taken, &last], [&whole, &whole]);
+    assert_eq!([&taken.text, &last], [&whole.text, &whole.text]);
+    // A balancer that sees no requests, only connections, would keep asking here.
+    let connection = |heard: &Heard| heard.headers.get("connection").cloned();
+    assert_eq!(connection(&whole), None);
+    assert_eq!(connection(&taken).as_deref(), Some("close"));
     assert_eq!(service.ended().await, 0);
     assert!(told.elapsed() >= DELAY, "{:?}", told.elapsed());
     let records = service.records().await;
