@@ -39,4 +39,4 @@ mod killed;
 mod commands;
 mod replay;
 mod ten_minutes;
-mod http2;
+mod haproxy;
