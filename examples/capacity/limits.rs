@@ -33,7 +33,10 @@ impl Model {
         let spool = self.get("spool_limit") * MIB;
         let outage = 3600.0 * self.get("outage");
         let waiting = |calls| self.turns(calls) * outage * self.get("spool_bytes");
-        let rows = |calls| self.turns(calls) * self.get("rows");
+        let rows = |calls| {
+            let turns = self.turns(calls);
+            self.rows_of(turns, turns * self.get("attempts"))
+        };
         let writes = self.get("zep_threads") / self.get("zep_write");
         vec![
             Limit {
@@ -186,9 +189,15 @@ impl Model {
             },
             Limit {
                 name: "PostgreSQL's rows",
-                bound: format!("{} rows/s", self.get("postgres_rows")),
-                calls: Self::calls_at(self.get("postgres_rows"), |calls| {
-                    self.turns(calls) * self.get("rows")
+                bound: format!(
+                    "{:.0} rows/s: {} cores, {} of each",
+                    self.rows_at_most(),
+                    self.get("postgres_cores"),
+                    self.get("busy_at_most")
+                ),
+                calls: Self::calls_at(self.rows_at_most(), |calls| {
+                    let turns = self.turns(calls);
+                    self.rows_of(turns, turns * self.get("attempts"))
                 }),
                 is_machine: false,
                 seen: "spools grow on every machine; no turn waits",

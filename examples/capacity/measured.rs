@@ -77,6 +77,7 @@ pub(crate) struct Tolerance {
     pub(crate) proxy: f64,
     pub(crate) memory: f64,
     pub(crate) files: f64,
+    pub(crate) asked: f64,
 }
 
 /// How many files were open with so many streams.
@@ -90,6 +91,25 @@ pub(crate) struct Files {
     pub(crate) from: String,
 }
 
+/// What so many turns asked of what all machines share.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    pub(crate) turns: f64,
+    /// Calls of models.
+    pub(crate) attempts: f64,
+    /// Calls of people: sessions.
+    pub(crate) calls: f64,
+    pub(crate) machines: f64,
+    pub(crate) seconds: f64,
+    /// Of `turn` and `attempt`.
+    pub(crate) rows: f64,
+    pub(crate) redis: f64,
+    pub(crate) zep: f64,
+    pub(crate) from: String,
+}
+
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +120,7 @@ pub(crate) struct Measured {
     pub(crate) proxy: Vec<Processor>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) files: Vec<Files>,
+    pub(crate) asked: Vec<Asked>,
 }
 
 impl Measured {

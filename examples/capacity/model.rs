@@ -132,7 +132,12 @@ pub(crate) struct Need {
     pub(crate) redis: f64,
     pub(crate) zep: f64,
     pub(crate) requests: f64,
-    pub(crate) dollars_hour: f64,
+    /// What leaves the machines, to callers and to models, in bytes a day.
+    pub(crate) traffic_day: f64,
+    /// Dollars an hour: models, machines, what leaves them.
+    pub(crate) models_hour: f64,
+    pub(crate) machines_hour: f64,
+    pub(crate) traffic_hour: f64,
     pub(crate) spool_hour: f64,
     pub(crate) log_day: f64,
     pub(crate) proxy_cores: f64,
@@ -147,6 +152,7 @@ pub(crate) struct Need {
 
 /// At most one in so many is replaced at once, rounded up.
 const REPLACED_AT_ONCE: f64 = 20.0;
+const HOURS_OF_A_MONTH: f64 = 730.0;
 /// Streams open by chance: so many standard deviations above the mean.
 const DEVIATIONS: f64 = 4.0;
 
@@ -259,9 +265,34 @@ impl Model {
         tokens / self.proxy.rate_at(self.get("busy_at_most"))
     }
 
+    /// Requests a minute.
     pub(crate) fn zep(&self, calls: f64) -> f64 {
-        let turn = self.get("zep_reads") + self.get("zep_writes");
-        self.turns(calls) * 60.0 * turn + calls / self.get("call_minutes") * self.get("zep_call")
+        self.zep_of(self.turns(calls) * 60.0, calls / self.get("call_minutes"))
+    }
+
+    /// Requests to Zep for so many turns of so many calls.
+    pub(crate) fn zep_of(&self, turns: f64, calls: f64) -> f64 {
+        turns * (self.get("zep_reads") + self.get("zep_writes")) + calls * self.get("zep_call")
+    }
+
+    /// Rows for so many turns, which asked models so often.
+    pub(crate) fn rows_of(&self, turns: f64, attempts: f64) -> f64 {
+        turns * (self.get("rows") - 1.0) + attempts
+    }
+
+    /// Scripts for so many turns, on machines that ran for so many seconds together.
+    pub(crate) fn redis_of(&self, turns: f64, machine_seconds: f64) -> f64 {
+        turns * self.get("redis_scripts") + machine_seconds
+    }
+
+    /// Rows a second that PostgreSQL takes while its cores are as busy as they may be.
+    pub(crate) fn rows_at_most(&self) -> f64 {
+        self.get("postgres_cores") * self.get("busy_at_most") * 1e6 / self.get("postgres_row")
+    }
+
+    /// Bytes that a turn sends, to its caller and to models.
+    fn sent(&self) -> f64 {
+        self.get("bytes_to_callers") + self.get("bytes_to_models") * self.get("attempts")
     }
 
     /// Machines that carry the calls, and the spare ones: one lost, and those that a deploy replaces at once.
@@ -289,12 +320,15 @@ impl Model {
             cores: self.cores(calls),
             upstream_h1: peak * self.get("attempts"),
             upstream_h2: self.connections_h2(peak),
-            rows: turns * (self.get("rows") - 1.0 + self.get("attempts")),
+            rows: self.rows_of(turns, requests),
             row_bytes_day: turns * day * self.get("row_bytes"),
-            redis: turns * self.get("redis_scripts") + needed + spare,
+            redis: self.redis_of(turns, needed + spare),
             zep: self.zep(calls),
             requests: requests * 60.0,
-            dollars_hour: turns * 3600.0 * self.dollars_per_turn(),
+            traffic_day: turns * day * self.sent(),
+            models_hour: turns * 3600.0 * self.dollars_per_turn(),
+            machines_hour: (needed + spare) * self.get("machine_dollars") / HOURS_OF_A_MONTH,
+            traffic_hour: turns * 3600.0 * self.sent() / 1e9 * self.get("traffic_dollars"),
             spool_hour: turns * 3600.0 * self.get("spool_bytes"),
             log_day: turns * day * self.get("log_bytes"),
             proxy_cores: self.proxy_cores(tokens),

@@ -88,7 +88,24 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
         tolerance: measured.tolerance.files,
         from: p.from.clone(),
     });
-    processors.chain(rooms).chain(files).collect()
+    let asked = measured.asked.iter().flat_map(|p| {
+        let redis = model.redis_of(p.turns, p.machines * p.seconds);
+        [
+            ("rows", p.rows, model.rows_of(p.turns, p.attempts)),
+            ("Redis scripts", p.redis, redis),
+            ("Zep requests", p.zep, model.zep_of(p.turns, p.calls)),
+        ]
+        .map(|(unit, counted, modelled)| Checked {
+            what: p.name.clone(),
+            unit,
+            measured: counted,
+            modelled,
+            tolerance: measured.tolerance.asked,
+            from: p.from.clone(),
+        })
+    });
+    let all = processors.chain(rooms).chain(files).chain(asked);
+    all.collect()
 }
 
 pub(crate) fn inputs(model: &Model) -> Table {
@@ -161,7 +178,12 @@ const NEEDS: &[Row] = &[
     ("Zep, requests a minute", |_, n| n.zep),
     ("times Zep's limit", |m, n| n.zep / m.get("zep_limit")),
     ("OpenRouter, requests a minute", |_, n| n.requests),
-    ("dollars an hour", |_, n| n.dollars_hour),
+    ("models, dollars an hour", |_, n| n.models_hour),
+    ("machines, dollars an hour", |_, n| n.machines_hour),
+    ("sent to callers and models, GB a day", |_, n| {
+        n.traffic_day / 1e9
+    }),
+    ("sent, dollars an hour", |_, n| n.traffic_hour),
     (
         "spool of all machines after an hour without PostgreSQL, MiB",
         |_, n| n.spool_hour / 1024.0 / 1024.0,
