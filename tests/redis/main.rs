@@ -11,6 +11,7 @@ mod newer;
 mod repeats;
 mod server;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use quest_clm::clock::Clock;
@@ -124,6 +125,41 @@ async fn two_machines_see_what_both_do() {
     assert_eq!(a.seen(), (Scope::Shared, [2, 3, 5, 5]));
     b.stop().await;
     a.stop().await;
+}
+
+/// A hash of machines, and one that is always there.
+const MACHINES: &str = "clm:{1}:machines";
+const ETERNAL: &str = r#"99999999999999 {"open":1,"slices":[]}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_a_hundred_machines_tells_each_second_and_reads_each_fourth() {
+    let redis = Redis::start().await;
+    for n in 0..99 {
+        redis.ask::<u64>(&["HSET", MACHINES, &format!("other-{n}"), ETERNAL]);
+    }
+    let machine = Machine::start(&redis, 1);
+    machine.sees([100, 100, 0, 0]).await;
+    let calls = |command: &str| {
+        let told: String = redis.ask(&["INFO", "commandstats"]);
+        let line = told.split(&format!("cmdstat_{command}:calls=")).nth(1);
+        let calls = line.and_then(|line| line.split(',').next());
+        calls.map_or(0, |calls| calls.parse::<u64>().unwrap())
+    };
+    let before = (calls("evalsha"), calls("hgetall"));
+    let alone = Cell::new(0);
+    until("nine more are told", async || {
+        alone.set(alone.get() + u32::from(machine.now().scope != Scope::Shared));
+        calls("evalsha") >= before.0 + 9
+    })
+    .await;
+    let read = calls("hgetall") - before.1;
+    assert!((2..=3).contains(&read), "{read}");
+    assert_eq!(
+        alone.get(),
+        0,
+        "numbers that were read are shown until the next are"
+    );
+    machine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

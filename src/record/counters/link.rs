@@ -96,6 +96,8 @@ struct Link {
     /// Random: a machine that starts again is another one, or its day would begin anew.
     machine: String,
     connection: Option<MultiplexedConnection>,
+    /// How often it tells until it reads again.
+    unread: u64,
     breaker: Breaker,
     is_open: bool,
     /// Whether the last call failed, as far as the log knows.
@@ -113,6 +115,7 @@ impl Link {
             script: Script::new(shared::SCRIPT),
             machine: format!("{:016x}", rand::random::<u64>()),
             connection: None,
+            unread: 0,
             breaker: Breaker::new(sharing.rest),
             is_open: false,
             is_lost: false,
@@ -137,18 +140,25 @@ impl Link {
             }
             Err(error) => {
                 self.connection = None;
+                // What was read before is of before.
+                self.unread = 0;
                 self.failed(&error);
             }
         }
     }
 
-    async fn exchange(&mut self, counters: &Counters) -> Result<Sum, LinkError> {
+    /// What all machines told, if it was read.
+    async fn exchange(&mut self, counters: &Counters) -> Result<Option<Sum>, LinkError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         let sum = self.call(&mut connection, counters).await?;
         self.connection = Some(connection);
+        self.unread = match &sum {
+            Some(sum) => shared::unread(sum.machines),
+            None => self.unread.saturating_sub(1),
+        };
         Ok(sum)
     }
 
@@ -174,8 +184,8 @@ impl Link {
         &self,
         connection: &mut MultiplexedConnection,
         counters: &Counters,
-    ) -> Result<Sum, LinkError> {
-        let answer = timeout(BUDGET, self.tell(connection, counters)).await;
+    ) -> Result<Option<Sum>, LinkError> {
+        let answer = timeout(BUDGET, self.tell(connection, counters, self.unread == 0)).await;
         answer.map_err(|_| LinkError::Late)?
     }
 
@@ -183,15 +193,18 @@ impl Link {
         &self,
         connection: &mut MultiplexedConnection,
         counters: &Counters,
-    ) -> Result<Sum, LinkError> {
+        reads: bool,
+    ) -> Result<Option<Sum>, LinkError> {
         let (told, day, today) = counters.told();
         let told = serde_json::to_vec(&told).unwrap_or_default();
         let mut call = self.script.key(shared::MACHINES);
         call.key(shared::day_key(day))
             .arg(&self.machine)
             .arg(told)
-            .arg(shared::day_words(&today));
-        Ok(Sum::of(call.invoke_async::<Answer>(connection).await?))
+            .arg(shared::day_words(&today))
+            .arg(u8::from(reads));
+        let answer = call.invoke_async::<Option<Answer>>(connection).await?;
+        Ok(answer.map(Sum::of))
     }
 
     /// Tells the last numbers, unless Redis failed the last time. A call that was dropped for the stop
@@ -206,7 +219,7 @@ impl Link {
                 Some(connection) => connection,
                 None => self.connect().await?,
             };
-            self.tell(&mut connection, counters).await
+            self.tell(&mut connection, counters, false).await
         };
         let _ = timeout(PARTING, told).await;
     }

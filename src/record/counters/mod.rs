@@ -2,8 +2,8 @@
 //! are open. Live numbers for people who watch, not books: those are the records.
 //!
 //! `local` counts what this machine settles, and always does. With Redis, `link` tells it to the
-//! other machines once a second and reads everybody's back (`shared`). It does so in a task of its
-//! own: nobody who notes a turn or asks for a snapshot ever waits for Redis, and while Redis does
+//! other machines once a second and reads everybody's back (`shared`), more seldom where they are many. It does so
+//! in a task of its own: nobody who notes a turn or asks for a snapshot ever waits for Redis, and while Redis does
 //! not answer a snapshot holds the local numbers and says so.
 //!
 //! To add a number: a field in `tally` and in [`Minute`]; the layout's number in the keys goes up.
@@ -56,6 +56,7 @@ struct Shared {
 
 /// What all machines had told at some moment.
 struct Reading {
+    /// When Redis answered last; it need not have been read then.
     at: Instant,
     epoch_ms: i64,
     sum: Sum,
@@ -83,7 +84,7 @@ pub struct Now {
     /// Why the numbers are this machine's alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// Machines that told theirs within the last three seconds.
+    /// Machines that had told theirs within three seconds.
     pub machines: u64,
     pub open_turns: u64,
     pub last_minute: Minute,
@@ -242,14 +243,17 @@ impl Counters {
         (Told { open, slices }, day, today)
     }
 
-    /// Takes in where all machines stand.
-    fn heard(&self, sum: Sum) {
-        if let Some(shared) = &self.0.shared {
-            *lock(&shared.latest) = Some(Reading {
-                at: Instant::now(),
-                epoch_ms: self.0.clock.now_ms(),
-                sum,
-            });
+    /// Takes in where all machines stand, or that Redis answered, where that was not asked.
+    fn heard(&self, sum: Option<Sum>) {
+        let Some(shared) = &self.0.shared else {
+            return;
+        };
+        let (mut latest, at) = (lock(&shared.latest), Instant::now());
+        if let Some(sum) = sum {
+            let epoch_ms = self.0.clock.now_ms();
+            *latest = Some(Reading { at, epoch_ms, sum });
+        } else if let Some(reading) = &mut *latest {
+            reading.at = at;
         }
     }
 

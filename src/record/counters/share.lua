@@ -1,7 +1,8 @@
 -- Tells one machine's numbers and reads everybody's, in one step that may be repeated: what is told
 -- is where the machine stands, never what to add. All ages are by this server's clock, so that
 -- machines need not agree on the time.
--- KEYS: the machines; the day. ARGV: the machine; its last minute; its day, empty if without turns.
+-- KEYS: the machines; the day. ARGV: the machine; its last minute; its day, empty if without turns; 1 if it reads,
+-- which takes the longer the more machines there are.
 local MINUTE = 60000
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -10,6 +11,9 @@ redis.call('PEXPIRE', KEYS[1], 2 * MINUTE)
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
   redis.call('EXPIRE', KEYS[2], 172800)
+end
+if ARGV[4] ~= '1' then
+  return false
 end
 
 local machines = {}

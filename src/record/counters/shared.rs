@@ -27,9 +27,18 @@ pub(super) struct Told {
     pub(super) slices: Vec<Slice>,
 }
 
-/// What the script answers: each machine's words with their age in milliseconds; the day's turns,
+/// As many machines read whenever they tell. Where there are more each reads the more seldom: what a reading takes of
+/// Redis grows with the machines, and so do the readings.
+const READERS: u64 = 30;
+
+/// What the script answers who reads: each machine's words with their age in milliseconds; the day's turns,
 /// cost and unknown costs.
 pub(super) type Answer = (Vec<(u64, Vec<u8>)>, (u64, i64, u64));
+
+/// How often a machine among so many tells without reading, after it has read.
+pub(super) fn unread(machines: u64) -> u64 {
+    machines.saturating_sub(1) / READERS
+}
 
 /// Where all machines stand together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,6 +129,22 @@ mod tests {
             let got = (sum.machines, sum.open, sum.minute.minute().turns);
             assert_eq!(got, (machines, open, turns), "{age}");
             assert_eq!((sum.today.turns, sum.today.cost_usd), (7, MicroUsd(90)));
+        }
+    }
+
+    #[test]
+    fn the_more_machines_the_more_seldom_each_reads() {
+        let expected = [
+            (0, 0),
+            (1, 0),
+            (30, 0),
+            (31, 1),
+            (60, 1),
+            (61, 2),
+            (900, 29),
+        ];
+        for (machines, times) in expected {
+            assert_eq!(unread(machines), times, "{machines}");
         }
     }
 

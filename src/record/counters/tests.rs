@@ -62,11 +62,11 @@ async fn shared_numbers_are_shown_for_three_seconds() {
     let counters = counters(nowhere());
     assert_eq!(counters.snapshot().reason, Some("redis does not answer"));
     assert_eq!(counters.redis(), RedisHealth::Up, "it was just asked");
-    counters.heard(Sum {
+    counters.heard(Some(Sum {
         machines: 2,
         open: 9,
         ..Sum::default()
-    });
+    }));
     advance(Duration::from_millis(2999)).await;
     let now = counters.snapshot();
     assert_eq!(
@@ -74,6 +74,10 @@ async fn shared_numbers_are_shown_for_three_seconds() {
         (Scope::Shared, None, 2, 9)
     );
     assert_eq!(counters.redis(), RedisHealth::Up);
+    // Redis answered, and was not asked what others told.
+    counters.heard(None);
+    advance(Duration::from_millis(2999)).await;
+    assert_eq!(counters.snapshot(), now, "as of when it was read");
     advance(Duration::from_millis(1)).await;
     let now = counters.snapshot();
     assert_eq!(
