@@ -1,5 +1,7 @@
 //! Keeps the budget's books true: with what the records say, and with the other machines.
 
+mod hours;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::record::{Backlog, Leases, Reader};
 use crate::routing::budget::{Budget, Limits, Owner, Sharing};
 use crate::telemetry::events::LeaseRefused;
 use crate::turn::MicroUsd;
+
+use self::hours::Hours;
 
 /// How often strangers are looked up.
 const LOOK: Duration = Duration::from_secs(1);
@@ -56,9 +60,9 @@ impl Purse {
     pub(super) fn start(self, backlog: Backlog, leases: Option<Leases>, lifecycle: &Lifecycle) {
         let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
         let looking = self.clone();
-        let spawner = lifecycle.clone();
+        let (spawner, is_shared) = (lifecycle.clone(), leases.is_some());
         lifecycle.spawn(async move {
-            let work = looking.look_up(backlog, spawner);
+            let work = looking.look_up(backlog, is_shared, spawner);
             soft.run_until_cancelled(work).await;
         });
         if let Some(leases) = leases {
@@ -75,9 +79,9 @@ impl Purse {
     }
 
     /// Learns from the records: once what the day cost before this process, again when what was on its
-    /// way has arrived, and whoever speaks and is not known.
-    async fn look_up(self, backlog: Backlog, lifecycle: Lifecycle) {
-        let mut is_rebuilt = false;
+    /// way has arrived, and whoever speaks and is not known. Where the cap is shared the leases tell of the day.
+    async fn look_up(self, backlog: Backlog, is_shared: bool, lifecycle: Lifecycle) {
+        let mut is_rebuilt = is_shared;
         let mut is_settled = backlog.is_empty();
         loop {
             let now_ms = self.clock.now_ms();
@@ -88,7 +92,7 @@ impl Purse {
                 let backlog = backlog.clone();
                 let look = lifecycle.spawn_blocking(move || backlog.is_delivered());
                 if look.await.unwrap_or(true) {
-                    (is_settled, is_rebuilt) = (true, false);
+                    (is_settled, is_rebuilt) = (true, is_shared);
                 }
             }
             let strangers = self.budget.strangers(now_ms);
@@ -100,7 +104,7 @@ impl Purse {
                     Owner::Session(_) => 0,
                 };
                 // A store that is away is asked again when they speak again.
-                if let Ok(spent) = self.reader.spent(since_ms, Some(&owner)).await {
+                if let Ok(spent) = self.reader.spent(since_ms, None, Some(&owner)).await {
                     let now_ms = self.clock.now_ms();
                     self.budget.know(&owner, spent, day_ms, now_ms);
                 }
@@ -113,7 +117,7 @@ impl Purse {
 
     async fn rebuild(&self, now_ms: i64) -> bool {
         let day_ms = self.budget.standing(now_ms).day_ms;
-        match self.reader.spent(day_ms, None).await {
+        match self.reader.spent(day_ms, None, None).await {
             Ok(spent) => {
                 self.budget.rebuild(spent, day_ms, now_ms);
                 true
@@ -125,9 +129,16 @@ impl Purse {
     /// Adds up now and then what the records say the day cost: a question that may take its time, and
     /// that no turn waits for.
     async fn add_up(self) {
+        let mut hours = Hours::default();
         loop {
-            let day_ms = self.budget.standing(self.clock.now_ms()).day_ms;
-            if let Ok(spent) = self.reader.spent(day_ms, None).await {
+            let now_ms = self.clock.now_ms();
+            let day_ms = self.budget.standing(now_ms).day_ms;
+            for (from_ms, to_ms) in hours.due(day_ms, now_ms) {
+                if let Ok(spent) = self.reader.spent(from_ms, Some(to_ms), None).await {
+                    hours.know(from_ms, spent);
+                }
+            }
+            if let Some(spent) = hours.total(now_ms) {
                 *self.recorded() = (day_ms, spent);
             }
             sleep(ADD_UP).await;

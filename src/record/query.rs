@@ -272,8 +272,8 @@ impl Reader {
         typed(self.store.ask(question).await?)
     }
 
-    /// What turns cost since then: all, or one user's, or one session's. Those of unknown cost count as
-    /// what they were at most.
+    /// What turns cost since then, and before then: all, or one user's, or one session's. Those of unknown cost count
+    /// as what they were at most.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -283,6 +283,7 @@ impl Reader {
     pub async fn spent(
         &self,
         since_ms: i64,
+        until_ms: Option<i64>,
         owner: Option<&Owner>,
     ) -> Result<MicroUsd, StoreError> {
         #[derive(Deserialize)]
@@ -290,6 +291,7 @@ impl Reader {
             microusd: i64,
         }
         let mut args: Args = vec![("since", Arg::At(since_ms))];
+        args.extend(until_ms.map(|until_ms| ("until", Arg::At(until_ms))));
         args.extend(owner.map(|owner| match owner {
             Owner::User(user) => ("user", Arg::Text(user.clone())),
             Owner::Session(session) => ("session", Arg::Text(session.clone())),
