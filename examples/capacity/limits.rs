@@ -37,18 +37,18 @@ impl Model {
             let turns = self.turns(calls);
             self.rows_of(turns, turns * self.get("attempts"))
         };
-        let writes = self.get("zep_threads") / self.get("zep_write");
         vec![
             Limit {
                 name: "writing to memory by a machine",
                 bound: format!(
-                    "{} writes at once, {} s each",
+                    "{} exchanges wait for {} writes at once of {} s",
+                    self.get("zep_window"),
                     self.get("zep_threads"),
                     self.get("zep_write")
                 ),
-                calls: Self::calls_at(writes, |calls| self.turns(calls) * self.get("zep_writes")),
+                calls: Self::calls_at(self.get("zep_window"), |calls| self.unwritten(calls)),
                 is_machine: true,
-                seen: "`clm_memory_backlog` grows; what was said is known later",
+                seen: "`clm_memory_backlog` grows and does not fall: what was said is known ever later, and waits on the disk",
                 then: "more machines; more writers at once",
             },
             Limit {
@@ -112,9 +112,7 @@ impl Model {
             Limit {
                 name: "bills of calls that were hung up on",
                 bound: format!("{} questions/s", self.get("bill_rate")),
-                calls: Self::calls_at(self.get("bill_rate"), |calls| {
-                    self.turns(calls) * self.get("hung_up") * self.get("bill_looks")
-                }),
+                calls: Self::calls_at(self.get("bill_rate"), |calls| self.bills(calls)),
                 is_machine: true,
                 seen: "what they cost stays an estimate (`crowded_out`)",
                 then: "more machines",
@@ -134,7 +132,6 @@ impl Model {
         let day = 3600.0 * self.get("busy_hours") * self.dollars_per_turn();
         let pooled =
             (self.get("postgres_connections") / self.get("connections_per_machine")).floor();
-        let files = self.machine.files;
         let each = self.calls_per_machine();
         vec![
             Limit {
@@ -154,21 +151,21 @@ impl Model {
                 then: "a plan by contract; several Zep projects, people divided by hash; beyond that a store of our own",
             },
             Limit {
-                name: "one HAProxy core",
-                bound: format!("{} of it", self.get("busy_at_most")),
-                calls: Self::calls_at(1.0, |calls| {
-                    self.proxy_cores(self.turns(calls) * self.tokens_per_turn())
-                }),
+                name: "processor of one HAProxy",
+                bound: format!(
+                    "{} cores, {} of each",
+                    self.get("proxy_cores"),
+                    self.get("busy_at_most")
+                ),
+                calls: Self::calls_at(self.get("proxy_cores"), |calls| self.proxy_cores(calls)),
                 is_machine: false,
                 seen: "the tail of all words grows",
-                then: "`nbthread`; several HAProxys behind DNS or anycast",
+                then: "a larger one, since it has a thread for each; several HAProxys behind DNS or anycast",
             },
             Limit {
                 name: "open files of one HAProxy",
-                bound: format!("{files} files"),
-                calls: Self::calls_at(files, |calls| {
-                    Self::peak(self.streams(calls)) * self.get("proxy_files")
-                }),
+                bound: format!("{} files", self.get("proxy_files")),
+                calls: Self::calls_at(self.get("proxy_files"), |calls| self.proxy_files(calls)),
                 is_machine: false,
                 seen: "callers wait to be let in",
                 then: "a higher limit; several HAProxys",
@@ -188,6 +185,35 @@ impl Model {
                 then: "PgBouncer in transaction mode",
             },
             Limit {
+                name: "PostgreSQL's disk",
+                bound: format!(
+                    "{} TB, {} days",
+                    self.get("postgres_disk"),
+                    self.get("retention")
+                ),
+                calls: Self::calls_at(self.get("postgres_disk") * 1e12, |calls| {
+                    let day = 3600.0 * self.get("busy_hours") * self.get("row_bytes");
+                    self.turns(calls) * day * self.get("retention")
+                }),
+                is_machine: false,
+                seen: "rows wait in the spools",
+                then: "a larger one; a shorter `RETENTION_DAYS`",
+            },
+            Limit {
+                name: "the sum of an hour in PostgreSQL",
+                bound: format!(
+                    "{} s, {} million rows a second",
+                    self.get("sum_within"),
+                    self.get("sum_rows") / 1e6
+                ),
+                calls: Self::calls_at(self.get("sum_within") * self.get("sum_rows"), |calls| {
+                    self.turns(calls) * 3600.0
+                }),
+                is_machine: false,
+                seen: "what a killed machine had spent and not told is not found",
+                then: "one PostgreSQL for each share of the sessions, each with its share of the day's cap",
+            },
+            Limit {
                 name: "PostgreSQL's rows",
                 bound: format!(
                     "{:.0} rows/s: {} cores, {} of each",
@@ -205,9 +231,10 @@ impl Model {
             },
             Limit {
                 name: "one Redis",
-                bound: format!("{} calls/s", self.get("redis_calls")),
-                calls: Self::calls_at(self.get("redis_calls"), |calls| {
-                    self.turns(calls) * self.get("redis_scripts")
+                bound: format!("{} of a core", self.get("busy_at_most")),
+                calls: Self::calls_at(self.get("busy_at_most"), |calls| {
+                    let (needed, spare) = Self::fleet(calls, each);
+                    self.redis_cores(calls, needed + spare)
                 }),
                 is_machine: false,
                 seen: "repeats on another machine are paid again, and newer requests there end nothing",

@@ -73,8 +73,6 @@ pub(crate) struct Memory {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tolerance {
     pub(crate) processor: f64,
-    /// HAProxy's is wider: its tokens get cheaper faster near a full core than the curve has it.
-    pub(crate) proxy: f64,
     pub(crate) memory: f64,
     pub(crate) files: f64,
     pub(crate) asked: f64,
@@ -117,7 +115,6 @@ pub(crate) struct Measured {
     pub(crate) figures: BTreeMap<String, Figure>,
     pub(crate) tolerance: Tolerance,
     pub(crate) processor: Vec<Processor>,
-    pub(crate) proxy: Vec<Processor>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) files: Vec<Files>,
     pub(crate) asked: Vec<Asked>,

@@ -20,12 +20,6 @@ pub(crate) struct Practice {
 }
 
 impl Practice {
-    /// Of a program that does not practise.
-    pub(crate) const NONE: Self = Self {
-        most: 0.0,
-        fades: 1.0,
-    };
-
     fn busy(self, tokens_per_s: f64) -> f64 {
         self.most * (-tokens_per_s / self.fades).exp()
     }
@@ -111,7 +105,6 @@ pub(crate) struct Model {
     pub(crate) measured: Measured,
     pub(crate) machine: Machine,
     pub(crate) curve: Curve,
-    pub(crate) proxy: Curve,
     pub(crate) speaking: Room,
     pub(crate) held: Room,
 }
@@ -131,7 +124,14 @@ pub(crate) struct Need {
     pub(crate) row_bytes_day: f64,
     pub(crate) redis: f64,
     pub(crate) zep: f64,
+    pub(crate) transactions: f64,
+    /// What PostgreSQL keeps in the end, bytes.
+    pub(crate) kept_bytes: f64,
+    pub(crate) redis_cores: f64,
     pub(crate) requests: f64,
+    /// Questions what calls cost that were hung up on, a minute.
+    pub(crate) bills: f64,
+    pub(crate) tokens_in: f64,
     /// What leaves the machines, to callers and to models, in bytes a day.
     pub(crate) traffic_day: f64,
     /// Dollars an hour: models, machines, what leaves them.
@@ -152,6 +152,8 @@ pub(crate) struct Need {
 
 /// At most one in so many is replaced at once, rounded up.
 const REPLACED_AT_ONCE: f64 = 20.0;
+/// Of a token, as SAVINGS.md counts them.
+const CHARACTERS: f64 = 4.0;
 const HOURS_OF_A_MONTH: f64 = 730.0;
 /// Streams open by chance: so many standard deviations above the mean.
 const DEVIATIONS: f64 = 4.0;
@@ -164,7 +166,6 @@ impl Model {
         };
         Self {
             curve: Curve::fit(&measured.processor, practice),
-            proxy: Curve::fit(&measured.proxy, Practice::NONE),
             speaking: Room::fit(&measured.memory, Mode::Speaking),
             held: Room::fit(&measured.memory, Mode::Held),
             measured,
@@ -205,8 +206,31 @@ impl Model {
     pub(crate) fn dollars_per_turn(&self) -> f64 {
         ["free", "premium", "enterprise"]
             .iter()
-            .map(|tier| self.get(tier) * self.get(&format!("dollars_{tier}")))
+            .map(|tier| self.get(tier) * self.dollars_of(tier))
             .sum()
+    }
+
+    /// A turn of this tier.
+    pub(crate) fn dollars_of(&self, tier: &str) -> f64 {
+        self.get(&format!("dollars_{tier}")) * self.dearer()
+    }
+
+    /// How much dearer a turn is than where it was measured: the longer a call, the more of it is sent again.
+    pub(crate) fn dearer(&self) -> f64 {
+        let more = self.past_turns() - self.get("bill_past_turns");
+        let tokens =
+            self.get("prompt_tokens") + self.get("output_times") * self.get("answer_tokens");
+        1.0 + more * self.get("past_turn_tokens") / tokens
+    }
+
+    /// Turns that went before one, on the average of a call.
+    fn past_turns(&self) -> f64 {
+        (self.get("call_minutes") * 60.0 / self.get("turn_every") - 1.0).max(0.0) / 2.0
+    }
+
+    pub(crate) fn tokens_in(&self) -> f64 {
+        let more = self.past_turns() - self.get("bill_past_turns");
+        self.get("prompt_tokens") + more * self.get("past_turn_tokens")
     }
 
     /// Of a mixed call, or of one tier's.
@@ -216,8 +240,7 @@ impl Model {
 
     /// Reading a call's history costs more the longer it is; half its turns on the average.
     fn history_cores(&self, turns: f64) -> f64 {
-        let of_a_call = self.get("call_minutes") * 60.0 / self.get("turn_every");
-        turns * self.get("history_us") * of_a_call / 2.0 / 1e6
+        turns * self.get("history_us") * self.past_turns() / 1e6
     }
 
     /// Cores that are as busy as they may be.
@@ -244,7 +267,8 @@ impl Model {
 
     /// Files of one machine with so many calls.
     pub(crate) fn files(&self, calls: f64) -> f64 {
-        self.files_of(Self::peak(self.streams(calls)), self.machine.is_h2)
+        let streams = Self::peak(self.streams(calls));
+        self.files_of(streams, self.machine.is_h2) + self.kept(calls) - streams
     }
 
     pub(crate) fn files_of(&self, streams: f64, is_h2: bool) -> f64 {
@@ -260,14 +284,29 @@ impl Model {
         (streams * self.get("attempts") / self.get("h2_streams")).ceil()
     }
 
-    /// HAProxy's cores; it has one curve for all its threads.
-    pub(crate) fn proxy_cores(&self, tokens: f64) -> f64 {
-        tokens / self.proxy.rate_at(self.get("busy_at_most"))
+    /// Cores of HAProxy that are as busy as they may be.
+    pub(crate) fn proxy_cores(&self, calls: f64) -> f64 {
+        self.turns(calls) * self.get("proxy_turn") / 1e6 / self.get("busy_at_most")
+    }
+
+    /// Files of HAProxy: callers keep a connection between turns, machines none.
+    pub(crate) fn proxy_files(&self, calls: f64) -> f64 {
+        self.kept(calls) + Self::peak(self.streams(calls))
+    }
+
+    /// Connections of callers, those between two turns among them.
+    fn kept(&self, calls: f64) -> f64 {
+        (calls * self.get("keep")).max(Self::peak(self.streams(calls)))
     }
 
     /// Requests a minute.
     pub(crate) fn zep(&self, calls: f64) -> f64 {
         self.zep_of(self.turns(calls) * 60.0, calls / self.get("call_minutes"))
+    }
+
+    /// Questions a second what calls cost that were hung up on.
+    pub(crate) fn bills(&self, calls: f64) -> f64 {
+        self.turns(calls) * self.get("hung_up") * self.get("bill_looks")
     }
 
     /// Requests to Zep for so many turns of so many calls.
@@ -285,6 +324,20 @@ impl Model {
         turns * self.get("redis_scripts") + machine_seconds
     }
 
+    /// Cores of Redis: scripts of turns, and machines that read each other's numbers.
+    pub(crate) fn redis_cores(&self, calls: f64, machines: f64) -> f64 {
+        let scripts = self.redis_of(self.turns(calls), machines) * self.get("redis_script");
+        let readings = machines.min(self.get("redis_readers"));
+        (scripts + readings * machines * self.get("redis_reading")) / 1e6
+    }
+
+    /// Exchanges that wait to be written to memory. Each write takes all that waits of a person: while everybody's turn comes
+    /// round, more is said.
+    pub(crate) fn unwritten(&self, calls: f64) -> f64 {
+        let round = calls * self.get("zep_write") / self.get("zep_threads");
+        calls * round / self.get("turn_every") / 2.0
+    }
+
     /// Rows a second that PostgreSQL takes while its cores are as busy as they may be.
     pub(crate) fn rows_at_most(&self) -> f64 {
         self.get("postgres_cores") * self.get("busy_at_most") * 1e6 / self.get("postgres_row")
@@ -292,7 +345,9 @@ impl Model {
 
     /// Bytes that a turn sends, to its caller and to models.
     fn sent(&self) -> f64 {
-        self.get("bytes_to_callers") + self.get("bytes_to_models") * self.get("attempts")
+        let history = self.past_turns() * self.get("past_turn_tokens") * CHARACTERS;
+        let asked = self.get("bytes_to_models") + history;
+        self.get("bytes_to_callers") + asked * self.get("attempts")
     }
 
     /// Machines that carry the calls, and the spare ones: one lost, and those that a deploy replaces at once.
@@ -324,14 +379,19 @@ impl Model {
             row_bytes_day: turns * day * self.get("row_bytes"),
             redis: self.redis_of(turns, needed + spare),
             zep: self.zep(calls),
+            transactions: (needed + spare) * self.get("transactions"),
+            kept_bytes: turns * day * self.get("row_bytes") * self.get("retention"),
+            redis_cores: self.redis_cores(calls, needed + spare),
             requests: requests * 60.0,
+            bills: self.bills(calls) * 60.0,
+            tokens_in: requests * 60.0 * self.tokens_in(),
             traffic_day: turns * day * self.sent(),
             models_hour: turns * 3600.0 * self.dollars_per_turn(),
             machines_hour: (needed + spare) * self.get("machine_dollars") / HOURS_OF_A_MONTH,
             traffic_hour: turns * 3600.0 * self.sent() / 1e9 * self.get("traffic_dollars"),
             spool_hour: turns * 3600.0 * self.get("spool_bytes"),
             log_day: turns * day * self.get("log_bytes"),
-            proxy_cores: self.proxy_cores(tokens),
+            proxy_cores: self.proxy_cores(calls),
             machines: needed,
             spare,
             busy_each: busy,

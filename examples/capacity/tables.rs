@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::measured::Mode;
+use crate::measured::{Mode, Processor};
 use crate::model::{Model, Need};
 
 /// The columns of the document.
@@ -27,6 +27,8 @@ pub(crate) struct Checked {
     pub(crate) measured: f64,
     pub(crate) modelled: f64,
     pub(crate) tolerance: f64,
+    /// The model was made of it too.
+    pub(crate) fitted: bool,
     pub(crate) from: String,
 }
 
@@ -40,27 +42,17 @@ impl Checked {
 /// Every measured point, and how far the model is from it.
 pub(crate) fn checked(model: &Model) -> Vec<Checked> {
     let measured = &model.measured;
-    let of = [
-        (
-            &measured.processor,
-            model.curve,
-            measured.tolerance.processor,
-        ),
-        (&measured.proxy, model.proxy, measured.tolerance.proxy),
-    ];
-    let processors = of.into_iter().flat_map(|(points, curve, tolerance)| {
-        // A full core's rate is what it was measured at: that says nothing of the model.
-        let points = points
-            .iter()
-            .filter(move |p| !p.full || curve.busy(p.tokens_per_s) < 1.0);
-        points.map(move |p| Checked {
-            what: p.name.clone(),
-            unit: "µs/token",
-            measured: p.us_per_token,
-            modelled: curve.us_per_token(p.tokens_per_s),
-            tolerance,
-            from: p.from.clone(),
-        })
+    // A full core's rate is what it was measured at: that says nothing of the model.
+    let has_some_left = |p: &&Processor| !p.full || model.curve.busy(p.tokens_per_s) < 1.0;
+    let processors = measured.processor.iter().filter(has_some_left);
+    let processors = processors.map(|p| Checked {
+        what: p.name.clone(),
+        unit: "µs/token",
+        measured: p.us_per_token,
+        modelled: model.curve.us_per_token(p.tokens_per_s),
+        tolerance: measured.tolerance.processor,
+        fitted: !p.full,
+        from: p.from.clone(),
     });
     let rooms = measured.memory.iter().map(|p| {
         let (how, room) = match p.mode {
@@ -73,6 +65,7 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
             measured: p.kib_per_stream,
             modelled: room.kib(p.streams) / p.streams,
             tolerance: measured.tolerance.memory,
+            fitted: true,
             from: p.from.clone(),
         }
     });
@@ -86,6 +79,7 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
         measured: p.open,
         modelled: model.files_of(p.streams, p.is_h2),
         tolerance: measured.tolerance.files,
+        fitted: false,
         from: p.from.clone(),
     });
     let asked = measured.asked.iter().flat_map(|p| {
@@ -101,6 +95,7 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
             measured: counted,
             modelled,
             tolerance: measured.tolerance.asked,
+            fitted: false,
             from: p.from.clone(),
         })
     });
@@ -130,7 +125,9 @@ pub(crate) fn inputs(model: &Model) -> Table {
 pub(crate) fn check(model: &Model) -> Table {
     Table {
         title: "The model against what was measured",
-        columns: names(&["point", "measured", "modelled", "error", "may be", "from"]),
+        columns: names(&[
+            "point", "measured", "modelled", "error", "may be", "fitted", "from",
+        ]),
         rows: checked(model)
             .into_iter()
             .map(|c| {
@@ -140,6 +137,7 @@ pub(crate) fn check(model: &Model) -> Table {
                     number(c.modelled),
                     format!("{:+.1} %", 100.0 * c.error()),
                     format!("{:.0} %", 100.0 * c.tolerance),
+                    if c.fitted { "yes" } else { "no" }.to_owned(),
                     c.from,
                 ]
             })
@@ -170,14 +168,23 @@ const NEEDS: &[Row] = &[
     ("connections to models, HTTP/2", |_, n| n.upstream_h2),
     ("HAProxy, cores", |_, n| n.proxy_cores),
     ("PostgreSQL, rows a second", |_, n| n.rows),
+    ("PostgreSQL, transactions a second", |_, n| n.transactions),
     ("PostgreSQL, GB a day", |_, n| n.row_bytes_day / 1e9),
+    ("PostgreSQL, GB kept in the end", |_, n| n.kept_bytes / 1e9),
     ("PostgreSQL, connections", |m, n| {
         (n.machines + n.spare) * m.get("connections_per_machine")
     }),
-    ("Redis, calls a second", |_, n| n.redis),
+    ("Redis, scripts a second", |_, n| n.redis),
+    ("Redis, cores", |_, n| n.redis_cores),
     ("Zep, requests a minute", |_, n| n.zep),
     ("times Zep's limit", |m, n| n.zep / m.get("zep_limit")),
     ("OpenRouter, requests a minute", |_, n| n.requests),
+    ("OpenRouter, questions what calls cost, a minute", |_, n| {
+        n.bills
+    }),
+    ("models, million tokens in, a minute", |_, n| {
+        n.tokens_in / 1e6
+    }),
     ("models, dollars an hour", |_, n| n.models_hour),
     ("machines, dollars an hour", |_, n| n.machines_hour),
     ("sent to callers and models, GB a day", |_, n| {
@@ -227,7 +234,7 @@ pub(crate) fn shape(model: &Model) -> Table {
         ],
     ];
     for tier in ["free", "premium", "enterprise"] {
-        let turn = model.get(&format!("dollars_{tier}"));
+        let turn = model.dollars_of(tier);
         rows.push(vec![
             format!("a minute of a call, {tier}"),
             per_minute(turn),
@@ -240,17 +247,13 @@ pub(crate) fn shape(model: &Model) -> Table {
     ]);
     rows.push(vec!["a turn, mixed".to_owned(), format!("${turn:.5}")]);
     let curve = |c: crate::model::Curve| {
-        let practice = match c.practice.most {
-            0.0 => String::new(),
-            most => format!(" + {most} e^(-r / {})", number(c.practice.fades)),
-        };
-        format!("min(1, {:.6} r^{:.3}{practice})", c.a, c.b)
+        let (most, fades) = (c.practice.most, number(c.practice.fades));
+        format!("min(1, {:.6} r^{:.3} + {most} e^(-r / {fades}))", c.a, c.b)
     };
     rows.push(vec![
         "busy of one core at r tokens a second".to_owned(),
         curve(model.curve),
     ]);
-    rows.push(vec!["the same of HAProxy".to_owned(), curve(model.proxy)]);
     for busy in [model.get("busy_at_most"), FULL] {
         rows.push(vec![
             format!("streams of a machine whose cores are {busy} busy"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib.bench.service import Lacking
 from lib.house import blocking, children, is_shipped, pace, tell_postgres
-from lib.local import local
+from lib.local import ROOT, local
 from lib.one import script
 from lib.talk import Talk
 
@@ -28,6 +28,9 @@ QUICK = {"first_token_ms": 20, "gap_ms": 2}
 # Callers who speak at once.
 AT_ONCE = 30
 TICK = os.sysconf("SC_CLK_TCK")
+# Machines whose numbers a machine reads, and how often it is done here.
+MACHINES, READINGS = 300, 100
+HASH = "clm:{1}:machines"
 
 
 def worked(house, name):
@@ -37,6 +40,56 @@ def worked(house, name):
         stat = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         total += sum(map(int, stat[fields]))
     return total / TICK
+
+
+class Redis:
+    """A connection to it."""
+
+    def __init__(self, house):
+        self.socket = socket.create_connection(("127.0.0.1", house.ports["redis"]), 5)
+        self.reader = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def ask(self, *words):
+        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        parts = [b"*%d\r\n" % len(words), *(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)]
+        self.socket.sendall(b"".join(parts))
+        return self._answer()
+
+    def _answer(self):
+        kind, rest = (line := self.reader.readline().rstrip())[:1], line[1:]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        if kind == b"*":
+            return [self._answer() for _ in range(int(rest))]
+        if kind == b"$" and rest != b"-1":
+            return self.reader.read(int(rest) + 2)[:-2]
+        return rest
+
+
+def reading(house):
+    """Microseconds of Redis's processor for each of many machines whose numbers one reads, by the script that does it."""
+    script = (ROOT / "src" / "record" / "counters" / "share.lua").read_text()
+    with Redis(house) as redis:
+        _, told = redis.ask("HGETALL", HASH)[:2]
+        # A whole minute like what there was of it.
+        told = json.loads(told.partition(b" ")[2])
+        seen = max(told["slices"], key=lambda each: len(json.dumps(each)))
+        told["slices"] = [seen | {"age_s": age} for age in range(0, 60, 5)]
+        # As of a time to come: none of them grows old here.
+        words = b"99999999999999 " + json.dumps(told, separators=(",", ":")).encode()
+        # Not where the machines tell theirs, who would have to read all these too.
+        for number in range(MACHINES):
+            redis.ask("HSET", "machines", number, words)
+        before = worked(house, "redis")
+        for number in range(READINGS):
+            redis.ask("EVAL", script, 2, "machines", "day", 0, words.partition(b" ")[2], "", 1)
+        return (worked(house, "redis") - before) / (READINGS * MACHINES) * 1e6
 
 
 class Counts:
@@ -69,10 +122,8 @@ class Counts:
 
     @staticmethod
     def _redis(house):
-        with socket.create_connection(("127.0.0.1", house.ports["redis"]), 5) as asked:
-            asked.sendall(b"INFO commandstats\r\n")
-            reader = asked.makefile("rb")
-            text = reader.read(int(reader.readline()[1:])).decode()
+        with Redis(house) as redis:
+            text = redis.ask("INFO", "commandstats").decode()
         # Scripts alone: what they call inside is counted besides.
         found = dict(re.findall(r"^cmdstat_(\w+):calls=(\d+)", text, re.M))
         return {f"redis {name}": int(found.get(name, 0)) for name in ("evalsha", "publish")}
@@ -164,6 +215,7 @@ async def counted(clm, sessions, turns, share):
         found |= {"seconds": after.at - before.at, "whole": whole, "sessions": sessions}
         if share:
             return found
+        found["reading"] = await blocking(reading, house)
         found["spool"] = await spooled(house, sessions)
         return found
 
@@ -178,6 +230,10 @@ ROWS = [
     ("PostgreSQL, processor, µs a turn", lambda f: f"{f['postgres worked'] / f['turn'] * 1e6:,.0f}"),
     ("Redis, scripts, and notes to another machine", lambda f: f"{f['redis evalsha']:,}, {f['redis publish']:,}"),
     ("Redis, processor, µs a script", lambda f: f"{f['redis worked'] / f['redis evalsha'] * 1e6:,.0f}"),
+    (
+        f"Redis, processor, µs for each of {MACHINES} machines whose live numbers one reads",
+        lambda f: f"{f['reading']:.1f}" if "reading" in f else "–",
+    ),
     ("HAProxy, processor, µs a turn", lambda f: f"{f['lb worked'] / f['turn'] * 1e6:,.0f}"),
     ("machines, processor, µs a turn", lambda f: f"{f['machines worked'] / f['turn'] * 1e6:,.0f}"),
     ("Zep, requests: read, written, begun", lambda f: f"{f['zep read']:,}, {f['zep write']:,}, {f['zep begin']:,}"),
