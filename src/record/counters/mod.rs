@@ -30,7 +30,7 @@ use shared::{Sum, Told};
 
 pub use link::LinkError;
 
-/// Shared numbers that are older are not shown: Redis, or the way to it, is gone.
+/// Shared numbers are not shown once Redis has not answered for so long: it, or the way to it, is gone.
 const FRESH: Duration = Duration::from_secs(3);
 /// How long Redis is left alone once it has failed so often that the breaker opens.
 const REST: Duration = Duration::from_secs(60);
@@ -50,16 +50,25 @@ struct Inner {
 }
 
 struct Shared {
-    began: Instant,
-    latest: Mutex<Option<Reading>>,
+    latest: Mutex<Latest>,
+}
+
+struct Latest {
+    /// When Redis answered last, which need not have been a reading. At first: when it began.
+    answered: Instant,
+    reading: Option<Reading>,
 }
 
 /// What all machines had told at some moment.
 struct Reading {
-    /// When Redis answered last; it need not have been read then.
-    at: Instant,
     epoch_ms: i64,
     sum: Sum,
+}
+
+impl Latest {
+    fn is_fresh(&self) -> bool {
+        self.answered.elapsed() < FRESH
+    }
 }
 
 /// Where numbers are shared.
@@ -154,8 +163,10 @@ impl Counters {
     ) -> Result<Self, LinkError> {
         let now = Instant::now();
         let shared = sharing.is_some().then(|| Shared {
-            began: now,
-            latest: Mutex::default(),
+            latest: Mutex::new(Latest {
+                answered: now,
+                reading: None,
+            }),
         });
         let counters = Self(Arc::new(Inner {
             clock,
@@ -183,8 +194,8 @@ impl Counters {
             return self.alone("redis is not configured");
         };
         let latest = lock(&shared.latest);
-        match &*latest {
-            Some(reading) if reading.at.elapsed() < FRESH => Now {
+        match &latest.reading {
+            Some(reading) if latest.is_fresh() => Now {
                 scope: Scope::Shared,
                 reason: None,
                 machines: reading.sum.machines,
@@ -206,9 +217,7 @@ impl Counters {
         let Some(shared) = &self.0.shared else {
             return RedisHealth::Off;
         };
-        let latest = lock(&shared.latest);
-        let answered = latest.as_ref().map_or(shared.began, |reading| reading.at);
-        if answered.elapsed() < FRESH {
+        if lock(&shared.latest).is_fresh() {
             RedisHealth::Up
         } else {
             RedisHealth::Down
@@ -248,13 +257,15 @@ impl Counters {
         let Some(shared) = &self.0.shared else {
             return;
         };
-        let (mut latest, at) = (lock(&shared.latest), Instant::now());
+        let mut latest = lock(&shared.latest);
         if let Some(sum) = sum {
             let epoch_ms = self.0.clock.now_ms();
-            *latest = Some(Reading { at, epoch_ms, sum });
-        } else if let Some(reading) = &mut *latest {
-            reading.at = at;
+            latest.reading = Some(Reading { epoch_ms, sum });
+        } else if !latest.is_fresh() {
+            // What was read before Redis was gone is not everybody's any more.
+            latest.reading = None;
         }
+        latest.answered = Instant::now();
     }
 
     fn open(&self) -> u64 {

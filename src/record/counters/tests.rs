@@ -86,6 +86,10 @@ async fn shared_numbers_are_shown_for_three_seconds() {
     );
     assert_eq!(now.reason, Some("redis does not answer"));
     assert_eq!(counters.redis(), RedisHealth::Down);
+    // It answers again: what was read before is not shown for that.
+    counters.heard(None);
+    assert_eq!(counters.redis(), RedisHealth::Up);
+    assert_eq!(counters.snapshot().scope, Scope::Local);
 }
 
 #[tokio::test]
