@@ -135,12 +135,10 @@ impl Purse {
             let day_ms = self.budget.standing(now_ms).day_ms;
             for (from_ms, to_ms) in hours.due(day_ms, now_ms) {
                 if let Ok(spent) = self.reader.spent(from_ms, Some(to_ms), None).await {
-                    hours.know(from_ms, spent);
+                    hours.know(from_ms, spent, now_ms);
                 }
             }
-            if let Some(spent) = hours.total(now_ms) {
-                *self.recorded() = (day_ms, spent);
-            }
+            *self.recorded() = (day_ms, hours.total());
             sleep(ADD_UP).await;
         }
     }

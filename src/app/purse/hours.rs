@@ -12,14 +12,21 @@ const HOURS: usize = 24;
 #[derive(Debug, Default)]
 pub(super) struct Hours {
     day_ms: i64,
-    sums: [Option<MicroUsd>; HOURS],
+    hours: [Hour; HOURS],
     /// Which of those that have settled is asked about next.
     again: usize,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Hour {
+    spent: MicroUsd,
+    /// It was asked about once nothing more was to be expected of it.
+    is_settled: bool,
+}
+
 impl Hours {
-    /// What is to be asked now, as times from and to: hours that nobody has asked about yet, those that still change, and of
-    /// the others one, in turn, since rows may have waited for long.
+    /// What is to be asked now, as times from and to: hours that have not settled and, of the others, one in turn, since rows
+    /// may have waited for long. The hour to come is among them: other clocks may be there already, and there is little in it.
     pub(super) fn due(&mut self, day_ms: i64, now_ms: i64) -> Vec<(i64, i64)> {
         if self.day_ms != day_ms {
             *self = Self {
@@ -27,12 +34,12 @@ impl Hours {
                 ..Self::default()
             };
         }
-        let begun = self.starts().filter(|start| *start <= now_ms);
-        let settled = |start: &i64| start + HOUR_MS + SETTLING_MS <= now_ms;
-        let (old, mut due): (Vec<_>, Vec<_>) =
-            begun.partition(|start| settled(start) && self.sum(*start).is_some());
+        let begun = self.starts().zip(self.hours);
+        let begun = begun.filter(|(start, _)| *start <= now_ms + HOUR_MS);
+        let (old, open): (Vec<_>, Vec<_>) = begun.partition(|(_, hour)| hour.is_settled);
+        let mut due: Vec<i64> = open.into_iter().map(|(start, _)| start).collect();
         if !old.is_empty() {
-            due.extend(old.get(self.again % old.len()));
+            due.extend(old.get(self.again % old.len()).map(|(start, _)| *start));
             self.again += 1;
         }
         due.into_iter()
@@ -40,25 +47,19 @@ impl Hours {
             .collect()
     }
 
-    /// Takes in what was spent in the hour that begins then.
-    pub(super) fn know(&mut self, start_ms: i64, spent: MicroUsd) {
+    /// Takes in what was spent in the hour that begins then, as it was asked about at that moment.
+    pub(super) fn know(&mut self, start_ms: i64, spent: MicroUsd, asked_ms: i64) {
         let at = self.starts().position(|start| start == start_ms);
-        if let Some(sum) = at.and_then(|at| self.sums.get_mut(at)) {
-            *sum = Some(spent);
+        if let Some(hour) = at.and_then(|at| self.hours.get_mut(at)) {
+            let is_settled = start_ms + HOUR_MS + SETTLING_MS <= asked_ms;
+            *hour = Hour { spent, is_settled };
         }
     }
 
-    /// The day so far; `None` while an hour of it is not known.
-    pub(super) fn total(&self, now_ms: i64) -> Option<MicroUsd> {
-        let begun = self.starts().zip(self.sums);
-        let begun = begun.filter(|(start, _)| *start <= now_ms);
-        let sums: Option<Vec<i64>> = begun.map(|(_, sum)| sum.map(|sum| sum.0)).collect();
-        sums.map(|sums| MicroUsd(sums.iter().fold(0, |all, sum| all.saturating_add(*sum))))
-    }
-
-    fn sum(&self, start_ms: i64) -> Option<MicroUsd> {
-        let at = self.starts().position(|start| start == start_ms)?;
-        self.sums.get(at).copied().flatten()
+    /// The day so far, as far as its hours are known: never more than it cost.
+    pub(super) fn total(&self) -> MicroUsd {
+        let add = |all: i64, hour: &Hour| all.saturating_add(hour.spent.0);
+        MicroUsd(self.hours.iter().fold(0, add))
     }
 
     fn starts(&self) -> impl Iterator<Item = i64> + use<> {
@@ -72,22 +73,21 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 86_400_000;
-    const MINUTE: i64 = 60_000;
 
-    /// Asks as often as once a minute, and takes in what an hour's number says. Gives which hours were asked about.
-    fn asked(
-        hours: &mut Hours,
-        day: i64,
-        now: i64,
-        spent: impl Fn(i64) -> Option<i64>,
-    ) -> Vec<i64> {
+    fn at(hour: i64, minute: i64) -> i64 {
+        DAY + hour * HOUR_MS + minute * 60_000
+    }
+
+    /// Asks once, and takes in what each hour's number says. Gives which hours were asked about.
+    fn asked(hours: &mut Hours, now: i64, spent: impl Fn(i64) -> Option<i64>) -> Vec<i64> {
+        let day = now - now.rem_euclid(DAY);
         let due = hours.due(day, now);
         due.into_iter()
             .map(|(from, to)| {
                 assert_eq!(to - from, HOUR_MS);
                 let hour = (from - day) / HOUR_MS;
                 if let Some(spent) = spent(hour) {
-                    hours.know(from, MicroUsd(spent));
+                    hours.know(from, MicroUsd(spent), now);
                 }
                 hour
             })
@@ -97,43 +97,52 @@ mod tests {
     #[test]
     fn each_hour_is_asked_about_until_it_has_settled_and_then_in_turn() {
         let mut hours = Hours::default();
-        let now = |hour: i64, minute: i64| DAY + hour * HOUR_MS + minute * MINUTE;
-        let all = |hour: i64| Some(1 << hour);
-        assert_eq!(asked(&mut hours, DAY, now(3, 10), all), [0, 1, 2, 3]);
-        assert_eq!(hours.total(now(3, 10)), Some(MicroUsd(0b1111)));
+        let all = |hour: i64| Some(if hour <= 3 { 1 << hour } else { 0 });
+        assert_eq!(asked(&mut hours, at(3, 10), all), [0, 1, 2, 3, 4]);
+        assert_eq!(hours.total(), MicroUsd(0b1111));
         // The one before still changes.
-        assert_eq!(asked(&mut hours, DAY, now(3, 29), all), [2, 3, 0]);
-        assert_eq!(asked(&mut hours, DAY, now(3, 30), all), [3, 1]);
+        assert_eq!(asked(&mut hours, at(3, 29), all), [2, 3, 4, 0]);
+        assert_eq!(asked(&mut hours, at(3, 30), all), [2, 3, 4, 1]);
+        assert_eq!(asked(&mut hours, at(3, 31), all), [3, 4, 2]);
         // What comes late is found within as many minutes as there are hours.
-        let late = |hour: i64| Some(if hour == 2 { 100 } else { 1 << hour });
-        assert_eq!(asked(&mut hours, DAY, now(3, 31), late), [3, 2]);
-        assert_eq!(hours.total(now(3, 31)), Some(MicroUsd(111)));
-        // An hour that has begun and is not known: nobody can say.
-        assert_eq!(hours.total(now(4, 0)), None);
+        let late = |hour: i64| Some(if hour == 0 { 100 } else { 1 << hour });
+        assert_eq!(asked(&mut hours, at(3, 32), late), [3, 4, 0]);
+        assert_eq!(hours.total(), MicroUsd(100 + 0b11110));
     }
 
     #[test]
-    fn a_store_that_does_not_answer_is_asked_again() {
+    fn an_hour_is_not_settled_by_a_sum_of_before() {
         let mut hours = Hours::default();
-        let now = DAY + 5 * HOUR_MS + 40 * MINUTE;
-        let some = |hour: i64| (hour != 1).then_some(1);
-        assert_eq!(asked(&mut hours, DAY, now, some), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(hours.total(now), None);
-        assert_eq!(asked(&mut hours, DAY, now, |_| Some(1)), [1, 5, 0]);
-        assert_eq!(hours.total(now), Some(MicroUsd(6)));
+        assert_eq!(asked(&mut hours, at(1, 5), |_| Some(1)), [0, 1, 2]);
+        // The store does not answer until long after.
+        for minute in [6, 59] {
+            assert_eq!(asked(&mut hours, at(1, minute), |_| None), [0, 1, 2]);
+        }
+        assert_eq!(hours.total(), MicroUsd(3));
+        assert_eq!(asked(&mut hours, at(3, 10), |_| Some(50)), [0, 1, 2, 3, 4]);
+        assert_eq!(hours.total(), MicroUsd(250));
+    }
+
+    #[test]
+    fn what_is_known_counts_while_some_is_not() {
+        let mut hours = Hours::default();
+        let some = |hour: i64| (hour != 1).then_some(10);
+        assert_eq!(asked(&mut hours, at(4, 40), some), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(hours.total(), MicroUsd(50));
+        assert_eq!(asked(&mut hours, at(4, 41), some), [1, 4, 5, 0]);
+        assert_eq!(asked(&mut hours, at(4, 42), |_| Some(10)), [1, 4, 5, 2]);
+        assert_eq!(hours.total(), MicroUsd(60));
     }
 
     #[test]
     fn another_day_begins_anew() {
         let mut hours = Hours::default();
-        let late = DAY + 23 * HOUR_MS + 59 * MINUTE;
-        assert_eq!(asked(&mut hours, DAY, late, |_| Some(1)).len(), 24);
-        assert_eq!(hours.total(late), Some(MicroUsd(24)));
-        let next = late + 2 * MINUTE;
-        assert_eq!(asked(&mut hours, 2 * DAY, next, |_| Some(5)), [0]);
-        assert_eq!(hours.total(next), Some(MicroUsd(5)));
+        assert_eq!(asked(&mut hours, at(23, 59), |_| Some(1)).len(), 24);
+        assert_eq!(hours.total(), MicroUsd(24));
+        assert_eq!(asked(&mut hours, at(24, 1), |_| Some(5)), [0, 1]);
+        assert_eq!(hours.total(), MicroUsd(10));
         // What is told of the day before is not this one's.
-        hours.know(DAY, MicroUsd(7));
-        assert_eq!(hours.total(next), Some(MicroUsd(5)));
+        hours.know(DAY, MicroUsd(7), at(24, 2));
+        assert_eq!(hours.total(), MicroUsd(10));
     }
 }
