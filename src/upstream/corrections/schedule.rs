@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const PACE: Duration = Duration::from_millis(250);
 const FEW: u32 = 100;
 /// The same, where ten times as many wait or more.
-const SHORTEST: Duration = Duration::from_millis(25);
+pub(super) const SHORTEST: Duration = Duration::from_millis(25);
 /// After the rest that a refusal wants, no faster than [`PACE`] for so long: the books have a limit, and it was met.
 const CALM: Duration = Duration::from_secs(60);
 
@@ -148,7 +148,7 @@ impl Schedule {
             Look::Refused(rest) => {
                 next = now + rest;
                 self.rest(next);
-                self.calm_until = Some(next + CALM);
+                self.calm_until = self.calm_until.max(Some(next + CALM));
             }
         }
         if now >= until {

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::time::sleep;
 
 use super::generation::Bill;
+use super::schedule::SHORTEST;
 use super::*;
 use crate::turn::{AttemptRecord, Cause};
 
@@ -317,6 +318,36 @@ async fn however_many_wait_a_refusal_calms_the_pace_for_a_minute() {
     assert_eq!(resting, 0);
     assert!((235..=241).contains(&calm), "{calm}");
     assert!((350..=401).contains(&after), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_and_shorter_refusal_shortens_nothing() {
+    let (mut schedule, now) = (Schedule::default(), Instant::now());
+    for n in 0..2000 {
+        let job = Job {
+            turn_id: format!("t{n}"),
+            position: 0,
+            generation_id: format!("gen-{n}"),
+            estimate: None,
+        };
+        schedule.add(job, Duration::from_secs(3), now);
+    }
+    let (first, _) = schedule.take(now).unwrap();
+    let (second, _) = schedule.take(now + SHORTEST).unwrap();
+    schedule.judge(
+        first,
+        Look::Refused(Duration::from_secs(300)),
+        now + SHORTEST,
+    );
+    schedule.judge(
+        second,
+        Look::Refused(Duration::from_secs(1)),
+        now + SHORTEST,
+    );
+    let rested = now + SHORTEST + Duration::from_secs(300);
+    assert_eq!(schedule.next_at(), Some(rested));
+    assert!(schedule.take(rested).is_some());
+    assert_eq!(schedule.next_at(), Some(rested + SHORTEST * 10), "calm");
 }
 
 #[tokio::test(start_paused = true)]
