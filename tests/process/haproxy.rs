@@ -159,6 +159,14 @@ async fn callers_come_by_tls_where_there_is_a_certificate() {
     ] {
         command.env(name, value);
     }
+    // A variable that is empty is as good as none, here as everywhere.
+    let mut without = Command::new(program());
+    without.args(["-c", "-f", config]).envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    assert!(without.env("LB_CERT", "").status().unwrap().success());
     let _haproxy = listening(command, tls).await;
     let pem = fs::read(&certificate.path).unwrap();
     let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
