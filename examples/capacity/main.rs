@@ -294,6 +294,76 @@ mod tests {
         );
     }
 
+    /// The numbers of a row of the stores' table: of sessions that talk long, and of many that talk briefly.
+    fn counted(row: &str) -> [Vec<f64>; 2] {
+        let bench = include_str!("../../docs/BENCH.md");
+        let table = bench.split_once("<!-- bench stores -->").unwrap().1;
+        let line = table.split_once(&format!("\n| {row} | ")).unwrap().1;
+        let cells = line.lines().next().unwrap().trim_end_matches(" |");
+        let (long, many) = cells.split_once(" | ").unwrap();
+        [long, many].map(|cell| {
+            let numbers = cell.split(", ").map(|number| number.replace(',', ""));
+            numbers.filter_map(|number| number.parse().ok()).collect()
+        })
+    }
+
+    #[test]
+    fn figures_from_the_table_of_the_stores_are_those_that_stand_there() {
+        let measured = Measured::with(&[]).unwrap();
+        let rows = "PostgreSQL, rows: `turn`, `attempt`, `session`";
+        let scripts = "Redis, scripts, and notes to another machine";
+        let zep = "Zep, requests: read, written, begun";
+        for (at, point) in measured.asked.iter().enumerate() {
+            let of = |row: &str| counted(row)[at].clone();
+            let (turn, attempt) = (of(rows)[0], of(rows)[1]);
+            assert_eq!(
+                (point.turns, point.attempts, point.calls),
+                (turn, attempt, of(rows)[2])
+            );
+            assert_eq!(
+                (point.rows, point.seconds),
+                (turn + attempt, of("seconds")[0])
+            );
+            assert_eq!(
+                (point.redis, point.zep),
+                (of(scripts)[0], of(zep).iter().sum())
+            );
+        }
+        let dearer = |row: &str| counted(row).iter().map(|cell| cell[0]).fold(0.0, f64::max);
+        let long = |row: &str| counted(row)[0][0];
+        let (many_turns, many_attempts) = (counted(rows)[1][0], counted(rows)[1][1]);
+        let of_turn = counted("PostgreSQL, processor, µs a turn")[1][0];
+        for (name, expected) in [
+            (
+                "postgres_row",
+                of_turn * many_turns / (many_turns + many_attempts),
+            ),
+            (
+                "row_bytes",
+                long("PostgreSQL, bytes a turn, indexes included"),
+            ),
+            ("redis_script", dearer("Redis, processor, µs a script")),
+            (
+                "redis_reading",
+                long("Redis, processor, µs for each of 300 machines whose live numbers one reads"),
+            ),
+            ("proxy_turn", dearer("HAProxy, processor, µs a turn")),
+            ("bytes_to_callers", long("bytes to callers, a turn")),
+            (
+                "bytes_to_models",
+                long("bytes to models, a call, without heads"),
+            ),
+            ("log_bytes", long("log, bytes a turn")),
+            (
+                "spool_bytes",
+                long("spool, bytes a turn while PostgreSQL does not answer"),
+            ),
+        ] {
+            let error = measured.get(name) / expected - 1.0;
+            assert!(error.abs() < 0.005, "{name}: {expected} stands there");
+        }
+    }
+
     #[test]
     fn the_document_has_the_tables_as_they_are_reckoned() {
         let document = include_str!("../../docs/CAPACITY.md");

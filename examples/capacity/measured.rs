@@ -105,6 +105,8 @@ pub(crate) struct Asked {
     pub(crate) rows: f64,
     pub(crate) redis: f64,
     pub(crate) zep: f64,
+    /// What a turn and a call ask was taken from here.
+    pub(crate) fitted: bool,
     pub(crate) from: String,
 }
 

@@ -90,12 +90,12 @@ pub(crate) fn checked(model: &Model) -> Vec<Checked> {
             ("Zep requests", p.zep, model.zep_of(p.turns, p.calls)),
         ]
         .map(|(unit, counted, modelled)| Checked {
+            fitted: p.fitted,
             what: p.name.clone(),
             unit,
             measured: counted,
             modelled,
             tolerance: measured.tolerance.asked,
-            fitted: false,
             from: p.from.clone(),
         })
     });

@@ -2,6 +2,8 @@
 
 import contextlib
 import http.server
+import os
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -50,6 +52,15 @@ class Stores(local.House):
             raise
         return self
 
+    def kept(self):
+        """Turns in PostgreSQL; none before it has a table of them."""
+        command = [
+            local.find("psql", "/usr/lib/postgresql/*/bin/psql"), "-qAt", "-h", "127.0.0.1", "-p",
+            str(self.ports["postgres"]), "-U", "clm", "-d", "postgres", "-c", "select count(*) from turn",
+        ]
+        told = subprocess.run(command, capture_output=True, text=True, env={"PGPASSWORD": self.password})
+        return int(told.stdout) if told.returncode == 0 else 0
+
     def settings_for_them(self):
         at = f"127.0.0.1:{self.ports['postgres']}"
         return {
@@ -67,7 +78,11 @@ def deployed(clm, args):
         " processor, µs a token | streams whole |",
         "|---|---|---|---|---|---|",
     ]
+    # The rig puts itself on the first processor, and the service on the other.
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {0})
     with collecting() as sent, Stores(clm) as house:
+        os.sched_setaffinity(0, everywhere)
         shared = house.settings_for_them()
         order = [
             ("embedded", {}),
@@ -77,14 +92,18 @@ def deployed(clm, args):
         for sitting in range(args.sittings):
             # Every second goes the other way round, as what comes first may be warmer or colder.
             for name, more in order if sitting % 2 == 0 else reversed(order):
-                before = Collector.taken
-                for run in compared(args.rig, clm, "s2-10,s2-500,s2-1000", args.scale, more=more)["runs"]:
+                before, kept = Collector.taken, house.kept()
+                runs = compared(args.rig, clm, "s2-10,s2-500,s2-1000", args.scale, more=more)["runs"]
+                for run in runs:
                     through, streams = run["gateway"], run["gateway"]["streams"]
                     rows.append(
                         f"| {load(run['scenario'])} | {name} | {added(run['direct'], through)} |"
                         f" {pair(through, 'token_delay')} | {through['gateway']['cpu_us_per_token']:.1f} |"
                         f" {streams['ok']:,} of {streams['started']:,} |"
                     )
+                whole = sum(run["gateway"]["streams"]["ok"] for run in runs)
+                if "DATABASE_URL" in more and house.kept() - kept < whole:
+                    raise Lacking(f"PostgreSQL has {house.kept() - kept} rows more after {whole} turns")
                 if (Collector.taken > before) != ("OTEL_EXPORTER_OTLP_ENDPOINT" in more):
                     raise Lacking(f"a collector was sent {Collector.taken - before} bytes where there is {name}")
     return rows

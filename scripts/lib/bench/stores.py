@@ -3,6 +3,7 @@ behind HAProxy, as deploy/local starts them."""
 
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import re
@@ -37,8 +38,10 @@ def worked(house, name):
     """Seconds of processor that a program and its children have had, those that have ended too."""
     pid, total = house.running[name].pid, 0
     for each, fields in ((pid, slice(11, 15)), *((child, slice(11, 13)) for child in children(pid))):
-        stat = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, stat[fields]))
+        # One that ends meanwhile is its parent's from then on.
+        with contextlib.suppress(OSError):
+            stat = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, stat[fields]))
     return total / TICK
 
 
@@ -86,6 +89,7 @@ def reading(house):
         # Not where the machines tell theirs, who would have to read all these too.
         for number in range(MACHINES):
             redis.ask("HSET", "machines", number, words)
+            redis.ask("HSET", "day", number, "1000 1500000 3")
         before = worked(house, "redis")
         for number in range(READINGS):
             redis.ask("EVAL", script, 2, "machines", "day", 0, words.partition(b" ")[2], "", 1)
@@ -191,14 +195,16 @@ async def spooled(house, sessions):
         return sum(json.loads(page)["dependencies"]["spool"][what] for page in pages)
 
     tell_postgres(house, signal.SIGSTOP)
-    # What lies there of rows that were taken goes with the first that wait.
-    stood = []
-    for number in range(2):
-        await talked(house, sessions, SPOOLED, f"spooled-{number}")
-        await asyncio.sleep(2)
-        stood.append(await blocking(waits, "bytes"))
-    rows = await blocking(waits, "rows")
-    tell_postgres(house, signal.SIGCONT)
+    try:
+        # What lies there of rows that were taken goes with the first that wait.
+        stood = []
+        for number in range(2):
+            await talked(house, sessions, SPOOLED, f"spooled-{number}")
+            await asyncio.sleep(2)
+            stood.append(await blocking(waits, "bytes"))
+        rows = await blocking(waits, "rows")
+    finally:
+        tell_postgres(house, signal.SIGCONT)
     if rows < 4 * sessions * SPOOLED:
         raise Lacking(f"{rows} rows waited of {2 * sessions * SPOOLED} turns")
     return (stood[1] - stood[0]) / (sessions * SPOOLED)
