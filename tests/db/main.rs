@@ -30,6 +30,7 @@ mod arrivals;
 mod kept;
 
 mod contract;
+mod spent;
 mod backup;
 mod amended;
 mod trials;
