@@ -17,7 +17,8 @@ FAULTS = (
 class One(local.House):
     """PostgreSQL, the simulator and one machine."""
 
-    def __init__(self, clm, settings=None):
+    def __init__(self, clm, settings=None, touches=False):
+        self.touches = touches
         # One machine is asked about whatever asks about all.
         local.MACHINES = (NAME,)
         super().__init__(clm, settings)
@@ -26,8 +27,9 @@ class One(local.House):
         """There is nothing to choose between."""
 
     def start(self, name, command, environment=None, user=None):
-        """Without memory that is touched at the start: what leaks would go there first, unseen."""
-        super().start(name, command, {"GLIBC_TUNABLES": ""} | (environment or {}), user)
+        """Without memory that is touched at the start, unless that is wanted: what leaks would go there first, unseen."""
+        own = {} if self.touches else {"GLIBC_TUNABLES": ""}
+        super().start(name, command, own | (environment or {}), user)
 
 
 def script(calls, share):
