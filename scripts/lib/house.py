@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 from lib.local import local
@@ -63,6 +64,17 @@ def is_shipped(house):
 
 def calls(house):
     return json.loads(local.get(house.url("simulator") + "/__ledger")[1])["chats"]
+
+
+def ask(house, question):
+    """Rows of the store, as lists of text."""
+    psql = local.find("psql", "/usr/lib/postgresql/*/bin/psql")
+    address = f"postgres://clm:{house.password}@127.0.0.1:{house.ports['postgres']}/postgres"
+    told = subprocess.run(
+        [psql, address, "-AtqF,", "-c", question],
+        capture_output=True, text=True, check=True, timeout=120,
+    )
+    return [line.split(",") for line in told.stdout.splitlines()]
 
 
 def children(parent):

@@ -3,13 +3,13 @@
 import contextlib
 import http.server
 import os
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
 
 from lib.bench.rig import added, compared, load, pair
 from lib.bench.service import Lacking
+from lib.house import ask
 from lib.local import local
 
 
@@ -54,12 +54,9 @@ class Stores(local.House):
 
     def kept(self):
         """Turns in PostgreSQL; none before it has a table of them."""
-        command = [
-            local.find("psql", "/usr/lib/postgresql/*/bin/psql"), "-qAt", "-h", "127.0.0.1", "-p",
-            str(self.ports["postgres"]), "-U", "clm", "-d", "postgres", "-c", "select count(*) from turn",
-        ]
-        told = subprocess.run(command, capture_output=True, text=True, env={"PGPASSWORD": self.password})
-        return int(told.stdout) if told.returncode == 0 else 0
+        if not ask(self, "select 1 where to_regclass('turn') is not null"):
+            return 0
+        return int(ask(self, "select count(*) from turn")[0][0])
 
     def settings_for_them(self):
         at = f"127.0.0.1:{self.ports['postgres']}"

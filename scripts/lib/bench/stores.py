@@ -9,12 +9,11 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 from lib.bench.service import Lacking
-from lib.house import blocking, children, is_shipped, pace, tell_postgres
+from lib.house import ask, blocking, children, is_shipped, pace, tell_postgres
 from lib.local import ROOT, local
 from lib.one import script
 from lib.talk import Talk
@@ -117,12 +116,7 @@ class Counts:
             union all select 'transactions', xact_commit from pg_stat_database where datname = 'postgres'
             union all select 'bytes', pg_total_relation_size('turn') + pg_total_relation_size('attempt')
         """
-        command = [
-            local.find("psql", "/usr/lib/postgresql/*/bin/psql"), "-qAtF ", "-h", "127.0.0.1", "-p",
-            str(house.ports["postgres"]), "-U", "clm", "-d", "postgres", "-c", asked,
-        ]
-        told = subprocess.run(command, check=True, capture_output=True, text=True, env={"PGPASSWORD": house.password})
-        return {name: int(value) for name, value in (line.split() for line in told.stdout.splitlines())}
+        return {name: int(value) for name, value in ask(house, asked)}
 
     @staticmethod
     def _redis(house):
