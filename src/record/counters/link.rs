@@ -96,9 +96,8 @@ struct Link {
     /// Random: a machine that starts again is another one, or its day would begin anew.
     machine: String,
     connection: Option<MultiplexedConnection>,
-    /// How often it tells until it reads again, and how often after a reading, by the machines there were.
+    /// How often it tells until it reads again.
     unread: u64,
-    most_unread: u64,
     breaker: Breaker,
     is_open: bool,
     /// Whether the last call failed, as far as the log knows.
@@ -117,7 +116,6 @@ impl Link {
             machine: format!("{:016x}", rand::random::<u64>()),
             connection: None,
             unread: 0,
-            most_unread: 0,
             breaker: Breaker::new(sharing.rest),
             is_open: false,
             is_lost: false,
@@ -142,8 +140,8 @@ impl Link {
             }
             Err(error) => {
                 self.connection = None;
-                // A Redis that falters falters for all: they come back, and do not all read at once.
-                self.unread = rand::random_range(0..=self.most_unread);
+                // Whose turn it was to read still has it. A Redis that falters falters for all, who come back in
+                // the order that they had.
                 self.failed(&error);
             }
         }
@@ -157,12 +155,10 @@ impl Link {
         };
         let sum = self.call(&mut connection, counters).await?;
         self.connection = Some(connection);
-        if let Some(sum) = &sum {
-            self.most_unread = shared::unread(sum.machines);
-            self.unread = self.most_unread;
-        } else {
-            self.unread = self.unread.saturating_sub(1);
-        }
+        self.unread = match &sum {
+            Some(sum) => shared::unread(sum.machines),
+            None => self.unread.saturating_sub(1),
+        };
         Ok(sum)
     }
 

@@ -204,9 +204,13 @@ impl Counters {
                 today: reading.sum.today.clone(),
                 as_of: rfc3339(reading.epoch_ms),
             },
-            _ => {
+            reading => {
+                let why = match reading {
+                    None if latest.is_fresh() => "redis was not read yet",
+                    _ => "redis does not answer",
+                };
                 drop(latest);
-                self.alone("redis does not answer")
+                self.alone(why)
             }
         }
     }

@@ -95,6 +95,18 @@ async fn after_five_failures_it_is_left_alone_and_then_asked_once() {
 }
 
 #[tokio::test]
+async fn who_was_to_read_when_redis_failed_is_still_to_read_and_nobody_else() {
+    let mute = Mute::listen(&Lifecycle::new()).await;
+    let (mut link, counters) = (link(&mute.url), counters());
+    for unread in [0, 2] {
+        link.unread = unread;
+        link.round(&counters, Instant::now()).await;
+        assert!(link.is_lost);
+        assert_eq!(link.unread, unread);
+    }
+}
+
+#[tokio::test]
 async fn a_redis_without_tls_is_no_panic_for_one_who_wants_it() {
     let mute = Mute::listen(&Lifecycle::new()).await;
     let link = link(&mute.url.replace("redis:", "rediss:"));
