@@ -329,11 +329,26 @@ mod tests {
                 (of(scripts)[0], of(zep).iter().sum())
             );
         }
+        let normal = include_str!("../../docs/BENCH.md");
+        let normal = normal.split_once("<!-- bench normal -->").unwrap().1;
+        for point in &measured.processor {
+            let row = normal
+                .split_once(&format!("\n| {} | ", point.name))
+                .unwrap()
+                .1;
+            let cell = row.split(" | ").nth(6).unwrap();
+            let middle: f64 = cell.split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(point.us_per_token, middle, "{}", point.name);
+        }
         let dearer = |row: &str| counted(row).iter().map(|cell| cell[0]).fold(0.0, f64::max);
         let long = |row: &str| counted(row)[0][0];
         let (many_turns, many_attempts) = (counted(rows)[1][0], counted(rows)[1][1]);
         let of_turn = counted("PostgreSQL, processor, µs a turn")[1][0];
+        let transactions = measured.asked.iter().enumerate().map(|(at, point)| {
+            counted("PostgreSQL, transactions")[at][0] / point.seconds / point.machines
+        });
         for (name, expected) in [
+            ("transactions", transactions.fold(0.0, f64::max)),
             (
                 "postgres_row",
                 of_turn * many_turns / (many_turns + many_attempts),
