@@ -64,7 +64,7 @@ impl Hours {
 
     fn starts(&self) -> impl Iterator<Item = i64> + use<> {
         let day_ms = self.day_ms;
-        (0..24).map(move |hour| day_ms + hour * HOUR_MS)
+        (0..).take(HOURS).map(move |hour| day_ms + hour * HOUR_MS)
     }
 }
 
