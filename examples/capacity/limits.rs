@@ -1,5 +1,6 @@
 //! What ends where: each resource, the calls that it lasts for, and what is done then.
 
+use crate::fit::reached_at;
 use crate::model::Model;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -46,7 +47,7 @@ impl Model {
                     self.get("zep_threads"),
                     self.get("zep_write")
                 ),
-                calls: Self::calls_at(self.get("zep_window"), |calls| self.unwritten(calls)),
+                calls: reached_at(self.get("zep_window"), |calls| self.unwritten(calls)),
                 is_machine: true,
                 seen: "`clm_memory_backlog` grows and does not fall: what was said is known ever later, and waits on the disk",
                 then: "more machines; more writers at once",
@@ -66,7 +67,7 @@ impl Model {
                     machine.cores,
                     self.get("busy_at_most")
                 ),
-                calls: Self::calls_at(machine.cores, |calls| self.cores(calls)),
+                calls: reached_at(machine.cores, |calls| self.cores(calls)),
                 is_machine: true,
                 seen: "the tail of the first word grows",
                 then: "more machines, or larger ones: `WORKERS` follows the cores",
@@ -78,7 +79,7 @@ impl Model {
                     machine.memory_gib,
                     self.get("memory_at_most")
                 ),
-                calls: Self::calls_at(memory, |calls| self.memory_mib(calls)),
+                calls: reached_at(memory, |calls| self.memory_mib(calls)),
                 is_machine: true,
                 seen: "new turns hear a busy sentence (`shed`)",
                 then: "more memory",
@@ -86,7 +87,7 @@ impl Model {
             Limit {
                 name: "open files of a machine",
                 bound: format!("{} files", machine.files),
-                calls: Self::calls_at(machine.files, |calls| self.files(calls)),
+                calls: reached_at(machine.files, |calls| self.files(calls)),
                 is_machine: true,
                 seen: "callers wait to be let in",
                 then: "a higher `LimitNOFILE`; HTTP/2 to the models halves it",
@@ -94,7 +95,7 @@ impl Model {
             Limit {
                 name: "`MAX_TURNS` of a machine",
                 bound: format!("{} turns", self.get("max_turns")),
-                calls: Self::calls_at(self.get("max_turns"), |calls| {
+                calls: reached_at(self.get("max_turns"), |calls| {
                     Self::peak(self.streams(calls))
                 }),
                 is_machine: true,
@@ -104,7 +105,7 @@ impl Model {
             Limit {
                 name: "catching up after an outage of PostgreSQL",
                 bound: format!("{} rows/s", self.get("replay_rows")),
-                calls: Self::calls_at(self.get("replay_rows"), rows),
+                calls: reached_at(self.get("replay_rows"), rows),
                 is_machine: true,
                 seen: "`clm_spool_age_seconds` does not fall until fewer speak; no turn waits",
                 then: "more machines; a shorter `PACE` where the database can take it",
@@ -112,7 +113,7 @@ impl Model {
             Limit {
                 name: "bills of calls that were hung up on",
                 bound: format!("{} questions/s", self.get("bill_rate")),
-                calls: Self::calls_at(self.get("bill_rate"), |calls| self.bills(calls)),
+                calls: reached_at(self.get("bill_rate"), |calls| self.bills(calls)),
                 is_machine: true,
                 seen: "what they cost stays an estimate (`crowded_out`)",
                 then: "more machines",
@@ -120,7 +121,7 @@ impl Model {
             Limit {
                 name: "the spool while PostgreSQL is away",
                 bound: format!("{} MiB, {} h", self.get("spool_limit"), self.get("outage")),
-                calls: Self::calls_at(spool, waiting),
+                calls: reached_at(spool, waiting),
                 is_machine: true,
                 seen: "details of upstream calls are dropped first, and counted",
                 then: "more machines, each with a spool of its own; or a larger bound",
@@ -137,7 +138,7 @@ impl Model {
             Limit {
                 name: "the day's cap",
                 bound: format!("${} a day", self.get("day_cap")),
-                calls: Self::calls_at(self.get("day_cap"), |calls| self.turns(calls) * day),
+                calls: reached_at(self.get("day_cap"), |calls| self.turns(calls) * day),
                 is_machine: false,
                 seen: "cheaper models, then a sentence for want of money",
                 then: "`DAILY_BUDGET_USD`, `DAILY_HARD_CAP_USD`",
@@ -145,7 +146,7 @@ impl Model {
             Limit {
                 name: "Zep's requests",
                 bound: format!("{}/min", self.get("zep_limit")),
-                calls: Self::calls_at(self.get("zep_limit"), |calls| self.zep(calls)),
+                calls: reached_at(self.get("zep_limit"), |calls| self.zep(calls)),
                 is_machine: false,
                 seen: "turns without memory (`mem=error`), writes wait on the disk",
                 then: "a plan by contract; several Zep projects, people divided by hash; beyond that a store of our own",
@@ -157,7 +158,7 @@ impl Model {
                     self.get("proxy_cores"),
                     self.get("busy_at_most")
                 ),
-                calls: Self::calls_at(self.get("proxy_cores"), |calls| self.proxy_cores(calls)),
+                calls: reached_at(self.get("proxy_cores"), |calls| self.proxy_cores(calls)),
                 is_machine: false,
                 seen: "the tail of all words grows",
                 then: "a larger one, since it has a thread for each; several HAProxys behind DNS or anycast",
@@ -165,7 +166,7 @@ impl Model {
             Limit {
                 name: "open files of one HAProxy",
                 bound: format!("{} files", self.get("proxy_files")),
-                calls: Self::calls_at(self.get("proxy_files"), |calls| self.proxy_files(calls)),
+                calls: reached_at(self.get("proxy_files"), |calls| self.proxy_files(calls)),
                 is_machine: false,
                 seen: "callers wait to be let in",
                 then: "a higher limit; several HAProxys",
@@ -176,7 +177,7 @@ impl Model {
                     "{pooled} machines of {}",
                     self.get("connections_per_machine")
                 ),
-                calls: Self::calls_at(pooled, |calls| {
+                calls: reached_at(pooled, |calls| {
                     let (needed, spare) = Self::fleet(calls, each);
                     needed + spare
                 }),
@@ -191,7 +192,7 @@ impl Model {
                     self.get("postgres_disk"),
                     self.get("retention")
                 ),
-                calls: Self::calls_at(self.get("postgres_disk") * 1e12, |calls| {
+                calls: reached_at(self.get("postgres_disk") * 1e12, |calls| {
                     let day = 3600.0 * self.get("busy_hours") * self.get("row_bytes");
                     self.turns(calls) * day * self.get("retention")
                 }),
@@ -206,7 +207,7 @@ impl Model {
                     self.get("sum_within"),
                     self.get("sum_rows") / 1e6
                 ),
-                calls: Self::calls_at(self.get("sum_within") * self.get("sum_rows"), |calls| {
+                calls: reached_at(self.get("sum_within") * self.get("sum_rows"), |calls| {
                     self.turns(calls) * 3600.0
                 }),
                 is_machine: false,
@@ -221,7 +222,7 @@ impl Model {
                     self.get("postgres_cores"),
                     self.get("busy_at_most")
                 ),
-                calls: Self::calls_at(self.rows_at_most(), |calls| {
+                calls: reached_at(self.rows_at_most(), |calls| {
                     let turns = self.turns(calls);
                     self.rows_of(turns, turns * self.get("attempts"))
                 }),
@@ -232,7 +233,7 @@ impl Model {
             Limit {
                 name: "one Redis",
                 bound: format!("{} of a core", self.get("busy_at_most")),
-                calls: Self::calls_at(self.get("busy_at_most"), |calls| {
+                calls: reached_at(self.get("busy_at_most"), |calls| {
                     let (needed, spare) = Self::fleet(calls, each);
                     self.redis_cores(calls, needed + spare)
                 }),

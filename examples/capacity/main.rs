@@ -1,6 +1,8 @@
 //! How much so many concurrent calls need, what ends first, and how many machines that makes; from what was
 //! measured (`measured.toml`). What it says is in `docs/CAPACITY.md`, written by `--write`.
 
+mod check;
+mod fit;
 mod limits;
 mod measured;
 mod model;
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn the_model_is_near_every_point_that_was_measured() {
         let model = model();
-        let all = tables::checked(&model);
+        let all = check::checked(&model);
         assert!(all.len() >= 10);
         for point in all {
             let error = point.error();
