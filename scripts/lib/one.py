@@ -12,6 +12,10 @@ FAULTS = (
     "no-usage", "refusal", "429:1", "500", "503", "html", "json-error", "crlf", "split-utf8", "bytewise", "hang",
     "slow-headers:1200",
 )
+# What the program tells its allocator on a small machine (`src/cli/heap.rs`), but for the large pages that it touches.
+ALLOCATOR = (
+    "glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=223696212:glibc.malloc.mmap_threshold=8388608"
+)
 
 
 class One(local.House):
@@ -28,7 +32,7 @@ class One(local.House):
 
     def start(self, name, command, environment=None, user=None):
         """Without memory that is touched at the start, unless that is wanted: what leaks would go there first, unseen."""
-        own = {} if self.touches else {"GLIBC_TUNABLES": ""}
+        own = {} if self.touches else {"GLIBC_TUNABLES": ALLOCATOR}
         super().start(name, command, own | (environment or {}), user)
 
 
