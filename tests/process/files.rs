@@ -1,5 +1,6 @@
 //! Too few files to open, too little room on the disk, and many streams held.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -97,6 +98,22 @@ async fn heard_soon(service: &Service, crowd: Vec<TcpStream>, whole: &str) {
     println!("a turn was heard {took:?} after files were free again");
     assert_eq!(after.text, whole);
     assert!(took <= Duration::from_secs(2), "{took:?}");
+}
+
+/// As `fly.toml` has it: a private network there is IPv6.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_are_heard_over_both_kinds_of_addresses() {
+    let settings = [("OPS_PORT", "0"), ("OPS_HOST", "::")];
+    let service = Service::start_as("exec \"$0\" serve", &settings).await;
+    let port = service.ops_addr().await.port();
+    for host in [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ] {
+        let addr = SocketAddr::new(host, port);
+        let call = Call::begin(addr, &Request::get("/metrics"), Seen::default()).await;
+        assert_eq!(call.response().await.status, 200, "{addr}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
