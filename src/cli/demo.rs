@@ -10,7 +10,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::json;
 
-use crate::app::{AppError, Application, Ended};
+use crate::app::{Application, Ended};
 use crate::config::{self, Settings, Sources};
 use crate::export::Export;
 use crate::http;
@@ -54,16 +54,15 @@ pub(super) async fn run(
         return Ok(Exit::Usage);
     };
     settings.simulated = true;
+    // Looked at first: what is built before the door is held by this process until it ends, the spool's lock among it.
+    if TcpListener::bind(settings.listen.addr()).is_err() {
+        settings.listen.port = 0;
+    }
     // A demo goes on without a log, and without a collector.
     let export = Export::start(&settings).unwrap_or_default();
     let logs = logs::init(&settings.log, export.tracer()).ok();
     let dropped = logs.as_ref().map(logs::Logs::dropped);
-    let built = Application::build(&settings, dropped.clone()).or_else(|e| match e {
-        // Somebody else is on that port: any other will do for a demo.
-        AppError::Bind { .. } => Application::build(&elsewhere(&settings), dropped),
-        other => Err(other),
-    });
-    let application = match built {
+    let application = match Application::build(&settings, dropped) {
         Ok(application) => application,
         Err(e) => {
             writeln!(err, "clm: {e}")?;
@@ -122,17 +121,6 @@ fn apart(sources: &Sources) -> String {
     let data_dir = config::load(sources).map(|s| s.store.data_dir);
     let data_dir = data_dir.unwrap_or_else(|_| "data".into());
     data_dir.join("demo").to_string_lossy().into_owned()
-}
-
-fn elsewhere(settings: &Settings) -> Settings {
-    let listen = config::Listen {
-        port: 0,
-        ..settings.listen.clone()
-    };
-    Settings {
-        listen,
-        ..settings.clone()
-    }
 }
 
 async fn show(

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 
@@ -143,6 +144,36 @@ fn whoever_reads_no_further_is_no_fault_of_ours() {
     ] {
         assert!(text(&script.stdout).contains(command), "{command}");
     }
+}
+
+#[test]
+fn a_demo_takes_any_free_port_where_its_own_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_clm"))
+        .env_clear()
+        .env("DATA_DIR", dir.path())
+        .env("PORT", port.to_string())
+        .arg("demo")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its output ends where it does.
+    let told = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let told = told.map_while(Result::ok).find_map(|line| {
+        Some(
+            line.strip_prefix("Serving on http://127.0.0.1:")?
+                .to_owned(),
+        )
+    });
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    let told = told.expect("it serves all the same");
+    let digits = told.split(' ').next().unwrap();
+    assert_ne!(digits.parse::<u16>().unwrap(), port);
 }
 
 #[test]
