@@ -193,20 +193,37 @@ pub(super) fn mend(body: &[u8]) -> Option<Mend> {
         "context_length_exceeded",
         "context length",
         "token_limit_exceeded",
+        "prompt is too long",
+        "input is too long",
+        "string_too_long",
     ];
     if too_long.iter().any(|t| text.contains(t)) {
         return Some(Mend::ShortenHistory);
     }
-    // `user` is too common a word to be told from prose: only as a quoted parameter name.
     Omittable::ALL
         .into_iter()
         .find(|(what, name)| match what {
-            Omittable::User => ["'user'", "`user`", "\\\"user\\\""]
-                .iter()
-                .any(|quoted| text.contains(quoted)),
+            // Too common to be told from prose: most refusals are a "Provider returned error".
+            Omittable::User | Omittable::Provider => is_named(&text, name),
             _ => text.contains(name),
         })
         .map(|(what, _)| Mend::Omit(what))
+}
+
+/// Whether a word stands there as the name of a parameter, quoted or called one, in JSON's text.
+fn is_named(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default();
+        let after = text.get(at + name.len()..).unwrap_or_default();
+        let is_quoted = [("'", "'"), ("`", "`"), ("\\\"", "\\\"")]
+            .iter()
+            .any(|(open, close)| before.ends_with(open) && after.starts_with(close));
+        let is_called = ["parameter: ", "parameter "]
+            .iter()
+            .any(|called| before.ends_with(called))
+            && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        is_quoted || is_called
+    })
 }
 
 /// Whether a 403 is the key's own limit, which the docs' table calls a 402: `Key limit exceeded

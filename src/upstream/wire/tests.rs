@@ -75,6 +75,27 @@ fn a_400_says_what_to_mend() {
             "This endpoint's maximum context length is 8192 tokens",
             Some(ShortenHistory),
         ),
+        (
+            "Unknown parameter: provider",
+            Some(Omit(Omittable::Provider)),
+        ),
+        (
+            r#"{"error":{"message":"Unrecognized key(s) in object: 'provider'"}}"#,
+            Some(Omit(Omittable::Provider)),
+        ),
+        (
+            r#"{"error":{"message":"Provider returned error","metadata":{"provider_name":"OpenAI"}}}"#,
+            None,
+        ),
+        ("Unsupported parameter: provider_mode", None),
+        (
+            r#"{"error":{"message":"Provider returned error","metadata":{"raw":"prompt is too long: 210000 tokens > 200000 maximum","provider_name":"Anthropic"}}}"#,
+            Some(ShortenHistory),
+        ),
+        (
+            "Input is too long for requested model.",
+            Some(ShortenHistory),
+        ),
         ("model_not_found", None),
     ] {
         assert_eq!(mend(message.as_bytes()), expected, "{message}");
