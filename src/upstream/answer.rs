@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 128;
 const MAX_MALFORMED: u32 = 3;
 /// Arguments of one tool call beyond this are not assembled.
 const MAX_TOOL_BYTES: usize = 64 << 10;
-/// White space before the first word beyond this is dropped.
+/// What is no speech, before the first word, is dropped beyond this.
 const MAX_LEAD_BYTES: usize = 256;
 
 /// An open upstream stream. Dropping it closes the connection, which is how a turn is cancelled.
@@ -234,7 +234,7 @@ impl Reader {
     fn words(&mut self, words: String) {
         if self.spoke {
             self.ready.push_back(Delta::Words(words));
-        } else if words.trim().is_empty() {
+        } else if words.chars().all(is_no_speech) {
             if self.lead.len() + words.len() <= MAX_LEAD_BYTES {
                 self.lead.push_str(&words);
             }
@@ -297,6 +297,12 @@ impl Reader {
         self.ready.push_back(Delta::Finish(reason));
         Ok(())
     }
+}
+
+/// White space, and Markdown's marks: a model that has written nothing else has said nothing yet, and neither wins a race
+/// nor holds a deadline. Marks that end a sentence are none of these: another model's answer may go on with one.
+fn is_no_speech(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '*' | '_' | '#' | '`' | '~' | '|' | '>' | '-')
 }
 
 fn is_error(error: Option<&serde_json::value::RawValue>) -> bool {

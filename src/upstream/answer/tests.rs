@@ -1,5 +1,7 @@
 //! Streams as they really come, and what of them is heard.
 
+use serde_json::json;
+
 use super::*;
 
 fn read(events: &[&str]) -> (Vec<Delta>, Option<&'static str>) {
@@ -52,6 +54,20 @@ fn odd_chunks_are_survived() {
         .count();
     assert_eq!(finishes, 1);
     assert!(matches!(deltas.last(), Some(Delta::Usage(_))));
+}
+
+#[test]
+fn marks_alone_are_no_first_words_and_are_not_lost() {
+    let chunk = |words: &str| json!({"choices": [{"delta": {"content": words}}]}).to_string();
+    let marks = chunk("**");
+    let endless = vec![marks.as_str(); 1_000];
+    let (deltas, error) = read(&endless);
+    assert_eq!((deltas.len(), error), (0, None));
+    let (list, word, stop) = (chunk("- "), chunk("Ask"), chunk("."));
+    let (deltas, _) = read(&[&list, &marks, &word, &marks, &stop]);
+    assert_eq!(said(&deltas), "- **Ask**.");
+    let (deltas, _) = read(&[&stop]);
+    assert_eq!(said(&deltas), ".", "what ends a sentence is said");
 }
 
 /// One field of a type that nobody expects must cost that field, and no words.
