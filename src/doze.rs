@@ -4,16 +4,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-
-use futures::task::AtomicWaker;
 
 /// Tells whether there is a reason to poll.
 #[derive(Debug)]
 pub struct Doze {
-    /// Whoever polled last; the alarm has it until it rings.
+    /// Whoever polled last, as the alarm knows it too.
     sleeper: Option<Waker>,
     alarm: Arc<Alarm>,
     /// The alarm, as what is polled knows it.
@@ -23,7 +21,19 @@ pub struct Doze {
 #[derive(Debug)]
 struct Alarm {
     rang: AtomicBool,
-    sleeper: AtomicWaker,
+    /// Kept when it rings: were it taken, a poll between the ring and the taking would go back to sleep with
+    /// nobody to wake it.
+    sleeper: Mutex<Option<Waker>>,
+}
+
+impl Alarm {
+    fn wakes(&self, sleeper: Waker) {
+        let mut held = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = held.replace(sleeper);
+        // A waker may take its task with it, and that this alarm.
+        drop(held);
+        drop(old);
+    }
 }
 
 impl Wake for Alarm {
@@ -33,7 +43,12 @@ impl Wake for Alarm {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rang.store(true, Ordering::Release);
-        self.sleeper.wake();
+        let held = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let sleeper = held.clone();
+        drop(held);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
     }
 }
 
@@ -42,7 +57,7 @@ impl Default for Doze {
     fn default() -> Self {
         let alarm = Arc::new(Alarm {
             rang: AtomicBool::new(true),
-            sleeper: AtomicWaker::new(),
+            sleeper: Mutex::new(None),
         });
         Self {
             sleeper: None,
@@ -67,11 +82,11 @@ impl Doze {
         if is_known && !self.alarm.rang.load(Ordering::Acquire) {
             return Poll::Pending;
         }
+        // Before the alarm is switched off: what rings in between wakes whoever polls.
         if !is_known {
             self.sleeper = Some(cx.waker().clone());
+            self.alarm.wakes(cx.waker().clone());
         }
-        // Before the alarm is switched off: what rings in between wakes whoever polls.
-        self.alarm.sleeper.register(cx.waker());
         match self.alarm.rang.swap(false, Ordering::AcqRel) {
             true => poll(&mut Context::from_waker(&self.waker)),
             false => Poll::Pending,
@@ -101,6 +116,7 @@ pub async fn dozing<F: Future>(future: F) -> F::Output {
 )]
 mod tests {
     use std::cell::Cell;
+    use std::sync::Barrier;
     use std::time::Duration;
 
     use futures::FutureExt as _;
@@ -108,6 +124,8 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
+
+    const ROUNDS: usize = 5_000;
 
     #[tokio::test(start_paused = true)]
     async fn it_is_polled_when_woken_and_not_with_its_neighbours() {
@@ -144,6 +162,59 @@ mod tests {
             assert_eq!(dozing.await, Ok(()));
             told.join().unwrap().unwrap();
         }
+    }
+
+    /// Whoever polls, told that it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// It is polled without a pause, for its neighbours' sake, while another thread rings: however the two
+    /// fell together, the next ring is heard.
+    #[test]
+    fn a_ring_in_the_middle_of_a_poll_leaves_it_awakable() {
+        let woken = Arc::new(Woken::default());
+        let sleeper = Waker::from(Arc::clone(&woken));
+        let cx = Context::from_waker(&sleeper);
+        let together = Barrier::new(2);
+        let mut doze = Doze::default();
+        let mut poll = || doze.poll(&cx, |cx| Poll::Ready(cx.waker().clone()));
+        let Poll::Ready(alarm) = poll() else {
+            panic!("what was never polled is polled");
+        };
+        // Told at the end: in the middle the other thread would wait for ever.
+        let (mut missed, mut idle) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2 * ROUNDS {
+                    together.wait();
+                    alarm.wake_by_ref();
+                    together.wait();
+                }
+            });
+            for _ in 0..ROUNDS {
+                together.wait();
+                while poll().is_pending() {}
+                together.wait();
+                // What that ring left to be polled for.
+                let _ = poll();
+                woken.0.store(false, Ordering::Release);
+                together.wait();
+                together.wait();
+                missed += usize::from(!woken.0.load(Ordering::Acquire));
+                idle += usize::from(poll().is_pending());
+            }
+        });
+        assert_eq!(
+            (missed, idle),
+            (0, 0),
+            "rings that woke nobody, polls that came to nothing"
+        );
     }
 
     #[test]
