@@ -136,8 +136,8 @@ impl Call {
     pub(crate) async fn begin(addr: SocketAddr, request: &Request, seen: Seen) -> Self {
         let mut call = Self::connect(addr, seen).await;
         let (head, body) = request.wire();
-        call.write(&[head, body].concat()).await;
         call.began = Instant::now();
+        call.write(&[head, body].concat()).await;
         call
     }
 
@@ -160,8 +160,8 @@ impl Call {
         assert!(matches!(self.left, Left::Nothing | Left::Bytes(0)) && self.buffer.is_empty());
         (self.head, self.left) = (None, Left::Unknown);
         let (head, body) = request.wire();
-        self.write(&[head, body].concat()).await;
         self.began = Instant::now();
+        self.write(&[head, body].concat()).await;
     }
 
     /// Sends bytes as they are. A server that refuses early may have closed already.
