@@ -95,6 +95,7 @@ pub(super) async fn relay<M: Mouth>(
     let _span = spans::relay(&guard.span);
     let mut voice = Voice::new(guard, seam);
     let mut last = Instant::now();
+    let mut sounded = last;
     let mut said = 0;
     // Set to the present it would cost a call of the system's, just before the first word goes out.
     let mut silence = pin!(sleep_until(guard.runway.give_up_at(last, longest)));
@@ -111,9 +112,12 @@ pub(super) async fn relay<M: Mouth>(
                 let before = guard.said_bytes();
                 voice.say(guard, &words, mouth);
                 room(mouth).await;
-                // What is left out is silence to whoever listens.
-                if guard.said_bytes() > before || voice.holds() || voice.is_sewing() {
+                // What is left out is silence to whoever listens, and so is what is held without end.
+                if guard.said_bytes() > before || voice.is_sewing() {
                     last = Instant::now();
+                    sounded = last;
+                } else if voice.holds() {
+                    last = Instant::now().min(sounded + longest);
                 }
                 pause.written(voice.holds());
             }

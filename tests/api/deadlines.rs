@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::{TestApp, is_fallback_line};
+use crate::app::{TestApp, is_fallback_line, saying};
 use crate::heard::Heard;
 
 /// How late a deadline may be noticed on a busy machine.
@@ -104,6 +104,23 @@ async fn a_silence_in_mid_answer_is_given_up_and_a_short_one_is_not() {
             app.record(&heard.turn_id).await["outcome"],
             "partial_failed"
         );
+    }
+    app.stop().await;
+}
+
+/// The filter holds marks for what may follow them; to whoever listens that is a silence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_without_end_behind_words_are_a_silence() {
+    let app = TestApp::spawn(&[("IDLE_DEADLINE_MS", "300"), ("RESUME", "false")]).await;
+    app.options(|o| o.gap = Duration::from_millis(20));
+    // At most as long again is what is held taken for words.
+    let longest = Duration::from_millis(2 * 300 + 100) + SLACK;
+    for mark in ["*", "** ", "[", "`", "|"] {
+        app.script(&[&saying(&format!("Well, you see {}", mark.repeat(400)))]);
+        let heard = app.ask("Hello").await;
+        let silence = heard.ended - heard.spoke.unwrap();
+        assert!(silence < longest, "{mark}: {silence:?}");
+        assert_eq!(heard.text, "Well, you see", "{mark}");
     }
     app.stop().await;
 }
