@@ -154,6 +154,10 @@ impl Council {
         mouth: &SharedMouth<M>,
     ) {
         let named = self.plan(ground, talk, upstream).await;
+        // Nobody else would be answered, and memory need not be waited for.
+        if ground.log.is_key_refused() {
+            return;
+        }
         mouth.borrow_mut().progress(Progress::Plan(&named));
         let planned = ground.convened.elapsed();
         let due = Instant::now() + ground.shares.specialists(planned);

@@ -81,6 +81,10 @@ impl Search<'_> {
     /// # Cancellation
     /// Dropping the future closes every attempt in flight.
     pub async fn first_words(&self) -> Result<Speaking, Exhausted> {
+        // Found out by an earlier search of the turn, such as a council's plan.
+        if self.log.is_key_refused() {
+            return Err(Exhausted);
+        }
         let course = Course {
             candidates: self.candidates,
             fallback: self.fallback,

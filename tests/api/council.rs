@@ -38,7 +38,7 @@ pub(crate) async fn team(settings: &[(&str, &str)]) -> TestApp {
 }
 
 /// The answer behind one of the master's openings.
-fn after_opening(text: &str) -> &str {
+pub(crate) fn after_opening(text: &str) -> &str {
     let roster = Roster::built_in().unwrap();
     let mut openings = roster.master().openings.iter();
     let rest = openings.find_map(|opening| text.strip_prefix(opening.as_str()));

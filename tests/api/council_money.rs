@@ -5,9 +5,9 @@ use quest_clm::council::COST_CAP;
 use quest_clm::simulate::MemoryFault;
 use serde_json::json;
 
-use crate::app::{TestApp, saying, until};
+use crate::app::{TestApp, is_fallback_line, saying, until};
 use crate::caller::Request;
-use crate::council::{PLAN, microusd, team};
+use crate::council::{PLAN, after_opening, microusd, team};
 use crate::memory::seed;
 
 const DEAR: &str = "anthropic/claude-opus-5";
@@ -63,6 +63,24 @@ async fn a_long_talk_is_billed_within_what_was_set_aside_and_within_the_cap() {
         let billed: i64 = app.chats().iter().map(|c| c.bill_microusd()).sum();
         let what = format!("{text}: {billed} of {reserved}, {record}");
         assert!(billed <= COST_CAP.0 && billed <= reserved, "{what}");
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_refused_ends_the_council_with_its_first_call() {
+    for status in ["401", "402", "403-limit"] {
+        let app = team(&[]).await;
+        app.script(&[status]);
+        let heard = app.say("s", "What would the whole team say?").await;
+        let record = app.record(&heard.turn_id).await;
+        assert_eq!(app.chats().len(), 1, "{record}");
+        assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{record}");
+        assert_eq!(record["outcome"], "failed", "{record}");
+        // Without credit it is the line of whoever has spent what there was.
+        let line = after_opening(&heard.text);
+        assert!(!line.is_empty(), "{status}");
+        assert_eq!(is_fallback_line(line), status == "401", "{status}: {line}");
         app.stop().await;
     }
 }
