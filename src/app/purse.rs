@@ -2,6 +2,7 @@
 
 mod hours;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +24,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const TELL: Duration = Duration::from_secs(5);
 /// Between two renewals that no turn waits for.
 const CALM: Duration = Duration::from_millis(200);
-/// A store that takes longer is away: turns wait for it.
+/// A store that takes longer is away.
 const PATIENCE: Duration = Duration::from_millis(1_000);
+/// How long turns wait for it, less than memory is waited for: who waits gets what is at hand without it.
+const SOON: Duration = Duration::from_millis(100);
 /// How often the records are added up.
 const ADD_UP: Duration = Duration::from_secs(60);
 
@@ -157,7 +160,14 @@ impl Purse {
                 true => spent,
                 false => MicroUsd::default(),
             };
-            let renewed = timeout(PATIENCE, leases.renew(renewal, recorded)).await;
+            let mut renewing = pin!(timeout(PATIENCE, leases.renew(renewal, recorded)));
+            let renewed = match timeout(SOON, &mut renewing).await {
+                Ok(renewed) => renewed,
+                Err(_) => {
+                    self.budget.tide_over(self.clock.now_ms());
+                    renewing.await
+                }
+            };
             let now_ms = self.clock.now_ms();
             match renewed {
                 Ok(Ok(grant)) => {

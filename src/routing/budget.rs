@@ -285,6 +285,14 @@ impl Budget {
         self.answer(books, Over::Unknown);
     }
 
+    /// The store is slow, and may be away: until that is known, the same. In strict mode there is nothing at
+    /// hand, and whoever waits goes on waiting.
+    pub fn tide_over(&self, now_ms: i64) {
+        if let Sharing::Leased(_) = self.0.sharing {
+            self.apart(now_ms);
+        }
+    }
+
     /// Resolves when something is wanted of the store.
     ///
     /// # Cancellation

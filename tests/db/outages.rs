@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::arrivals::{all_arrive, kept, refused, serving, spoken, standing, turns, within};
+use crate::arrivals::{
+    all_arrive, kept, refused, serving, serving_as, spoken, standing, turns, within,
+};
 use crate::heard::Heard;
 use crate::service::nine_of_ten;
 use crate::support::postgres::{Database, Postgres, ask};
@@ -111,4 +113,27 @@ async fn e4_a_postgresql_that_takes_five_seconds_for_everything_delays_nobody() 
          {waiting} waited, and were there {took:?} after it was quick again"
     );
     assert!(slow <= before + NOISE, "{before:?}, {slow:?}");
+}
+
+/// Without a lease yet a turn waits for the store's word on its money, beside memory: where there is none, it is
+/// answered from the one lease that a machine may go beyond what it holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e4_a_postgresql_that_hangs_at_the_start_refuses_nobody() {
+    let database = Database::fresh().await;
+    let proxy = Proxy::to(database.addr()).await;
+    proxy.stall().await;
+    let url = database.url_at(proxy.addr());
+    let impatient = [("MEMORY_DEADLINE_MS", "100")];
+    let service = serving_as("exec \"$0\" serve", &url, &impatient).await;
+    let heard = service.say("first", "Hello").await;
+    let later = turns(&service, "later", 5).await;
+    proxy.pass().await;
+    all_arrive(database.url(), &spoken(&service), RECOVERED).await;
+    let outcomes = "select distinct outcome from turn";
+    let outcomes = ask(database.url(), outcomes).await.unwrap();
+    assert_eq!(outcomes, ["complete"], "{}", heard.text);
+    println!(
+        "hung at the start: {:?}, then {later:?}",
+        heard.spoke.unwrap()
+    );
 }
