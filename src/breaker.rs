@@ -22,6 +22,8 @@ enum State {
 #[derive(Debug)]
 pub struct Breaker {
     state: State,
+    /// When a failure was last counted of calls that are made side by side.
+    failed_at: Option<Instant>,
     /// How long it stays open after failures, and how long a probe may take to report.
     rest: Duration,
 }
@@ -32,6 +34,7 @@ impl Breaker {
     pub const fn new(rest: Duration) -> Self {
         Self {
             state: State::Closed { failures: 0 },
+            failed_at: None,
             rest,
         }
     }
@@ -80,6 +83,16 @@ impl Breaker {
         }
     }
 
+    /// The same of a call that was made at `began`, where many are made side by side: those that were under way
+    /// when the last one failed met one failure, not one each.
+    pub fn failed_beside_others(&mut self, began: Instant, now: Instant) -> bool {
+        if self.failed_at.is_some_and(|at| began < at) {
+            return false;
+        }
+        self.failed_at = Some(now);
+        self.failed(now)
+    }
+
     /// Opens it for at least this long, whatever the count. True when it was closed before.
     pub fn pause(&mut self, now: Instant, length: Duration) -> bool {
         let until = match self.state {
@@ -115,6 +128,23 @@ mod tests {
         }
         assert_eq!(breaker.admit(now), Ok(()));
         assert_eq!(broken(now).admit(now), Err(OPEN));
+    }
+
+    #[test]
+    fn calls_side_by_side_fail_once() {
+        let (start, each) = (Instant::now(), Duration::from_millis(10));
+        let mut breaker = Breaker::new(OPEN);
+        // A hundred calls, one a millisecond, each of which is given up after ten.
+        let mut opened = (0..100).filter(|ms| {
+            let began = start + Duration::from_millis(*ms);
+            breaker.failed_beside_others(began, began + each)
+        });
+        assert_eq!(
+            opened.next(),
+            Some(40),
+            "the fifth that began behind the failure before it"
+        );
+        assert_eq!(opened.next(), None);
     }
 
     #[test]

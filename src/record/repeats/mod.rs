@@ -175,9 +175,10 @@ impl Inner {
         let mut connection = self.admitted()?;
         let mut call = self.claims.key(request(key));
         call.arg(&self.machine).arg(EAR).arg(CLAIMED_S);
+        let began = Instant::now();
         let answer = timeout(CLAIM, call.invoke_async::<Option<String>>(&mut connection));
         let Ok(Ok(owner)) = answer.await else {
-            self.failed();
+            self.failed(began);
             return None;
         };
         self.wire().breaker.succeeded();
@@ -273,9 +274,10 @@ impl Inner {
         self.wire().connection.clone()
     }
 
-    fn failed(&self) {
+    fn failed(&self, began: Instant) {
         let mut wire = self.wire();
-        if wire.breaker.failed(Instant::now()) {
+        let now = Instant::now();
+        if wire.breaker.failed_beside_others(began, now) {
             wire.connection = None;
             drop(wire);
             self.broken.notify_one();
