@@ -224,6 +224,24 @@ async fn a_turn_goes_on_for_who_hears_it_elsewhere_and_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_stalls_cuts_nobody_off_who_hears_a_turn_elsewhere() {
+    let mut redis = Redis::start().await;
+    let (a, b) = tokio::join!(Machine::start(&redis, KEY), Machine::start(&redis, KEY));
+    let turn = a.speaks("I am stuck").await;
+    let mut heard = listener(b.asks("I am stuck").await);
+    turn.say("We ");
+    assert_eq!(heard.next().await, Piece::Words("We ".into()));
+    redis.pause();
+    turn.say("will ");
+    sleep(Duration::from_millis(700)).await;
+    redis.resume();
+    turn.say("see.");
+    turn.end(FinishReason::Stop, None, Replay::Keep);
+    let end = Piece::End(FinishReason::Stop, None);
+    assert_eq!(whole(heard).await, ("will see.".into(), end));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_machine_that_is_gone_had_claimed_is_taken_over() {
     let redis = Redis::start().await;
     let (a, b) = tokio::join!(Machine::start(&redis, KEY), Machine::start(&redis, KEY));

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::session::{Listener, Repeat};
 
 use super::told::{self, Called, Question, Told};
-use super::{ANSWER, EAR, HERE, Inner};
+use super::{ANSWER, EAR, GONE, HERE, Inner};
 
 /// What the two connections may take together. Nobody waits for it.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -100,13 +100,14 @@ impl Inner {
             Repeat::Unknown => (Told::Unknown, None),
         };
         let to = &question.channel;
-        let is_heard = self.tell(to, &first, &mut connection).await;
+        let is_heard = self.tell(to, &first, &mut connection, ANSWER).await;
         if let Some(listener) = listener.filter(|_| is_heard) {
             self.tell_all(to, listener, &mut connection).await;
         }
     }
 
-    /// What the turn says, until its end or until nobody hears it there.
+    /// What the turn says, until its end or until nobody hears it there. A Redis that stalls is waited for until
+    /// whoever listens has given us up.
     async fn tell_all(
         &self,
         to: &str,
@@ -117,16 +118,22 @@ impl Inner {
             let next = timeout(HERE, listener.next()).await;
             let said = next.map_or(Told::Here, Told::from);
             let is_last = matches!(said, Told::End(..) | Told::Fault(_));
-            if !self.tell(to, &said, connection).await || is_last {
+            if !self.tell(to, &said, connection, GONE).await || is_last {
                 return;
             }
         }
     }
 
-    /// Whether anybody heard it.
-    async fn tell(&self, to: &str, said: &Told, connection: &mut MultiplexedConnection) -> bool {
+    /// Whether anybody heard it, as far as is known in time.
+    async fn tell(
+        &self,
+        to: &str,
+        said: &Told,
+        connection: &mut MultiplexedConnection,
+        within: Duration,
+    ) -> bool {
         let sealed = told::seal(&self.vault, said);
         let ears = connection.publish::<_, _, u64>(to, sealed);
-        matches!(timeout(ANSWER, ears).await, Ok(Ok(1..)))
+        matches!(timeout(within, ears).await, Ok(Ok(1..)))
     }
 }
