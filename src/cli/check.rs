@@ -108,18 +108,12 @@ impl Row {
 /// When `out` takes no more.
 pub(super) async fn run(checkup: &Checkup<'_>, out: &mut impl Write) -> io::Result<Exit> {
     let mut rows = Vec::new();
-    let mut settings_stand = true;
+    let faults = config::load_to_serve(checkup.sources).err();
+    let mut settings_stand = faults.is_none();
+    rows.extend(faults.iter().flat_map(faulty));
     match config::load(checkup.sources) {
-        Err(faults) => {
-            settings_stand = false;
-            rows.extend(faulty(&faults));
-            rows.push(local::descriptors(None));
-        }
+        Err(_) => rows.push(local::descriptors(None)),
         Ok(settings) => {
-            if let Err(faults) = config::require_to_serve(&settings) {
-                settings_stand = false;
-                rows.extend(faulty(&faults));
-            }
             let warnings = settings.warnings.iter();
             rows.extend(warnings.map(|w| Row::warn("settings", w).hint(LISTED)));
             if rows.is_empty() {

@@ -254,7 +254,11 @@ fn format(sources: &Sources) -> Format {
 
 /// Parsed settings, or all their faults told at once.
 fn settings(sources: &Sources, err: &mut impl Write) -> io::Result<Option<Settings>> {
-    match crate::config::load(sources) {
+    told(crate::config::load(sources), err)
+}
+
+fn told(loaded: Result<Settings, Faults>, err: &mut impl Write) -> io::Result<Option<Settings>> {
+    match loaded {
         Ok(settings) => {
             for warning in &settings.warnings {
                 writeln!(err, "clm: warning: {warning}")?;

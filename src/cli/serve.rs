@@ -12,7 +12,7 @@ use crate::export::Export;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::logs;
 
-use super::{Exit, settings, tell};
+use super::{Exit, told};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,13 +27,9 @@ Examples:
 /// # Errors
 /// When `err` takes no more.
 pub(super) async fn run(sources: &Sources, err: &mut impl Write) -> io::Result<Exit> {
-    let Some(settings) = settings(sources, err)? else {
+    let Some(settings) = told(config::load_to_serve(sources), err)? else {
         return Ok(Exit::Usage);
     };
-    if let Err(faults) = config::require_to_serve(&settings) {
-        tell(&faults, err)?;
-        return Ok(Exit::Usage);
-    }
     serve(&settings, err).await
 }
 

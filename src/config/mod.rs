@@ -30,7 +30,7 @@ pub use alerts::{Reach, Webhook, WebhookKey};
 pub use env::{Origin, Sources, SourcesError, in_environment};
 pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
-pub use read::{load, require_to_serve};
+pub use read::{load, load_to_serve};
 pub use records::{Database, TlsMode};
 pub use retired::{RETIRED, successor};
 pub use table::{SETTINGS, Setting, find, markdown};

@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::env::{Origin, Sources};
-use super::fault::{Fault, Faults, Problem, class};
+use super::fault::{Faults, Problem, class};
 use super::reader::{KeyRule, Reader};
 use super::{
     Coaches, Deadlines, Keys, Limits, Listen, Log, LogFormat, Memory, RequireSigned, Sessions,
     Settings, SilenceReply, Switches, TurnLimit, Upstream, Webhooks, advise, alerts, otlp, records,
-    retired, table,
+    retired,
 };
 use crate::turn::{ProsodyPolicy, Tier};
 
@@ -32,7 +32,23 @@ const COACH_MODELS: &[(&str, &str)] = &[
 /// With every fault there is, not only the first.
 pub fn load(sources: &Sources) -> Result<Settings, Faults> {
     let mut reader = Reader::new(sources);
-    let r = &mut reader;
+    let settings = settings(&mut reader);
+    reader.finish(settings)
+}
+
+/// The same with what only a service that takes turns needs: the OpenRouter key, and that not anybody on the
+/// network can spend it.
+///
+/// # Errors
+/// With every fault there is of either kind.
+pub fn load_to_serve(sources: &Sources) -> Result<Settings, Faults> {
+    let mut reader = Reader::new(sources);
+    let settings = settings(&mut reader);
+    serving(&mut reader, &settings);
+    reader.finish(settings)
+}
+
+fn settings(r: &mut Reader<'_>) -> Settings {
     let mut settings = Settings {
         listen: listen(r),
         upstream: upstream(r),
@@ -83,35 +99,26 @@ pub fn load(sources: &Sources) -> Result<Settings, Faults> {
     };
     advise::advise(r, &settings);
     settings.warnings = std::mem::take(&mut r.warnings);
-    reader.finish(settings)
+    settings
 }
 
-/// What only a service that takes turns needs, on top of [`load`].
-///
-/// # Errors
-/// When the OpenRouter key is missing, or when anybody on the network could spend it.
-pub fn require_to_serve(settings: &Settings) -> Result<(), Faults> {
-    let mut faults = Vec::new();
-    let mut missing = |name: &str, problem: &str| {
-        if let Some(setting) = table::find(name) {
-            faults.push(Fault::of(setting, Origin::Unset, problem.into()));
-        }
-    };
-    if settings.upstream.api_key.is_none() {
-        missing(
+fn serving(r: &mut Reader<'_>, settings: &Settings) {
+    // What is set and wrong has been told.
+    if settings.upstream.api_key.is_none() && !r.is_faulty("OPEN_ROUTER_API_KEY") {
+        r.fault(
             "OPEN_ROUTER_API_KEY",
-            "needed to serve; `clm demo` tries everything without it",
+            "needed to serve; `clm demo` tries everything without it".to_owned(),
         );
     }
     let open = settings.keys.callers.is_empty() && !settings.keys.allow_anonymous;
-    if open && !settings.listen.host.is_loopback() {
-        missing(
+    if open && !settings.listen.host.is_loopback() && !r.is_faulty("CLM_API_KEYS") {
+        r.fault(
             "CLM_API_KEYS",
             "needed because HOST is not loopback: anybody who reaches this port could spend the \
-             OpenRouter key; set it, or HOST=127.0.0.1, or ALLOW_ANONYMOUS=true to mean it",
+             OpenRouter key; set it, or HOST=127.0.0.1, or ALLOW_ANONYMOUS=true to mean it"
+                .to_owned(),
         );
     }
-    Faults::none_of(faults)
 }
 
 pub(super) const SECRET: KeyRule = KeyRule::Secret {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::config::table;
 
 const LONG: &str = "0123456789abcdef";
 
@@ -263,15 +264,28 @@ fn what_hardly_works_is_a_warning() {
 
 #[test]
 fn serving_needs_a_key_and_a_door() {
-    let said = require_to_serve(&good([])).unwrap_err().to_string();
+    let serve = |pairs: &[(&str, &str)]| {
+        let served = load_to_serve(&Sources::from_pairs(pairs.iter().copied()));
+        served.map(|_| ()).map_err(|faults| faults.to_string())
+    };
+    let said = serve(&[]).unwrap_err();
     assert!(said.starts_with("OPEN_ROUTER_API_KEY (not set): ") && said.contains("`clm demo`"));
     let key = ("OPEN_ROUTER_API_KEY", "k");
     let world = ("HOST", "0.0.0.0");
-    assert!(require_to_serve(&good([key])).is_ok());
-    let said = require_to_serve(&good([key, world]))
-        .unwrap_err()
-        .to_string();
+    assert!(serve(&[key]).is_ok());
+    let said = serve(&[key, world]).unwrap_err();
     assert!(said.starts_with("CLM_API_KEYS (not set): ") && said.contains("ALLOW_ANONYMOUS=true"));
-    assert!(require_to_serve(&good([key, world, ("ALLOW_ANONYMOUS", "true")])).is_ok());
-    assert!(require_to_serve(&good([key, world, ("CLM_API_KEYS", "c")])).is_ok());
+    assert!(serve(&[key, world, ("ALLOW_ANONYMOUS", "true")]).is_ok());
+    assert!(serve(&[key, world, ("CLM_API_KEYS", "c")]).is_ok());
+    // Whatever else is wrong is told with it.
+    let said = serve(&[world, ("PORT", "http"), ("CLM_API_KEYS", "a b")]).unwrap_err();
+    let about: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(
+        about,
+        ["PORT", "OPEN_ROUTER_API_KEY", "CLM_API_KEYS"],
+        "{said}"
+    );
 }

@@ -100,6 +100,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether something is wrong with this setting.
+    pub(super) fn is_faulty(&self, name: &str) -> bool {
+        self.faults.iter().any(|fault| fault.variable == name)
+    }
+
     /// The setting's value or its default through `parse`; `None` when there is neither, or after a
     /// fault.
     pub(super) fn read<T>(

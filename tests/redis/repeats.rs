@@ -225,7 +225,7 @@ async fn a_turn_goes_on_for_who_hears_it_elsewhere_and_no_longer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_stalls_cuts_nobody_off_who_hears_a_turn_elsewhere() {
-    let mut redis = Redis::start().await;
+    let redis = Redis::start().await;
     let (a, b) = tokio::join!(Machine::start(&redis, KEY), Machine::start(&redis, KEY));
     let turn = a.speaks("I am stuck").await;
     let mut heard = listener(b.asks("I am stuck").await);
