@@ -12,6 +12,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures::StreamExt as _;
+use serde::Deserialize;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::doze::Doze;
@@ -76,6 +77,19 @@ pub(super) async fn take(
     timeout(BODY_WAIT, all)
         .await
         .unwrap_or(Err(Refusal::Slow(BODY_WAIT)))
+}
+
+/// The fields of a JSON object.
+///
+/// # Errors
+/// When the body is none, or not these.
+pub(super) fn fields<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
+    // Serde would take an array as well, in the order in which the fields stand in the code.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        let wanted = "the body is to be a JSON object";
+        return Err(Refusal::Invalid(wanted.to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|e| Refusal::Invalid(e.to_string()))
 }
 
 /// `application/json`, `application/<x>+json`, or nothing declared at all.

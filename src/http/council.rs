@@ -61,8 +61,7 @@ async fn accept(
     let auth = arrived.elapsed();
     let body = body::read(request, payload, MAX_SMALL_BODY_BYTES).await?;
     let began = Instant::now();
-    let wanted: Wanted =
-        serde_json::from_slice(&body).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let wanted: Wanted = body::fields(&body)?;
     if wanted.message.trim().is_empty() {
         return Err(Refusal::Invalid("`message` says nothing".to_owned()));
     }

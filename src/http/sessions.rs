@@ -48,8 +48,7 @@ async fn minted(
 ) -> Result<HttpResponse, Refusal> {
     door.keys.admin(request)?;
     let body = body::read(request, payload, MAX_SMALL_BODY_BYTES).await?;
-    let wanted: Wanted =
-        serde_json::from_slice(&body).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let wanted: Wanted = body::fields(&body)?;
     if let Some(coach) = wanted
         .coach
         .as_deref()

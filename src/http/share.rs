@@ -98,7 +98,7 @@ pub(super) async fn make(
         let body = body::read(&request, payload, MAX_SMALL_BODY_BYTES).await?;
         let wanted = match body.is_empty() {
             true => Wanted::default(),
-            false => serde_json::from_slice(&body).map_err(|e| Refusal::Invalid(e.to_string()))?,
+            false => body::fields(&body)?,
         };
         let lasts = wanted.ttl_s.map_or(USUAL, Duration::from_secs);
         if !(SHORTEST..=LONGEST).contains(&lasts) {

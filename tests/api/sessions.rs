@@ -211,6 +211,11 @@ async fn a_session_is_minted_for_whom_it_is_asked_and_by_whom_may() {
         ),
         (json!({"user_id": "ines"}), "", 401),
         (json!({}), "Bearer admin-1", 400),
+        (
+            json!(["ines", null, null, null, null]),
+            "Bearer admin-1",
+            400,
+        ),
         (json!({"user_id": ""}), "Bearer admin-1", 400),
         (json!({"user_id": "a\nb"}), "Bearer admin-1", 400),
         (json!({"user_id": "x".repeat(250)}), "Bearer admin-1", 400),
