@@ -26,7 +26,8 @@ const TELL: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_millis(200);
 /// A store that takes longer is away.
 const PATIENCE: Duration = Duration::from_millis(1_000);
-/// How long turns wait for it, less than memory is waited for: who waits gets what is at hand without it.
+/// How long turns wait for the day's first lease, less than memory is waited for as it is shipped: who waits gets
+/// what is at hand without it.
 const SOON: Duration = Duration::from_millis(100);
 /// How often the records are added up.
 const ADD_UP: Duration = Duration::from_secs(60);

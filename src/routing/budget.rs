@@ -31,7 +31,7 @@ use crate::turn::MicroUsd;
 
 use self::books::{Books, Day};
 use self::purse::Purses;
-use self::waiting::Waiting;
+use self::waiting::{Ask, Waiting};
 
 pub use lease::{Grant, Holding, Lease, Renewal, renew};
 pub use purse::Owner;
@@ -261,7 +261,7 @@ impl Budget {
         }
         books.day.held = grant.held.0;
         books.day.others = grant.others.0;
-        books.day.is_apart = false;
+        (books.day.is_apart, books.day.is_granted) = (false, true);
         books.granted_at_ms = Some(clock_ms);
         let has_more = books.waiting.has_unasked();
         self.answer(books, Over::Day);
@@ -285,11 +285,29 @@ impl Budget {
         self.answer(books, Over::Unknown);
     }
 
-    /// The store is slow, and may be away: until that is known, the same. In strict mode there is nothing at
-    /// hand, and whoever waits goes on waiting.
+    /// The store is slow to grant the first of the day, and may be away: until that is known whoever waits, and
+    /// whoever comes, gets what is at hand apart from it. Who finds no room goes on waiting, and so does everybody in
+    /// strict mode.
     pub fn tide_over(&self, now_ms: i64) {
-        if let Sharing::Leased(_) = self.0.sharing {
-            self.apart(now_ms);
+        let mut books = self.books(now_ms);
+        if self.0.sharing == Sharing::Strict || books.day.is_granted {
+            return;
+        }
+        books.day.is_apart = true;
+        let mut answers = Vec::new();
+        loop {
+            let at_hand = books.day.at_hand(&self.0.limits, self.0.sharing);
+            let fits = |ask: &Ask| ask.amount.0 <= at_hand;
+            let Some(ask) = books.waiting.first_if(fits) else {
+                break;
+            };
+            let room = books.has_room(ask.payer(), ask.amount);
+            let answer = room.map(|()| self.take(&mut books, ask.payer(), ask.amount));
+            answers.push((ask, answer));
+        }
+        drop(books);
+        for (ask, answer) in answers {
+            ask.answer(answer);
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Day {
     pub(super) others: i64,
     /// The store did not answer the last time.
     pub(super) is_apart: bool,
+    /// The store has granted something of this day.
+    pub(super) is_granted: bool,
 }
 
 impl Day {
@@ -44,7 +46,12 @@ impl Day {
     pub(super) fn at_hand(&self, limits: &Limits, sharing: Sharing) -> i64 {
         let held = match sharing {
             Sharing::Alone => limits.cap.0,
-            Sharing::Leased(lease) if self.is_apart => self.held.saturating_add(lease.0),
+            // What was spent beyond the cap counts against the lease: a store that comes and goes would else
+            // be good for one each time.
+            Sharing::Leased(lease) if self.is_apart => {
+                let left = limits.cap.0.saturating_sub(self.others).max(0);
+                self.held.min(left).saturating_add(lease.0)
+            }
             Sharing::Leased(_) | Sharing::Strict => self.held,
         };
         held.saturating_sub(self.taken())

@@ -255,7 +255,7 @@ async fn apart_from_the_store_a_machine_goes_one_lease_further_and_a_strict_one_
     let leased = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
     let ask = |budget: &Budget| budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
     let asked: Vec<Asked> = (0..3).map(|_| ask(&leased)).collect();
-    leased.tide_over(NOON);
+    leased.apart(NOON);
     let got: Vec<_> = asked.into_iter().map(answered).collect();
     assert_eq!(got.iter().filter(|r| r.is_ok()).count(), 2);
     assert!(leased.standing(NOON).is_apart);
@@ -268,6 +268,53 @@ async fn apart_from_the_store_a_machine_goes_one_lease_further_and_a_strict_one_
     assert!(asked.try_recv().is_err());
     strict.apart(NOON);
     assert_eq!(asked.try_recv().unwrap().unwrap_err(), Over::Unknown);
+}
+
+#[tokio::test]
+async fn a_slow_store_is_gone_without_once_a_day_by_whoever_fits_a_lease() {
+    let budget = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
+    let ask = |amount| budget.reserve(PAYER, MicroUsd(amount), NOON).unwrap();
+    let (first, second) = (ask(8), ask(8));
+    budget.tide_over(NOON);
+    let first = answered(first).unwrap();
+    let Asked::Waiting(mut waits) = second else {
+        panic!("nothing is held ahead");
+    };
+    assert!(waits.try_recv().is_err(), "it may only be slow");
+    assert!(
+        matches!(ask(2), Asked::Granted(_)),
+        "who fits need not wait"
+    );
+    let mut desk = Desk::default();
+    desk.renew(0, &budget);
+    let second = waits.try_recv().unwrap().unwrap();
+    // From here on it is known: a machine that holds too little waits for it.
+    let third = ask(50);
+    budget.tide_over(NOON);
+    assert!(!budget.standing(NOON).is_apart);
+    desk.renew(0, &budget);
+    for reservation in [first, second, answered(third).unwrap()] {
+        reservation.settle(MicroUsd(1));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_comes_and_goes_is_good_for_one_lease() {
+    for lapse in [Budget::apart, Budget::tide_over] {
+        let budget = Budget::new(LIMITS, Sharing::Leased(MicroUsd(10)));
+        let mut desk = Desk::default();
+        let mut spent = 0;
+        for _ in 0..100 {
+            let asked = budget.reserve(PAYER, MicroUsd(4), NOON).unwrap();
+            lapse(&budget, NOON);
+            desk.renew(0, &budget);
+            if let Ok(reservation) = answered(asked) {
+                reservation.settle(MicroUsd(4));
+                spent += 4;
+            }
+        }
+        assert!((96..=110).contains(&spent), "{spent}");
+    }
 }
 
 #[tokio::test]

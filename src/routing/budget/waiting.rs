@@ -101,6 +101,22 @@ impl Waiting {
         self.asks.len() > self.asked
     }
 
+    /// The first that still waits, asked for or not, if this is so of it.
+    pub(super) fn first_if(&mut self, is_so: impl Fn(&Ask) -> bool) -> Option<Ask> {
+        loop {
+            let is_gone = match self.asks.front()? {
+                ask if ask.answer.is_closed() => true,
+                ask if is_so(ask) => false,
+                _ => return None,
+            };
+            self.asked = self.asked.saturating_sub(1);
+            let ask = self.asks.pop_front()?;
+            if !is_gone {
+                return Some(ask);
+            }
+        }
+    }
+
     /// The next that was asked for and still waits.
     pub(super) fn next_asked(&mut self) -> Option<Ask> {
         while self.asked > 0 {
