@@ -103,10 +103,13 @@ impl AttemptLog {
         self.has_failed(&["status_402", "key_limit"])
     }
 
-    /// Whether the key was refused: whatever else is asked with it would be refused as well.
+    /// Whether the key was refused, and nobody has answered with it: whatever else is asked would be refused as
+    /// well. A refusal beside answers is of one model, or of one request.
     #[must_use]
     pub fn is_key_refused(&self) -> bool {
+        let is_answered = |e: &Entry| e.record.status == Some(200);
         self.has_failed(&["status_401", "status_402", "status_403", "key_limit"])
+            && !self.rows.borrow().iter().any(is_answered)
     }
 
     fn has_failed(&self, kinds: &[&str]) -> bool {

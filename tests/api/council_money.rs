@@ -84,3 +84,16 @@ async fn a_key_that_is_refused_ends_the_council_with_its_first_call() {
         app.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_of_one_specialist_beside_answers_is_that_ones() {
+    for refused in ["sim/401", "sim/402", "sim/403-limit"] {
+        let app = team(&[("COACH_MODEL_SKILLS", refused)]).await;
+        app.script(&[&saying(PLAN)]);
+        let heard = app.say("s", "What would the whole team say?").await;
+        let said = after_opening(&heard.text);
+        assert_eq!(said, "Here is what we think.", "{refused}");
+        assert_eq!(app.chats().len(), 5, "{refused}");
+        app.stop().await;
+    }
+}
