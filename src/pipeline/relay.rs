@@ -113,10 +113,10 @@ pub(super) async fn relay<M: Mouth>(
                 voice.say(guard, &words, mouth);
                 room(mouth).await;
                 // What is left out is silence to whoever listens, and so is what is held without end.
-                if guard.said_bytes() > before || voice.is_sewing() {
+                if guard.said_bytes() > before {
                     last = Instant::now();
                     sounded = last;
-                } else if voice.holds() {
+                } else if voice.holds() || voice.is_sewing() {
                     last = Instant::now().min(sounded + longest);
                 }
                 pause.written(voice.holds());
@@ -147,7 +147,14 @@ pub(super) async fn relay<M: Mouth>(
                 }
                 Next::Delta(Ok(None)) => break Some(AttemptError::Cut),
                 Next::Delta(Err(error)) => break Some(error),
-                Next::Pause => voice.pause(guard, mouth),
+                Next::Pause => {
+                    let before = guard.said_bytes();
+                    voice.pause(guard, mouth);
+                    if guard.said_bytes() > before {
+                        last = Instant::now();
+                        sounded = last;
+                    }
+                }
                 Next::Silence => {
                     let due = guard.runway.give_up_at(last, longest);
                     if Instant::now() >= due {

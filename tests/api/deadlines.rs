@@ -121,7 +121,15 @@ async fn marks_without_end_behind_words_are_a_silence() {
         let silence = heard.ended - heard.spoke.unwrap();
         assert!(silence < longest, "{mark}: {silence:?}");
         assert_eq!(heard.text, "Well, you see", "{mark}");
+        let record = app.record(&heard.turn_id).await;
+        assert_eq!(record["outcome"], "partial_failed", "{mark}");
     }
+    // What is let out by each pause is heard.
+    app.options(|o| o.gap = Duration::from_millis(60));
+    app.script(&[&saying(&"7 ".repeat(30))]);
+    let heard = app.ask("Hello").await;
+    let record = app.record(&heard.turn_id).await;
+    assert_eq!(record["outcome"], "complete", "{}", heard.text);
     app.stop().await;
 }
 
